@@ -1,0 +1,115 @@
+"""Layers of several inputs: value by value (sizes of 1 are stretched), or laid side by side."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..arith import product, total
+from ..errors import LayerError
+from ..network import Layer, Shape, Window, Work
+from ._fields import by_axis
+from ._registry import layer
+
+
+def broadcast(xs: tuple[Shape, ...]) -> Shape:
+    """The common shape, sizes of 1 stretched (numpy's rule). Raises LayerError where they clash."""
+    first = xs[0]
+    if all(x == first for x in xs):
+        return first
+    rank = max(len(x) for x in xs)
+    sizes: list[int] = []
+    for axis in range(-rank, 0):
+        size = 1
+        for x in xs:
+            if -axis <= len(x) and x[axis] != 1:
+                if size not in (1, x[axis]):
+                    raise LayerError(
+                        "the inputs' shapes do not agree",
+                        values=", ".join(by_axis(each) for each in xs),
+                        hint="the branches must end with the same sizes: a stride, a padding or a "
+                        "number of channels differs",
+                    )
+                size = x[axis]
+        sizes.append(size)
+    return tuple(sizes)
+
+
+class Elementwise(Layer):
+    """One operation between the values in the same place."""
+
+    arity = 0
+    step: ClassVar[str] = "adds"
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        return broadcast(xs)
+
+    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
+        return Work(**{self.step: product(y) * (len(xs) - 1)})
+
+
+@layer("add")
+class Add(Elementwise):
+    """The sum of the inputs."""
+
+
+@layer("subtract")
+class Subtract(Elementwise):
+    """The first input less the others."""
+
+
+@layer("multiply")
+class Multiply(Elementwise):
+    """The product of the inputs, value by value."""
+
+    step = "multiplies"
+
+
+@layer("maximum")
+class Maximum(Elementwise):
+    """The greatest of the inputs, value by value."""
+
+    step = "compares"
+
+
+@layer("minimum")
+class Minimum(Elementwise):
+    """The least of the inputs, value by value."""
+
+    step = "compares"
+
+
+@layer("average")
+class Average(Elementwise):
+    """The mean of the inputs, value by value."""
+
+    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
+        return Work(adds=product(y) * (len(xs) - 1), divides=product(y))
+
+
+@layer("concat")
+class Concat(Layer):
+    """The inputs side by side along an axis (1, the channels, where nothing is said)."""
+
+    arity = 0
+
+    axis: int = 1
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        first = xs[0]
+        if not isinstance(self.axis, int) or not -len(first) <= self.axis < len(first):
+            raise LayerError(
+                "concat's axis is outside its input",
+                values=f"axis {self.axis}, input {by_axis(first)}",
+            )
+        axis = int(self.axis) % len(first)
+        rest = (*first[:axis], *first[axis + 1 :])
+        for x in xs:
+            if len(x) != len(first) or (*x[:axis], *x[axis + 1 :]) != rest:
+                raise LayerError(
+                    "the inputs of a concat may differ only along its axis",
+                    values=f"axis {axis}; " + ", ".join(by_axis(each) for each in xs),
+                )
+        return (*first[:axis], total(x[axis] for x in xs), *first[axis + 1 :])
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return None if self.axis % len(xs[0]) > 1 else ()

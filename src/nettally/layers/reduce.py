@@ -1,0 +1,82 @@
+"""Many values to one: along axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arith import product
+from ..errors import LayerError
+from ..network import SAME_PLACE, Layer, Shape, Window, Work
+from ._fields import by_axis, one_of
+from ._registry import layer
+
+STEPS: dict[str, tuple[str, ...]] = {
+    "sum": ("adds",),
+    "mean": ("adds",),
+    "maximum": ("compares",),
+    "minimum": ("compares",),
+    "product": ("multiplies",),
+    "l1": ("compares", "adds"),
+    "l2": ("multiplies", "adds"),
+    "lp": ("transcendentals", "adds"),
+    "sum_of_squares": ("multiplies", "adds"),
+    "log_sum": ("adds",),
+    "log_sum_exp": ("transcendentals", "adds"),
+    "place_of_maximum": ("compares",),
+    "place_of_minimum": ("compares",),
+}
+"""What is done with each value, by operation; the few steps at the end of each are not counted."""
+
+
+@layer("reduce")
+class Reduce(Layer):
+    """The sum, mean, greatest, ... along some axes (0 is the batch).
+
+    keep: leave sizes of 1 in place of the axes.
+    """
+
+    positional = ("operation", "axes")
+
+    operation: str = "mean"
+    axes: Any = ()
+    keep: bool = True
+
+    def __post_init__(self) -> None:
+        one_of("operation", self.operation, tuple(STEPS))
+        axes: Any = self.axes
+        axes = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
+        if not all(isinstance(axis, int) for axis in axes):
+            raise LayerError("axes are whole numbers", values=f"axes {axes}")
+        self.__dict__["axes"] = axes
+
+    def _over(self, x: Shape) -> set[int]:
+        over: set[int] = set()
+        for axis in self.axes:
+            if not -len(x) <= axis < len(x):
+                raise LayerError(
+                    "reduce's axis is outside its input", values=f"axis {axis}, input {by_axis(x)}"
+                )
+            over.add(int(axis) % len(x))
+        return over
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        x = xs[0]
+        over = self._over(x)
+        if self.keep:
+            return tuple(1 if axis in over else size for axis, size in enumerate(x))
+        return tuple(size for axis, size in enumerate(x) if axis not in over)
+
+    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
+        work = {step: product(xs[0]) for step in STEPS[self.operation]}
+        if self.operation == "mean":
+            work["divides"] = product(y)
+        return Work(**work)
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        x = xs[0]
+        over = self._over(x)
+        if len(x) < 3 or not any(axis > 1 for axis in over):
+            return SAME_PLACE
+        if not self.keep:
+            return None
+        return tuple(Window(0 if axis in over else 1) for axis in range(2, len(x)))
