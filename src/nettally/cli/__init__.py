@@ -1,0 +1,112 @@
+"""The command line: where it begins and how it ends.
+
+Exit codes: 0 it tallies, 1 something differs, 2 usage or input that can't be read.
+
+The two commands that answer a question, ``check NET`` and ``explain NET CLAIM``, are recognised
+here when they are asked without options: importing click takes three times as long as Python
+itself, and these answer at once. Everything else, and whatever looks unusual, goes to click.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import NettallyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TALLIES, DIFFERS, UNUSABLE = 0, 1, 2
+INTERRUPTED = 130
+"""As shells have it: 128 + SIGINT."""
+PIPE_CLOSED = 141
+"""As shells have it: 128 + SIGPIPE."""
+
+
+def main() -> None:
+    """The command ``nettally``."""
+    import gc
+
+    gc.set_threshold(200_000)  # a command ends before its garbage matters
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _pipe_closed()
+    except OSError as error:  # a full disk
+        _complain(f"can't write: {error.strerror}")
+        code = UNUSABLE
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command; its exit code. Complaints go to stderr."""
+    try:
+        _make_printable()
+        quick = _quick(arguments)
+        if quick is not None:
+            return quick
+        from .parser import parse_and_run
+
+        return parse_and_run(arguments)
+    except NettallyError as error:
+        _complain(error.what, where=error.where, values=error.values, hint=error.hint)
+        return UNUSABLE
+    except BrokenPipeError:
+        return _pipe_closed()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except MemoryError:
+        _complain("this takes more memory than there is")
+        return UNUSABLE
+
+
+def _quick(arguments: Sequence[str]) -> int | None:
+    """The exit code of a question without options; None where it is something else."""
+    if any(each.startswith("-") or not each for each in arguments):
+        return None
+    if len(arguments) == 2 and arguments[0] == "check":
+        from .commands import check
+
+        return check(arguments[1])
+    if len(arguments) == 3 and arguments[0] == "explain":
+        from .commands import explain
+
+        return explain(arguments[1], arguments[2])
+    return None
+
+
+def _make_printable() -> None:
+    """What a terminal's encoding does not have is printed as ``?`` and ends no command."""
+    for stream in (sys.stdout, sys.stderr):
+        if (stream.encoding or "").lower() not in ("utf-8", "utf8"):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                reconfigure(errors="replace")
+
+
+def _complain(what: str, *, where: str = "", values: str = "", hint: str = "") -> None:
+    """One complaint on stderr: what is wrong, where, with which values, and what to try."""
+    from ..render._escape import escape
+    from ..render.terminal import terminal
+
+    style = terminal(sys.stderr).style
+    lines = [
+        f"{style('error:', 'red', 'bold')} {escape(where) + ': ' if where else ''}{escape(what)}"
+    ]
+    if values:
+        lines.append(f"  values: {escape(values)}")
+    if hint:
+        lines.append(f"  try: {escape(hint)}")
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _pipe_closed() -> int:
+    """Nobody reads on (``| head``): end without a word, also when Python closes stdout."""
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # stdout is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED

@@ -1,0 +1,41 @@
+"""Rendering: what was counted, checked and explained, as text for people and for programs.
+
+Each function takes a noun and returns a string; nothing here prints, reads or decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .terminal import Terminal
+
+PLAIN = Terminal(80, wide=True)
+"""Where ``print(tally)`` goes: no colour, tables as wide as they are."""
+
+
+def text(noun: Any) -> str:
+    """What ``str()`` of a noun is: the same text that its command prints."""
+    kind = type(noun).__name__
+    if kind == "Tally":
+        from .table import tally_table
+
+        return tally_table(noun, PLAIN).rstrip()
+    if kind == "Verdict":
+        from .story import verdict_line
+
+        return verdict_line(noun, PLAIN)
+    if kind == "Explanations":
+        from .story import explain_story
+
+        counted = noun.verdict.counted
+        name = counted.network.name if counted is not None else "the network"
+        return explain_story(name, noun, PLAIN).rstrip()
+    if kind == "Difference":
+        from .compare import diff_table
+
+        return diff_table(noun, PLAIN).rstrip()
+    if kind == "Network":
+        from ..readers.native import write
+
+        return write(noun).rstrip()
+    return repr(noun)
