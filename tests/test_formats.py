@@ -1,0 +1,66 @@
+"""What is said of the formats that are read, and that each reader says it."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from nettally import cli, readers
+from nettally.readers import FORMATS, Format, formats
+
+
+def test_each_format_is_listed_in_the_order_of_asking() -> None:
+    assert list(formats())[: len(FORMATS)] == list(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_reader_says_what_it_reads(name: str) -> None:
+    said = import_module(f"nettally.readers.{name}").FORMAT
+    assert isinstance(said, Format)
+    assert said.title
+    assert said.versions
+    assert all(each.startswith(".") for each in said.suffixes)
+    assert all(gap and gap[0] != " " and not gap.endswith(".") for gap in said.gaps)
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["formats"]) == 0
+    shown = capsys.readouterr().out
+    for said in formats().values():
+        assert said.title in shown
+        for suffix in said.suffixes:
+            assert suffix in shown
+
+
+def test_a_reader_that_says_nothing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "silent.py").write_text("def sniff(head, name): return False\n")
+    about = tmp_path / "silent-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: silent\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[nettally.readers]\nquiet = silent\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert readers.formats()["quiet"] == Format("quiet")
+    assert cli.run(["formats"]) == 0
+    assert "quiet" in capsys.readouterr().out
+    sys.modules.pop("silent", None)
+
+
+def test_sniffing_imports_little() -> None:
+    """Modules that are only asked whether a file is theirs: no json, zipfile, re."""
+    import subprocess
+
+    code = """
+import sys
+before = set(sys.modules)
+from importlib import import_module
+for name in ("safetensors", "checkpoint", "tflite"):
+    import_module(f"nettally.readers.{name}").sniff(b"PK\\x03\\x04" + b"x" * 300, "x")
+print(*sorted({"json", "zipfile", "zlib", "pickle", "struct"} & set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
