@@ -1,0 +1,212 @@
+"""Keras files made to harm: JSON, archives, HDF5, graphs; nothing in them is run."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import marshal
+import struct
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Hostile
+
+START = {
+    "class_name": "InputLayer",
+    "name": "a",
+    "config": {"batch_input_shape": [None, 4], "name": "a"},
+    "inbound_nodes": [],
+}
+
+
+def dense(name: str, *sources: str, cls: str = "Dense", **config: Any) -> dict[str, Any]:
+    nodes = [[[source, 0, 0, {}] for source in sources]]
+    config = {"name": name, "units": 4, **config}
+    return {"class_name": cls, "name": name, "config": config, "inbound_nodes": nodes}
+
+
+def functional(layers: list[Any], end: str) -> dict[str, Any]:
+    config = {"name": "m", "layers": layers, "input_layers": [["a", 0, 0]]}
+    return {"class_name": "Functional", "config": {**config, "output_layers": [[end, 0, 0]]}}
+
+
+def chain(count: int) -> str:
+    layers = [START, dense("d0", "a"), *(dense(f"d{i}", f"d{i - 1}") for i in range(1, count))]
+    return json.dumps(functional(layers, f"d{count - 1}"))
+
+
+def test_a_long_chain(hostile: Hostile) -> None:
+    assert hostile("m.json", chain(10_000), seconds=20.0).layers == 10_000
+    turned = json.loads(chain(5_000))
+    turned["config"]["layers"].reverse()
+    assert hostile("r.json", json.dumps(turned)).layers == 5_000
+    many = functional([START] * 100_001, "a")
+    assert "too many layers" in hostile("n.json", json.dumps(many)).refused
+
+
+def test_one_layer_called_very_often(hostile: Hostile) -> None:
+    layer = dense("d", "a")
+    layer["inbound_nodes"] = [
+        [["d", i - 1, 0, {}]] if i else [["a", 0, 0, {}]] for i in range(9000)
+    ]
+    said = functional([START, layer], "d")
+    said["config"]["output_layers"] = [["d", 8999, 0]]
+    found = hostile("m.json", json.dumps(said))
+    assert (found.layers, found.parameters) == (9000, 20)
+
+
+def test_dense_fan_out(hostile: Hostile) -> None:
+    names = ["a"]
+    layers: list[Any] = [START]
+    for i in range(400):
+        layers.append(dense(f"c{i}", *names, *(["a"] if len(names) == 1 else []), cls="Add"))
+        names.append(f"c{i}")
+    assert hostile("m.json", json.dumps(functional(layers, "c399"))).layers == 400
+    wide = dense("w", *(["a"] * 300_000), cls="Add")
+    again = dense("v", *(["a"] * 300_000), cls="Add")
+    said = functional([START, wide, again], "w")
+    assert "too many" in hostile("w.json", json.dumps(said)).refused
+
+
+def test_sizes_that_double(hostile: Hostile) -> None:
+    layers: list[Any] = [START]
+    last = "a"
+    for i in range(64):
+        layers.append(dense(f"c{i}", last, last, cls="Concatenate", axis=-1))
+        last = f"c{i}"
+    assert "size that cannot be" in hostile("m.json", json.dumps(functional(layers, last))).refused
+
+
+def test_a_concatenation_of_nothing(hostile: Hostile) -> None:
+    cat = {"class_name": "Concatenate", "name": "cat", "config": {"name": "cat"}}
+    kept = {"args": [[]], "kwargs": {}}  # found by the fuzzer
+    model = functional([START, {**cat, "inbound_nodes": [kept]}], "cat")
+    assert "nothing" in hostile("a.json", json.dumps(model)).refused
+
+
+def test_models_in_models(hostile: Hostile) -> None:
+    said: Any = {"class_name": "Sequential", "config": {"layers": [START]}}
+    for _ in range(60):
+        said = {"class_name": "Sequential", "config": {"layers": [said]}}
+    assert "too deep" in hostile("m.json", json.dumps(said)).refused
+    # each calls the one inside it twice: 2^20 calls
+    inner: Any = {"class_name": "Dense", "name": "x", "config": {"name": "x", "units": 4}}
+    for depth in range(20):
+        first = int(depth > 0)  # a model's calls are counted from 1
+        calls = [[["a", 0, 0, {}]], [["x", first, 0, {}]]]
+        inner = functional([START, {**inner, "inbound_nodes": calls}], "x")
+        inner["config"]["output_layers"] = [["x", first + 1, 0]]
+        inner["name"] = "x"
+    assert "too many layers" in hostile("b.json", json.dumps(inner), seconds=40.0).refused
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('{"class_name": "Model", "config": ' + "[" * 10**5 + "]" * 10**5 + "}", "nests too deep"),
+        ('{"class_name": "Model", "config": ' + '{"a":' * 10**5, "nests too deep"),
+        ('{"class_name": "Model", "config": "' + '\\"' * 10**6, "no JSON"),
+        ('{"class_name": "Model", "config": [' + "[]," * 2_000_000 + "[]]}", "too many parts"),
+        ('{"class_name": "Model", "config": [' + "0," * 5_000_000 + "0]}", "too many parts"),
+        ('{"class_name": "Model", "config": {}, "config": {}}', "a key twice"),
+        ('{"class_name": "Model", "config": {"a": -Infinity}}', "a number that is none"),
+        ('{"class_name": "Model", "config": {"a": 1' + "0" * 10**6 + "}}", "too large"),
+        ('{"class_name": "Model", "config": {"a": 1e' + "9" * 10**5 + "}}", "too large"),
+    ],
+)
+def test_json(hostile: Hostile, text: str, part: str) -> None:
+    assert part in hostile("m.json", text).refused
+
+
+def test_names_that_are_long_or_strange(hostile: Hostile) -> None:
+    name = "<script>\x1b[31m\u202e" + "x" * 900
+    said = functional([START, dense(name, "a")], name)
+    assert hostile("m.json", json.dumps(said), show=True).layers == 1
+    name = "y" * 10**6
+    assert (
+        "characters"
+        in hostile("l.json", json.dumps(functional([START, dense(name, "a")], name))).refused
+    )
+
+
+def test_code_is_not_run(hostile: Hostile) -> None:
+    """Lambda's code as Keras saved it: marshalled. It would end the process."""
+    code = compile("import os\nos._exit(3)", "x", "exec")
+    text = base64.b64encode(marshal.dumps(code)).decode()
+    function = {"class_name": "__lambda__", "config": {"code": text, "defaults": None}}
+    layers = [
+        START,
+        dense("l", "a", cls="Lambda", function=function, module="os"),
+        dense("m", "l", cls="Lambda", function=[text, None, None], function_type="lambda"),
+    ]
+    found = hostile("m.json", json.dumps(functional(layers, "m")))
+    assert (found.how, found.complete) == ("read", False)
+    module = dense("l", "a", cls="function", module="os", registered_name="system")
+    module["module"] = "os"
+    assert not hostile("n.json", json.dumps(functional([START, module], "l"))).complete
+
+
+# --- archives -----------------------------------------------------------------------------------
+
+
+def archive(**files: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in files.items():
+            file.writestr(name.replace("_json", ".json"), data)
+    return made.getvalue()
+
+
+def test_archives(hostile: Hostile) -> None:
+    small = json.dumps(functional([START, dense("d", "a")], "d")).encode()
+    whole = archive(config_json=small)
+    assert hostile("m.keras", whole).parameters == 20
+    bomb = archive(config_json=b" " * (200 * 2**20))
+    assert len(bomb) < 300_000
+    assert "too large" in hostile("b.keras", bomb).refused
+    for cut in range(0, len(whole), 7):
+        hostile("c.keras", whole[:cut] or b"PK\x03\x04")
+    central = whole.index(b"PK\x01\x02")
+    lying = bytearray(whole)
+    struct.pack_into("<I", lying, central + 24, 10**6)
+    assert hostile("l.keras", bytes(lying)).refused
+    other = bytearray(whole)
+    struct.pack_into("<I", other, central + 42, central)
+    assert hostile("o.keras", bytes(other)).refused
+
+
+def test_an_archive_with_two_configurations(hostile: Hostile) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file:
+        file.writestr("config.json", b"{}")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr("config.json", b"{}")
+    assert "two files" in hostile("m.keras", made.getvalue()).refused
+
+
+# --- HDF5 ---------------------------------------------------------------------------------------
+
+
+def test_hdf5(hostile: Hostile, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="the extra 'keras' is not installed")
+    path = tmp_path / "made.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(functional([START, dense("d", "a")], "d"))
+        file["model_weights"] = h5py.ExternalLink("/etc/passwd", "/")
+        file["soft"] = h5py.SoftLink("/soft")
+    whole = path.read_bytes()
+    assert hostile("m.h5", whole).parameters == 20
+    for cut in range(8, len(whole), 499):
+        hostile("c.h5", whole[:cut])
+    for at in range(8, min(len(whole), 2000), 61):
+        hostile("d.h5", whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+
+
+def test_what_is_no_hdf5(hostile: Hostile) -> None:
+    assert hostile("m.h5", b"\x89HDF\r\n\x1a\n" + b"\xff" * 10_000).refused
