@@ -578,6 +578,28 @@ def archive(files: dict[str, str | bytes], packed: bool = False) -> bytes:
     return out.getvalue()
 
 
+def hdf5(text: str) -> bytes:
+    """An HDF5 file whose root has one attribute, model_config, of variable length."""
+    data = text.encode()
+    heap = struct.pack("<HHIQ", 1, 1, 0, len(data)) + data + bytes(-len(data) % 8)
+    kind = struct.pack("<B3sI", 0x19, b"\x01\0\0", 16) + struct.pack(
+        "<B3sIHHBBHI", 0x13, b"\0" * 3, 1, 0, 8, 0, 8, 0, 0
+    )
+    value = struct.pack("<IQI", len(data), 512, 1)
+    attribute = struct.pack("<BBHHH", 1, 0, 13, len(kind), 8)
+    attribute += b"model_config".ljust(16, b"\0") + kind + bytes(-len(kind) % 8)
+    attribute += b"\x01" + bytes(7) + value
+    attribute += bytes(-len(attribute) % 8)
+    messages = struct.pack("<HHB3x", 0x11, 16, 0) + bytes(16)
+    messages += struct.pack("<HHB3x", 0x0C, len(attribute), 0) + attribute
+    header = struct.pack("<BxHII4x", 1, 2, 1, len(messages)) + messages
+    end = 512 + 16 + len(heap) + 16
+    start = b"\x89HDF\r\n\x1a\n" + bytes(5) + b"\x08\x08\0" + struct.pack("<HHI", 4, 16, 0)
+    start += struct.pack("<QQQQ", 0, 2**64 - 1, end, 2**64 - 1) + struct.pack("<QQII", 0, 96, 0, 0)
+    whole = (start.ljust(96, b"\0") + header).ljust(512, b"\0")
+    return whole + struct.pack("<4sB3xQ", b"GCOL", 1, 32 + len(heap)) + heap + bytes(16)
+
+
 KERAS = [
     json.dumps(KERAS_OLD).encode(),
     json.dumps(KERAS_NEW, indent=1).encode(),
@@ -593,6 +615,7 @@ KERAS = [
     ).encode(),
     archive({"metadata.json": '{"keras_version": "3.5.0"}', "config.json": json.dumps(KERAS_NEW)}),
     archive({"config.json": json.dumps(KERAS_OLD), "model.weights.h5": b"\x89HDF"}, packed=True),
+    hdf5(json.dumps(KERAS_OLD)),
 ]
 
 # --- flatbuffers --------------------------------------------------------------------------------
@@ -831,23 +854,7 @@ FOLDERS = {
 def seeds(name: str) -> list[bytes]:
     """Files to begin with: those made here, then the collected ones."""
     made = [each.encode() if isinstance(each, str) else each for each in MADE.get(name, [])]
-    return [*made, *_hdf5(name), *_collected(name)]
-
-
-def _hdf5(name: str) -> list[bytes]:
-    """Keras' older files, where h5py is there to make them."""
-    if name != "keras":
-        return []
-    try:
-        import h5py
-    except ImportError:
-        return []
-    out = io.BytesIO()
-    with h5py.File(out, "w") as file:
-        file.attrs["model_config"] = json.dumps(KERAS_OLD)
-        file.attrs["keras_version"] = "2.9.0"
-        file.create_group("model_weights")
-    return [out.getvalue()]
+    return [*made, *_collected(name)]
 
 
 def _collected(name: str) -> list[bytes]:

@@ -180,7 +180,10 @@ KERAS = {
     "a kernel too large": NEW.replace('"kernel_size": [3, 3]', '"kernel_size": [9, 9]'),
     "a reshape that can't be": NEW.replace('"target_shape": [-1, 4]', '"target_shape": [-1, 7]'),
     "an archive without its config": s.archive({"metadata.json": "{}"}),
-    "an archive cut off": s.KERAS[-2][:-30],
+    "an archive cut off": s.KERAS[4][:-30],
+    "an HDF5 file cut off": s.KERAS[-1][:-400],
+    "an HDF5 file without the attribute": s.KERAS[-1].replace(b"model_config", b"model_weight"),
+    "an HDF5 file with another heap": s.KERAS[-1].replace(b"GCOL", b"HEAP"),
 }  # fmt: skip
 
 FLAT = s.TFLITE[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -689,7 +690,7 @@ def test_archives() -> None:
 
 
 def test_hdf5(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py", reason="the extra 'keras' is not installed")
+    h5py = pytest.importorskip("h5py", reason="h5py, which writes them, is not installed")
     path = tmp_path / "m.h5"
     with h5py.File(path, "w") as file:
         file.attrs["model_config"] = json.dumps(SMALL)
@@ -709,7 +710,7 @@ def test_hdf5(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="its model_config is no text"):
         read_file(path)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ReadError, match="this HDF5 file is damaged"):
+    with pytest.raises(ReadError, match="this HDF5 file is damaged: it leads beyond its end"):
         read_file(path)
 
 
@@ -718,17 +719,44 @@ def np_bytes(text: str) -> Any:
     return np.bytes_(text.encode())
 
 
-def test_hdf5_without_h5py_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
+@pytest.mark.parametrize("newest", ["earliest", "v108", "latest"])
+@pytest.mark.parametrize("length", [10, 5_000, 300_000])
+@pytest.mark.parametrize("others", [0, 3, 6, 20])
+def test_hdf5_as_libhdf5_writes_it(tmp_path: Path, newest: str, length: int, others: int) -> None:
+    """Attributes of a fixed and of a variable length, in each layout that h5py has."""
+    h5py = pytest.importorskip("h5py", reason="h5py, which writes them, is not installed")
+    from nettally.readers._hdf5 import text
+    from nettally.readers._wire import Blob
 
-    monkeypatch.setitem(sys.modules, "h5py", None)
-    path = tmp_path / "m.h5"
-    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(ReadError, match="h5py, which is not installed") as caught:
-        read_file(path)
-    assert "pip install nettally[keras]" in str(caught.value)
+    path, said = tmp_path / "m.h5", "é" * (length // 2)
+    for value in (said, said.encode(), np_bytes(said)):
+        with h5py.File(path, "w", libver=newest) as file:
+            file.create_group("model_weights").create_dataset("w", data=[1.0] * 100)
+            try:
+                for i in range(others):
+                    file.attrs[f"before_{i}"] = "x" * i
+                file.attrs["model_config"] = value
+            except (RuntimeError, OSError):
+                continue  # libhdf5 itself cannot: the old layout ends at 64 KB
+            file.attrs["keras_version"] = "3.5.0"
+        with Blob("m.h5", str(path)) as blob:
+            if newest != "earliest" and (others >= 6 or len(said) > 60_000):
+                with contextlib.suppress(ReadError):  # a heap of attributes
+                    assert text(blob, "model_config", 2**20) == said
+            else:
+                assert text(blob, "model_config", 2**20) == said
+            if newest == "earliest":
+                with pytest.raises(ReadError, match="its model_config is too large"):
+                    text(blob, "model_config", 9)
+
+
+def test_hdf5_of_weights_alone(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="h5py, which writes them, is not installed")
+    with h5py.File(tmp_path / "m.weights.h5", "w") as file:  # as Keras 3 lays it out
+        file.create_group("layers")
+        file.create_group("vars")
+    with pytest.raises(ReadError, match="it holds weights, without the layers"):
+        read_file(tmp_path / "m.weights.h5")
 
 
 def test_tensorflow_js() -> None:

@@ -194,7 +194,7 @@ def test_an_archive_with_two_configurations(hostile: Hostile) -> None:
 
 
 def test_hdf5(hostile: Hostile, tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py", reason="the extra 'keras' is not installed")
+    h5py = pytest.importorskip("h5py", reason="h5py, which writes them, is not installed")
     path = tmp_path / "made.h5"
     with h5py.File(path, "w") as file:
         file.attrs["model_config"] = json.dumps(functional([START, dense("d", "a")], "d"))

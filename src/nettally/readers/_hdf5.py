@@ -30,13 +30,13 @@ FIXED_TEXT, VARIABLE = 3, 9
 
 
 class Root(NamedTuple):
-    """offset, length: how many bytes an address and a length take. base: where addresses count
-    from. header: where the root group's object header lies.
+    """How the file is laid out, and where its root group's object header lies.
+
+    offset, length: how many bytes an address and a length take.
     """
 
     offset: int
     length: int
-    base: int
     header: int
 
 
@@ -85,11 +85,7 @@ def holds(blob: Blob, names: tuple[str, ...]) -> bool:
 
 def attributes(blob: Blob, root: Root) -> Iterator[Attribute]:
     """The root's attributes that lie in its header."""
-    count = 0
     for kind, flags, data, at in _messages(blob, root):
-        count += 1
-        if count > MAX_MESSAGES:
-            raise blob.error("the root group's header has too many messages", at)
         if kind == ATTRIBUTE:
             if flags & 2:
                 raise blob.error("an attribute is shared, which is not read", at)
@@ -100,7 +96,7 @@ def attributes(blob: Blob, root: Root) -> Iterator[Attribute]:
                 raise blob.error(
                     "the root group keeps its attributes in a heap of their own, which is not read",
                     at,
-                    hint="save the model as .keras, or in the file format that h5py has as default",
+                    hint="save the model as .keras, or in HDF5's earliest layout, as Keras does",
                 )
 
 
@@ -139,7 +135,7 @@ def _root(blob: Blob) -> Root:
     header = _number(blob, head, place, offset, place)
     if base:
         raise blob.error("this HDF5 file begins elsewhere, which is not read", 0, f"at {base:,}")
-    return Root(offset, length, base, header)
+    return Root(offset, length, header)
 
 
 def _messages(blob: Blob, root: Root) -> Iterator[tuple[int, int, bytes, int]]:
@@ -158,10 +154,13 @@ def _messages(blob: Blob, root: Root) -> Iterator[tuple[int, int, bytes, int]]:
         prefix = 8
     else:
         raise blob.error("this HDF5 file is damaged: this is no header of a group", root.header)
+    count = 0
     seen: set[int] = set()
     for at, size in blocks:  # the list grows with what the header says goes on elsewhere
         if at in seen or len(seen) >= MAX_BLOCKS or size > MAX_HEADER:
-            raise blob.error("this HDF5 file is damaged: a header goes on without end", at)
+            raise blob.error(
+                "this HDF5 file is damaged: a header goes on without end", min(at, blob.size)
+            )
         seen.add(at)
         data = _fetch(blob, at, size)
         place = 0
@@ -174,6 +173,9 @@ def _messages(blob: Blob, root: Root) -> Iterator[tuple[int, int, bytes, int]]:
                 length = int.from_bytes(data[place + 2 : place + 4], "little")
                 flags = data[place + 4]
             place += prefix
+            count += 1
+            if count > MAX_MESSAGES:
+                raise blob.error("the root group's header has too many messages", at)
             if place + length > size:
                 if new:  # a gap at the end of a block is shorter than a message
                     break
@@ -217,7 +219,7 @@ def _text(blob: Blob, root: Root, found: Attribute, most: int) -> str:
     rank = _number(blob, found.space, 1, 1, found.at)
     version = _number(blob, found.space, 0, 1, found.at)
     null = version == 2 and _number(blob, found.space, 3, 1, found.at) == 2
-    variable = kind == VARIABLE and found.kind[1] & 15 == 1
+    variable = kind == VARIABLE and _number(blob, found.kind, 1, 1, found.at) & 15 == 1
     if rank or null or not (variable or kind == FIXED_TEXT):
         raise blob.error(f"its {found.name} is no text", found.at)
     if kind == FIXED_TEXT:
