@@ -585,19 +585,23 @@ def hdf5(text: str) -> bytes:
     kind = struct.pack("<B3sI", 0x19, b"\x01\0\0", 16) + struct.pack(
         "<B3sIHHBBHI", 0x13, b"\0" * 3, 1, 0, 8, 0, 8, 0, 0
     )
-    value = struct.pack("<IQI", len(data), 512, 1)
+    value = struct.pack("<IQI", len(data), 1064, 1)
     attribute = struct.pack("<BBHHH", 1, 0, 13, len(kind), 8)
     attribute += b"model_config".ljust(16, b"\0") + kind + bytes(-len(kind) % 8)
     attribute += b"\x01" + bytes(7) + value
     attribute += bytes(-len(attribute) % 8)
-    messages = struct.pack("<HHB3x", 0x11, 16, 0) + bytes(16)
+    messages = struct.pack("<HHB3x", 0x11, 16, 0) + struct.pack("<QQ", 272, 1024)
     messages += struct.pack("<HHB3x", 0x0C, len(attribute), 0) + attribute
     header = struct.pack("<BxHII4x", 1, 2, 1, len(messages)) + messages
-    end = 512 + 16 + len(heap) + 16
+    names = struct.pack("<4sB3xQQQ", b"HEAP", 0, 8, 2**64 - 1, 1056) + bytes(8)
+    tree = struct.pack("<4sBBHQQ", b"TREE", 0, 0, 0, 2**64 - 1, 2**64 - 1) + bytes(8)
+    end = 1064 + 4096
     start = b"\x89HDF\r\n\x1a\n" + bytes(5) + b"\x08\x08\0" + struct.pack("<HHI", 4, 16, 0)
     start += struct.pack("<QQQQ", 0, 2**64 - 1, end, 2**64 - 1) + struct.pack("<QQII", 0, 96, 0, 0)
-    whole = (start.ljust(96, b"\0") + header).ljust(512, b"\0")
-    return whole + struct.pack("<4sB3xQ", b"GCOL", 1, 32 + len(heap)) + heap + bytes(16)
+    whole = (start.ljust(96, b"\0") + header).ljust(272, b"\0")
+    whole = (whole + tree).ljust(1024, b"\0") + names
+    free = struct.pack("<HHIQ", 0, 0, 0, 4096 - 16 - len(heap))
+    return whole + struct.pack("<4sB3xQ", b"GCOL", 1, 4096) + (heap + free).ljust(4080, b"\0")
 
 
 KERAS = [

@@ -221,31 +221,31 @@ def verify(network: Network) -> Network:
             )
         known[name] = network.source
     for node in network.nodes:
-        where = str(node.source or network.source or "")
         if node.name in known:
             first = known[node.name]
             raise NetworkError(
                 f"two layers are called '{node.name}'",
-                where=where,
+                where=_where(network, node),
                 values=f"the first stands at {first}" if first else "",
                 hint="rename one of them",
             )
-        arity = node.layer.arity
-        if (arity and len(node.inputs) != arity) or len(node.inputs) < node.layer.least:
+        layer = node.layer
+        arity, given = layer.arity, len(node.inputs)
+        if (arity and given != arity) or given < layer.least:
             raise NetworkError(
-                f"{node.name}: {node.layer.kind} takes {arity or 'at least 1'} input(s)",
-                where=where,
-                values=f"{len(node.inputs)} given: {', '.join(node.inputs) or 'none'}",
+                f"{node.name}: {layer.kind} takes {arity or 'at least 1'} input(s)",
+                where=_where(network, node),
+                values=f"{given} given: {', '.join(node.inputs) or 'none'}",
                 hint="say which with 'from NAME'",
             )
         for name in node.inputs:
             if name not in known:
-                raise _undefined(network, node, name, where)
+                raise _undefined(network, node, name, _where(network, node))
         for own, owner in node.shared.items():
             if owner.rpartition(".")[0] not in known and owner.rpartition(".")[0] != node.name:
                 raise NetworkError(
                     f"{node.name}: '{own}' is shared with '{owner}', which is not defined before",
-                    where=where,
+                    where=_where(network, node),
                     hint="the owner's layer stands first",
                 )
         known[node.name] = node.source
@@ -253,6 +253,11 @@ def verify(network: Network) -> Network:
         if name not in known:
             raise NetworkError(f"the output '{name}' is no layer", where=str(network.source or ""))
     return network
+
+
+def _where(network: Network, node: Node) -> str:
+    """The place that a complaint names; asked for only then, since a file has many nodes."""
+    return str(node.source or network.source or "")
 
 
 def _undefined(network: Network, node: Node, name: str, where: str) -> NetworkError:

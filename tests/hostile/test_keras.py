@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import seeds
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -210,3 +212,59 @@ def test_hdf5(hostile: Hostile, tmp_path: Path) -> None:
 
 def test_what_is_no_hdf5(hostile: Hostile) -> None:
     assert hostile("m.h5", b"\x89HDF\r\n\x1a\n" + b"\xff" * 10_000).refused
+
+
+MADE = seeds.hdf5(json.dumps(functional([START, dense("d", "a")], "d")))
+HEAP = MADE.index(b"GCOL")
+VALUE = MADE.index(HEAP.to_bytes(8, "little"), 200) - 4
+HEADER = 96
+
+
+def patched(at: int, data: bytes) -> bytes:
+    return MADE[:at] + data + MADE[at + len(data) :]
+
+
+def going_on(count: int, at: int, size: int) -> bytes:
+    """The header's messages are ``count`` that say that it goes on at ``at``."""
+    messages = struct.pack("<HHB3xQQ", 0x10, 16, 0, at, size) * count
+    return patched(HEADER, struct.pack("<BxHII4x", 1, count, 1, len(messages)) + messages)
+
+
+LIES = {
+    "a heap of nothing": (patched(HEAP + 16, bytes(64)), "the heap has no such object"),
+    "a heap of empty objects": (
+        patched(HEAP + 16, struct.pack("<HHIQ", 9, 1, 0, 0) * 200),
+        "the heap has no such object",
+    ),
+    "a heap whose objects go back": (
+        patched(HEAP + 16, struct.pack("<HHIQ", 9, 1, 0, 2**64 - 16)),
+        "the heap has no such object",
+    ),
+    "a heap without end": (patched(HEAP + 8, b"\xff" * 8), "a heap is longer than the file"),
+    "a heap at the end of all": (patched(VALUE + 4, b"\xff" * 8), "it leads beyond its end"),
+    "a text of 4 GB": (patched(VALUE, b"\xff" * 4), "its model_config is too large"),
+    "a text longer than its place": (patched(VALUE, b"\0\x10\0\0"), "longer than its place"),
+    "a header that goes on in itself": (
+        going_on(1, HEADER + 16, 24),
+        "a header goes on without end",
+    ),
+    "a header that goes on everywhere": (going_on(4, 2**63, 24), "it leads beyond its end"),
+    "a header of 4 GB": (patched(HEADER + 8, b"\xff" * 4), "a header goes on without end"),
+    "a header elsewhere": (patched(64, b"\xff" * 8), "it leads beyond its end"),
+    "addresses of 255 bytes": (patched(13, b"\xff"), "addresses of 255 bytes"),
+    "a version that is none": (patched(8, b"\x09"), "of a version that is not read"),
+}
+
+
+@pytest.mark.parametrize("what", list(LIES))
+def test_hdf5_that_lies(hostile: Hostile, what: str) -> None:
+    data, said = LIES[what]
+    found = hostile("m.h5", data)
+    assert said in found.refused
+    assert found.refused.startswith("m.h5")
+    assert found.seconds < 1
+    assert found.memory < 2**25
+
+
+def test_hdf5_as_it_was_made(hostile: Hostile) -> None:
+    assert hostile("m.h5", MADE).parameters == 20

@@ -198,7 +198,7 @@ def _attribute(blob: Blob, data: bytes, at: int) -> Attribute:
         raise blob.error(
             "this HDF5 file is damaged: this is no attribute", at, f"version {version}"
         )
-    if version > 1 and data[1] & 3:
+    if version > 1 and _number(blob, data, 1, 1, at) & 3:
         raise blob.error("an attribute's type lies elsewhere, which is not read", at)
     place = 9 if version == 3 else 8
     parts: list[bytes] = []
