@@ -138,13 +138,52 @@ def _name(value: Any, name: str) -> Any:
     return value
 
 
+class Call(NamedTuple):
+    """One call of a module of the source, as it was executed.
+
+    path: the module, dotted. inputs, outputs: the shapes that went in and came out. first, last:
+    the nodes that it made, from ``first`` up to ``last`` and without it, by their place.
+    depth: how many calls it stands in.
+    """
+
+    path: str
+    depth: int
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    first: int
+    last: int
+
+
+class Held(NamedTuple):
+    """A tensor that a module of the source holds itself. same: the one that it is, if it is shared.
+
+    learned: a parameter, else a buffer. trained: its gradient is asked for.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    learned: bool
+    trained: bool
+    same: str
+
+
+class Module(NamedTuple):
+    """A module of the source: its class there, what it holds, whether others stand in it."""
+
+    type: str
+    held: tuple[Held, ...]
+    leaf: bool
+
+
 class Node(Record):
     """One layer in its place.
 
     inputs: names of nodes or of network inputs. shared: this node's parameter name to the owner,
-    ``{"weight": "conv1.weight"}``. module: the group it stands in, dotted, for trees.
-    source: where it was written. written: fields as the source wrote them (``48·2`` for 96,
-    ``same`` for a padding), which the numbers alone don't tell.
+    ``{"weight": "conv1.weight"}``, or to the node that computes it, ``{"weight": "std"}``.
+    module: the group it stands in, dotted, for trees. source: where it was written. written:
+    fields as the source wrote them (``48·2`` for 96, ``same`` for a padding), which the numbers
+    alone don't tell.
     """
 
     name: str
@@ -159,7 +198,9 @@ class Node(Record):
 class Network(Record):
     """Inputs by name, nodes in order, outputs by name. Edited with ``replace``, never by mutation.
 
-    notes: what the reader has to say (what it inferred, what it did not understand).
+    notes: what the reader has to say (what it inferred, what it did not understand). details:
+    what it has to say to who looks closely. modules: those of the source by their dotted names,
+    and calls: how they were called, in order; both are there only where the source is a program.
     """
 
     name: str
@@ -169,6 +210,9 @@ class Network(Record):
     source: Span | None = None
     notes: tuple[str, ...] = ()
     title: str = ""
+    details: tuple[str, ...] = ()
+    modules: Mapping[str, Module] = NOTHING
+    calls: tuple[Call, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.outputs:
@@ -242,7 +286,8 @@ def verify(network: Network) -> Network:
             if name not in known:
                 raise _undefined(network, node, name, _where(network, node))
         for own, owner in node.shared.items():
-            if owner.rpartition(".")[0] not in known and owner.rpartition(".")[0] != node.name:
+            whose = owner.rpartition(".")[0]
+            if whose not in known and owner not in known and whose != node.name:
                 raise NetworkError(
                     f"{node.name}: '{own}' is shared with '{owner}', which is not defined before",
                     where=_where(network, node),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import LayerError
-from ..network import Layer, Shape, Window, check_size
+from ..network import NO_WORK, Layer, Shape, Window, Work, check_size
 from ._fields import by_axis
 from ._registry import layer
 from .merge import broadcast
@@ -92,7 +92,13 @@ class Arrange(Layer):
 
 @layer("procedure")
 class Procedure(Arrange):
-    """A known procedure without parameters or weighted sums: a choice of boxes, a sampling.
+    """A known procedure without parameters of its own: a choice of boxes, a sampling.
 
-    Its comparisons and sums depend on the values, and are not counted.
+    Its comparisons and sums depend on the values, and are not counted. macs: the
+    multiply-accumulates of the matrix products and convolutions in it, if there are any.
     """
+
+    macs: int = 0
+
+    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
+        return Work(self.macs) if self.macs else NO_WORK

@@ -38,6 +38,7 @@ class Tensor(Layer):
     """A tensor of a given size, the batch's own with it. It stands without inputs.
 
     learned: it is a parameter (a class token, positions), and not a constant of the arithmetic.
+    kept: it is no parameter, and is kept with the network (a buffer).
     """
 
     arity = 0
@@ -46,6 +47,7 @@ class Tensor(Layer):
 
     size: Any = ()
     learned: bool = True
+    kept: bool = False
 
     def __post_init__(self) -> None:
         self.__dict__["size"] = _sizes("size", self.size)
@@ -55,6 +57,9 @@ class Tensor(Layer):
 
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         return {"weight": self.size} if self.learned else NOTHING
+
+    def buffers(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        return {"value": self.size} if self.kept else NOTHING
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return SAME_PLACE

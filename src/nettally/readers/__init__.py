@@ -87,26 +87,55 @@ class Source(Record):
 
 
 def read(
-    what: str | os.PathLike[str],
+    what: Any,
+    input_size: Any = None,
     *,
-    inputs: Mapping[str, Shape] | Shape | None = None,
+    input_data: Any = None,
+    inputs: Any = None,
     companion: str | None = None,
     options: Mapping[str, str] = NOTHING,
+    mode: str = "eval",
+    dtypes: Any = None,
+    keywords: Mapping[str, Any] = NOTHING,
+    self_check: bool = False,
 ) -> Network:
-    """A zoo name or a file, as a Network.
+    """A zoo name, a file, a torch module, or the name of one, as a Network.
 
-    inputs: the input's sizes where the file does not say them, or others than it says: one shape,
-    or shapes by input name; without a batch, a batch of 1 is meant. options: see ``Source``.
+    what: ``alexnet``; a path; a ``torch.nn.Module``; or ``torchvision:resnet50``,
+    ``timm:convnext_base``, ``package.module:factory``, ``file.py:Class(3)``, whose code is then
+    imported and run. input_size (or inputs, the same): the input's sizes where the source does not
+    say them, or others than it says: one shape, or shapes by input name; of a module also a list of
+    shapes; without a batch, a batch of 1 is meant. companion, options: of files, see ``Source``.
+
+    Of modules only: input_data: tensors in place of sizes; mode: "eval", "train" or "same"; dtypes:
+    of the inputs; keywords: further arguments of its forward; self_check: the module is also run
+    by torch, on tensors without values, and each shape is compared.
+
     Raises ReadError for what can't be read, NetworkError and LayerError for what can't be.
     """
+    sizes_given = inputs if input_size is None else input_size
+    if not isinstance(what, (str, os.PathLike)):
+        from .pytorch import read_module
+
+        return read_module(
+            what, sizes_given, input_data, mode=mode, dtypes=dtypes, keywords=keywords,
+            self_check=self_check,
+        )  # fmt: skip
     name = os.fspath(what)
+    if names_code(name):
+        from .pytorch import read_named
+
+        return read_named(
+            name, sizes_given, input_data, mode=mode, dtypes=dtypes, options=options,
+            self_check=self_check,
+        )  # fmt: skip
     sizes: Mapping[str, Shape]
-    if inputs is None:
+    if sizes_given is None:
         sizes = NOTHING
-    elif isinstance(inputs, tuple):
-        sizes = {"": inputs}
+    elif isinstance(sizes_given, (tuple, list)):
+        sizes = {"": tuple(sizes_given)}
     else:
-        sizes = inputs
+        sizes = sizes_given
     if os.sep not in name and not os.path.exists(name):
         from . import zoo
 
@@ -118,6 +147,12 @@ def read(
             data = b"" if getattr(reader, "BINARY", False) else read_bytes(name)
             return reader.read(Source(name, data, sizes, companion, name, options))
     raise _unrecognised(name, os.stat(name).st_size, head)
+
+
+def names_code(name: str) -> bool:
+    """Whether it is ``somewhere:something``, and no file: the name of a module to be built."""
+    where, colon, what = name.partition(":")
+    return bool(colon and where and what) and not os.path.exists(name)
 
 
 def read_bytes(name: str) -> bytes:

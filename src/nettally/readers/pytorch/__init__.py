@@ -1,0 +1,70 @@
+"""PyTorch modules, read by following their forward with stand-ins for tensors.
+
+No weight is read, allocated or changed, and no kernel runs: each call that the forward makes is
+answered by our own arithmetic, and leaves a node. The module is left as it was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...network import NOTHING
+from .run import ForwardError, read_module
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...network import Network
+
+__all__ = ["ForwardError", "read_module", "read_named"]
+
+
+def read_named(
+    spec: str,
+    input_size: Any = None,
+    input_data: Any = None,
+    *,
+    mode: str = "eval",
+    dtypes: Any = None,
+    options: Mapping[str, str] = NOTHING,
+    self_check: bool = False,
+) -> Network:
+    """The network of ``torchvision:resnet50``, ``file.py:Class(3)``, ``package.module:factory``.
+
+    Without a size, that which its makers give is taken, and it is said. Raises ReadError.
+    """
+    from .load import load
+
+    loaded = load(spec)
+    notes = list(loaded.notes)
+    if input_size is None and input_data is None and loaded.size is not None:
+        input_size = loaded.size
+        notes.append(f"its makers' input is taken: {'x'.join(map(str, input_size[1:]))}")
+    network = read_module(
+        loaded.module,
+        input_size,
+        input_data,
+        mode=options.get("mode", mode),
+        dtypes=dtypes or _kinds(options),
+        name=loaded.name,
+        self_check=self_check,
+    )
+    return network.replace(notes=(*notes, *network.notes))
+
+
+def _kinds(options: Mapping[str, str]) -> Any:
+    """dtypes by input name, from options such as ``dtype:ids``."""
+    import torch
+
+    from ...errors import ReadError
+
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        if name.startswith("dtype:"):
+            kind = getattr(torch, value, None)
+            if not isinstance(kind, torch.dtype):
+                raise ReadError(
+                    f"torch has no dtype '{value}'", hint="float32, float16, int64, bool"
+                )
+            found[name[6:]] = kind
+    return found or None

@@ -1,0 +1,159 @@
+"""Calls that no handler knows: torch's own shape functions are run on tensors without values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ...errors import ReadError
+from ...layers.arrange import Procedure
+from ...network import NOTHING
+from .shadow import POISON, Current, Shadow, shadow
+
+MOST_TENSORS = 10_000
+"""A call with more tensors than this among its arguments is not looked through."""
+
+
+def meta(x: Any) -> torch.Tensor:
+    """A tensor without values of the stand-in's sizes and dtype."""
+    if isinstance(x, Shadow):
+        return torch.empty(x.sizes, dtype=x.kind, device="meta")
+    return torch.empty(x.shape, dtype=x.dtype, device="meta")
+
+
+def unseen(path: str) -> ReadError:
+    return ReadError(
+        "a call can't be followed: it gets past torch's function protocol",
+        where=path or "the module's own forward",
+        hint="TorchScript and compiled extensions do that; give the module before it is scripted",
+    )
+
+
+def mapped(given: Any, change: Any) -> Any:
+    """The arguments with each tensor changed, through tuples, lists and dicts."""
+    if isinstance(given, torch.Tensor):
+        return change(given)
+    if isinstance(given, tuple):
+        values = [mapped(each, change) for each in given]
+        return type(given)(*values) if hasattr(given, "_fields") else type(given)(values)
+    if isinstance(given, list):
+        return [mapped(each, change) for each in given]
+    if isinstance(given, dict):
+        return {name: mapped(each, change) for name, each in given.items()}
+    if isinstance(given, slice):
+        return slice(*(mapped(each, change) for each in (given.start, given.stop, given.step)))
+    return given
+
+
+def tensors_in(given: Any) -> list[torch.Tensor]:
+    found: list[torch.Tensor] = []
+    mapped(given, found.append)
+    return found
+
+
+class Weighted(TorchDispatchMode):
+    """Adds up the multiply-accumulates of what runs beneath, as torch's own counter knows them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.macs = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        from torch.utils.flop_counter import flop_registry
+
+        made = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)
+        if count is not None:
+            self.macs += count(*args, **(kwargs or {}), out_val=made) // 2
+        return made
+
+
+def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The result of a call that no handler knows.
+
+    The call is made on tensors without values, and a node stands for it whose shape and weighted
+    sums are torch's. Raises what torch raises.
+    """
+    trace = Current.trace
+    word = getattr(func, "__name__", type(func).__name__)
+    if word in ("__get__", "__set__"):
+        word = getattr(getattr(func, "__self__", None), "__name__", word)
+    body = _opened(func)
+    if body is not None:
+        return body(*args, **kwargs)
+    given = tensors_in((args, kwargs))
+    pure = all(_value(x) is not None for x in given)
+    if pure:
+        made = func(*mapped(args, _value), **mapped(kwargs, _value))
+        if all(x.name is None for x in given if isinstance(x, Shadow)):
+            return mapped(made, trace.stand_in)
+        values = tensors_in(made)
+    else:
+        values = []
+    xs = tuple([trace.stand_in(x) for x in given])
+    with torch._C.DisableTorchFunctionSubclass(), Weighted() as below:
+        made = func(*mapped(args, meta), **mapped(kwargs, meta))
+    out = tensors_in(made)
+    if not out:
+        return made
+    trace.fallbacks.setdefault(word)
+    places: dict[int, Shadow] = {}
+    sizes = tuple([x.sizes for x in xs])
+    name = word.strip("_") or word
+    for n, tensor in enumerate(out):
+        if tuple(tensor.shape) == POISON:
+            raise unseen(trace.path)
+        layer = Procedure(name, tuple(tensor.shape), sizes, 0 if n else below.macs)
+        node = trace.fresh(name)
+        trace._append(node, layer, tuple([trace.name_of(x) for x in xs]), NOTHING)
+        value = values[n] if n < len(values) else None
+        places[id(tensor)] = shadow(tuple(tensor.shape), node, tensor.dtype, value)
+
+    def place_of(tensor: torch.Tensor) -> Shadow:
+        return places[id(tensor)]
+
+    result = mapped(made, place_of)
+    if word.endswith("_") and not word.startswith("_") and args and isinstance(args[0], Shadow):
+        return args[0].become(result) if isinstance(result, Shadow) else result
+    return result
+
+
+def _value(x: Any) -> torch.Tensor | None:
+    if isinstance(x, Shadow):
+        return x.value
+    return None if x.is_meta else x
+
+
+_bodies: dict[Any, Any] = {}
+
+
+def _opened(func: Any) -> Any:
+    """torch's own Python for a composite function, its question for overrides answered "no".
+
+    ``multi_head_attention_forward`` and its like are written in calls that have handlers.
+    """
+    if func in _bodies:
+        return _bodies[func]
+    body = None
+    code = getattr(func, "__code__", None)
+    if code is not None and getattr(func, "__module__", "") == "torch.nn.functional":
+        from types import FunctionType
+
+        def never(*_: Any) -> bool:
+            return False
+
+        space = dict(func.__globals__)
+        for name in (
+            "has_torch_function",
+            "has_torch_function_unary",
+            "has_torch_function_variadic",
+        ):
+            space[name] = never
+        body = FunctionType(code, space, func.__name__, func.__defaults__, func.__closure__)
+        body.__kwdefaults__ = func.__kwdefaults__
+    _bodies[func] = body
+    return body

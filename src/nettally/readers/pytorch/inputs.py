@@ -1,0 +1,171 @@
+"""Stand-ins for a module's inputs, from sizes or from tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import nn
+
+from ...errors import ReadError
+from .shadow import Shadow, shadow
+from .trace import SMALL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...network import Shape
+    from .trace import Trace
+
+AXES = {
+    nn.Conv1d: 3, nn.Conv2d: 4, nn.Conv3d: 5, nn.ConvTranspose1d: 3, nn.ConvTranspose2d: 4,
+    nn.ConvTranspose3d: 5,
+}  # fmt: skip
+
+
+class Inputs(NamedTuple):
+    """The arguments of the call, and the shapes of the tensors among them by their names."""
+
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+    shapes: dict[str, Shape]
+
+
+def stand_ins(
+    trace: Trace,
+    module: nn.Module,
+    input_size: Any,
+    input_data: Any,
+    dtypes: Any,
+    keywords: Mapping[str, Any],
+    notes: list[str],
+) -> Inputs:
+    """What to call the module with. Raises ReadError for sizes that are none."""
+    shapes: dict[str, Shape] = {}
+    arguments = _arguments(module)
+
+    def named(word: str) -> str:
+        return trace.unused(word)
+
+    def tensor(word: str, given: torch.Tensor) -> Shadow:
+        name = named(word)
+        shapes[name] = tuple(given.shape)
+        keeps = not given.is_meta and (not given.dtype.is_floating_point and given.numel() <= SMALL)
+        return shadow(tuple(given.shape), name, given.dtype, given if keeps else None)
+
+    def walk(word: str, given: Any) -> Any:
+        if isinstance(given, torch.Tensor):
+            return tensor(word, given)
+        if isinstance(given, (list, tuple)):
+            made = [walk(f"{word}_{i}" if i else word, each) for i, each in enumerate(given)]
+            return type(given)(*made) if hasattr(given, "_fields") else type(given)(made)
+        if isinstance(given, dict):
+            return {key: walk(str(key), each) for key, each in given.items()}
+        if hasattr(given, "__array__") and hasattr(given, "shape"):
+            return tensor(word, torch.as_tensor(given))
+        return given
+
+    further = {name: walk(name, each) for name, each in keywords.items()}
+    if input_data is not None:
+        if isinstance(input_data, dict):
+            made = {name: walk(name, each) for name, each in input_data.items()}
+            return Inputs((), {**made, **further}, shapes)
+        if isinstance(input_data, torch.Tensor) or not isinstance(input_data, (list, tuple)):
+            input_data = (input_data,)
+        positional = tuple([walk(_word(arguments, i), each) for i, each in enumerate(input_data)])
+        return Inputs(positional, further, shapes)
+    if input_size is None:
+        if not any(name not in further for name in arguments):
+            return Inputs((), further, shapes)
+        raise ReadError(
+            "the module does not say how large its input is",
+            where=trace.name,
+            values=f"its forward takes {', '.join(arguments) or 'nothing'}",
+            hint="say it: input_size=(1, 3, 224, 224), or input_data=... with tensors",
+        )
+    kinds = _kinds(dtypes)
+    if isinstance(input_size, dict):
+        made: dict[str, Any] = {}
+        for i, (word, each) in enumerate(input_size.items()):
+            sizes = _checked(each)
+            if not word and len(input_size) == 1:
+                word = _word(arguments, 0)
+                sizes = _with_batch(module, sizes, notes)
+            name = named(word)
+            shapes[name] = sizes
+            made[word] = shadow(sizes, name, _kind(kinds, i, word))
+        return Inputs((), {**made, **further}, shapes)
+    each_input = [input_size] if _is_size(input_size) else list(input_size)
+    positional_: list[Shadow] = []
+    for i, given in enumerate(each_input):
+        sizes = _checked(given)
+        if len(each_input) == 1:
+            sizes = _with_batch(module, sizes, notes)
+        name = named(_word(arguments, i))
+        shapes[name] = sizes
+        positional_.append(shadow(sizes, name, _kind(kinds, i, _word(arguments, i))))
+    return Inputs(tuple(positional_), further, shapes)
+
+
+def _arguments(module: nn.Module) -> tuple[str, ...]:
+    """The names of the forward's arguments that have no default."""
+    forward = type(module).forward
+    code = getattr(forward, "__code__", None)
+    if code is None or "__wrapped__" in getattr(forward, "__dict__", {}):
+        import inspect
+
+        try:
+            found = inspect.signature(module.forward).parameters.values()
+        except (TypeError, ValueError):
+            return ("input",)
+        return tuple([p.name for p in found if p.kind in (0, 1)])
+    return code.co_varnames[1 : code.co_argcount]
+
+
+def _word(arguments: tuple[str, ...], i: int) -> str:
+    return arguments[i] if i < len(arguments) else "input"
+
+
+def _is_size(given: Any) -> bool:
+    return isinstance(given, (tuple, list, torch.Size)) and all(
+        isinstance(n, int) and not isinstance(n, bool) for n in given
+    )
+
+
+def _checked(given: Any) -> Shape:
+    if not _is_size(given) or any(n < 0 for n in given):
+        raise ReadError(
+            "an input size is a tuple of whole numbers, the batch first",
+            values=repr(given)[:80],
+            hint="input_size=(1, 3, 224, 224), or a list of such",
+        )
+    return tuple(given)
+
+
+def _with_batch(module: nn.Module, sizes: Shape, notes: list[str]) -> Shape:
+    """The size with a batch of 1, where it is one axis short of what the module's layers read."""
+    for each in module.modules():
+        kind = next((base for base in AXES if isinstance(each, base)), None)
+        if kind is not None:
+            if len(sizes) == AXES[kind] - 1:
+                notes.append(f"the input {'x'.join(map(str, sizes))} is taken as one example")
+                return (1, *sizes)
+            return sizes
+        if isinstance(each, nn.Linear) and len(sizes) == 1:
+            notes.append(f"the input {sizes[0]} is taken as one example")
+            return (1, *sizes)
+    return sizes
+
+
+def _kinds(dtypes: Any) -> Any:
+    if dtypes is None or isinstance(dtypes, (dict, torch.dtype)):
+        return dtypes
+    return list(dtypes)
+
+
+def _kind(kinds: Any, i: int, word: str) -> torch.dtype:
+    if isinstance(kinds, dict):
+        return kinds.get(word, torch.float32)
+    if isinstance(kinds, torch.dtype):
+        return kinds
+    return kinds[i] if kinds and i < len(kinds) else torch.float32

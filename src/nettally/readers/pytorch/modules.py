@@ -1,0 +1,309 @@
+"""torch's own modules that are one layer each, read from their fields without their forward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ...layers.activation import Dropout, Identity
+from ...layers.conv import Conv, ConvTranspose
+from ...layers.held import Embedding
+from ...layers.linear import Linear
+from ...layers.norm import BatchNorm, GroupNorm, LayerNorm
+from ...network import NOTHING
+from .recurrent import cell, recurrent
+from .shadow import METHODS, Shadow, note, shadow
+from .weights import each, sides
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+ONE: dict[type, Any] = {}
+"""Handlers of modules that are called with one tensor: ``handler(trace, module, path, x)``.
+
+They give None for what they leave to the module's own forward.
+"""
+
+
+def _one(*types: type) -> Any:
+    def register(handler: Any) -> Any:
+        for kind in types:
+            ONE[kind] = handler
+        return handler
+
+    return register
+
+
+def emit(
+    trace: Trace, path: str, layer: Any, x: Shadow, held: Any = (), buffers: Any = ()
+) -> Shadow:
+    """The node of a module. held: its tensors by the layer's names; some may be None."""
+    sizes = x.sizes
+    key = (id(layer), (sizes,))
+    shape = trace.shapes.get(key)
+    if shape is None:
+        shape = trace.shape_of(layer, (sizes,))
+    names = trace.names
+    if path in names:
+        name = trace.unused(path)
+    else:
+        name = path
+        names.add(path)
+    shared: Any = NOTHING
+    if held:
+        owners = trace.owners
+        for tensor, real in held:
+            if real is not None:
+                mine = f"{name}.{tensor}"
+                owner = owners.setdefault(id(real), mine)
+                if owner is not mine:
+                    if shared is NOTHING:
+                        shared = {}
+                    made = trace.stand_ins.get(id(real))
+                    shared[tensor] = owner if made is None or made.name is None else made.name
+    inputs = (x.name or trace.name_of(x),)
+    trace._append(name, layer, inputs, shared, path.rpartition(".")[0])
+    return shadow(shape, name, None if x.kind is torch.float32 else x.kind)
+
+
+def _convolution(axes: int) -> Any:
+    def conv(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
+        state = module.__dict__
+        held = state["_parameters"]
+        weight, bias = held.get("weight"), held.get("bias")
+        if len(x.sizes) != axes + 2 or weight is None or x.sizes[1] != state["in_channels"]:
+            return None
+        mode = state["padding_mode"]
+        if mode != "zeros":
+            return None
+        key = (
+            Conv,
+            state["out_channels"],
+            state["kernel_size"],
+            state["stride"],
+            state["padding"],
+            state["dilation"],
+            state["groups"],
+            bias is None,
+        )
+        layer = trace.layers.get(key)
+        if layer is None:
+            kernel, dilation = tuple(state["kernel_size"]), tuple(state["dilation"])
+            layer = trace.layers[key] = trace.layer(
+                Conv,
+                state["out_channels"],
+                kernel,
+                stride=tuple(state["stride"]),
+                padding=sides(state["padding"], kernel, dilation),
+                dilation=dilation,
+                groups=state["groups"],
+                bias=bias is not None,
+            )
+        return emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+
+    return conv
+
+
+ONE[nn.Conv1d] = _convolution(1)
+ONE[nn.Conv2d] = _convolution(2)
+ONE[nn.Conv3d] = _convolution(3)
+
+
+def _transposed(axes: int) -> Any:
+    def conv_transpose(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
+        weight, bias = module._parameters.get("weight"), module._parameters.get("bias")
+        if len(x.sizes) != axes + 2 or weight is None or x.sizes[1] != module.in_channels:
+            return None
+        layer = trace.layer(
+            ConvTranspose,
+            module.out_channels,
+            tuple(module.kernel_size),
+            stride=tuple(module.stride),
+            padding=each(module.padding, axes),
+            output_padding=each(module.output_padding, axes),
+            dilation=tuple(module.dilation),
+            groups=module.groups,
+            bias=bias is not None,
+        )
+        return emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+
+    return conv_transpose
+
+
+ONE[nn.ConvTranspose1d] = _transposed(1)
+ONE[nn.ConvTranspose2d] = _transposed(2)
+ONE[nn.ConvTranspose3d] = _transposed(3)
+
+
+@_one(nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear)
+def linear(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
+    held = module.__dict__["_parameters"]
+    weight, bias = held.get("weight"), held.get("bias")
+    sizes = x.sizes
+    if len(sizes) < 2 or weight is None:
+        return None
+    out, seen = weight.shape
+    if sizes[-1] != seen:
+        return None
+    layer = trace.layer(Linear, out, bias is not None, 1 if len(sizes) == 2 else -1)
+    return emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+
+
+def _batch_norm(ranks: tuple[int, ...]) -> Any:
+    def batch_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
+        state = module.__dict__
+        sizes = x.sizes
+        if len(sizes) not in ranks or sizes[1] != state["num_features"]:
+            return None
+        held = state["_parameters"]
+        weight, bias = held.get("weight"), held.get("bias")
+        mean = state["_buffers"].get("running_mean")
+        layer = trace.layer(
+            BatchNorm, weight is not None, bias is not None, mean is not None, state["eps"]
+        )
+        made = emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+        if mean is not None:
+            trace.states_buffers(made.name, state["_buffers"])
+        return made
+
+    return batch_norm
+
+
+ONE[nn.BatchNorm1d] = _batch_norm((2, 3))
+ONE[nn.BatchNorm2d] = _batch_norm((4,))
+ONE[nn.BatchNorm3d] = _batch_norm((5,))
+ONE[nn.SyncBatchNorm] = _batch_norm((2, 3, 4, 5))
+
+
+@_one(nn.LayerNorm)
+def layer_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
+    held = module._parameters
+    weight, bias = held.get("weight"), held.get("bias")
+    axes = len(module.normalized_shape)
+    if x.sizes[-axes:] != tuple(module.normalized_shape) or len(x.sizes) <= axes:
+        return None
+    layer = trace.layer(LayerNorm, axes, weight is not None, bias is not None, module.eps)
+    return emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+
+
+@_one(nn.GroupNorm)
+def group_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
+    held = module._parameters
+    weight, bias = held.get("weight"), held.get("bias")
+    if len(x.sizes) < 2 or x.sizes[1] != module.num_channels:
+        return None
+    layer = trace.layer(
+        GroupNorm, module.num_groups, weight is not None, bias is not None, module.eps
+    )
+    return emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+
+
+@_one(nn.Embedding)
+def embedding(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
+    weight = module._parameters.get("weight")
+    if weight is None:
+        return None
+    layer = trace.layer(Embedding, module.num_embeddings, (module.embedding_dim,))
+    made = emit(trace, path, layer, x, (("weight", weight),))
+    return note(made, kind=weight.dtype)
+
+
+@_one(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
+      nn.FeatureAlphaDropout)  # fmt: skip
+def dropout(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
+    return emit(trace, path, trace.layer(Dropout, module.p), x)
+
+
+@_one(nn.Identity)
+def identity(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
+    return emit(trace, path, trace.layer(Identity), x)
+
+
+SEVERAL: dict[type, Any] = {
+    nn.RNN: recurrent,
+    nn.LSTM: recurrent,
+    nn.GRU: recurrent,
+    nn.RNNCell: cell,
+    nn.LSTMCell: cell,
+    nn.GRUCell: cell,
+}
+"""Handlers of modules that take more than one tensor: they get all of the call's arguments."""
+
+
+def _by_function(name: str, *fields: str) -> Any:
+    """A module that calls one function, whose node then bears the module's name."""
+    from .trace import renamed
+
+    function = METHODS[name]
+
+    def module_of(trace: Trace, module: Any, path: str, x: Shadow) -> Any:
+        state = module.__dict__
+        values = {field: state[field] for field in fields}
+        first = len(trace.nodes)
+        made = function(x, **values)
+        return renamed(trace, made, first, path)
+
+    return module_of
+
+
+POOL = ("kernel_size", "stride", "padding")
+_FUNCTIONS: dict[type, tuple[str, ...]] = {
+    nn.ReLU: ("relu", "inplace"),
+    nn.ReLU6: ("relu6", "inplace"),
+    nn.SiLU: ("silu", "inplace"),
+    nn.Mish: ("mish", "inplace"),
+    nn.SELU: ("selu", "inplace"),
+    nn.Sigmoid: ("sigmoid",),
+    nn.Tanh: ("tanh",),
+    nn.Hardswish: ("hardswish", "inplace"),
+    nn.Hardsigmoid: ("hardsigmoid", "inplace"),
+    nn.GELU: ("gelu", "approximate"),
+    nn.LeakyReLU: ("leaky_relu", "negative_slope", "inplace"),
+    nn.ELU: ("elu", "alpha", "inplace"),
+    nn.Softplus: ("softplus",),
+    nn.Softmax: ("softmax", "dim"),
+    nn.LogSoftmax: ("log_softmax", "dim"),
+    nn.MaxPool1d: ("max_pool1d", *POOL, "dilation", "ceil_mode", "return_indices"),
+    nn.MaxPool2d: ("max_pool2d", *POOL, "dilation", "ceil_mode", "return_indices"),
+    nn.MaxPool3d: ("max_pool3d", *POOL, "dilation", "ceil_mode", "return_indices"),
+    nn.AvgPool1d: ("avg_pool1d", *POOL, "ceil_mode", "count_include_pad"),
+    nn.AvgPool2d: ("avg_pool2d", *POOL, "ceil_mode", "count_include_pad"),
+    nn.AvgPool3d: ("avg_pool3d", *POOL, "ceil_mode", "count_include_pad"),
+    nn.AdaptiveAvgPool1d: ("adaptive_avg_pool1d", "output_size"),
+    nn.AdaptiveAvgPool2d: ("adaptive_avg_pool2d", "output_size"),
+    nn.AdaptiveAvgPool3d: ("adaptive_avg_pool3d", "output_size"),
+    nn.AdaptiveMaxPool2d: ("adaptive_max_pool2d", "output_size", "return_indices"),
+    nn.Flatten: ("flatten", "start_dim", "end_dim"),
+    nn.PixelShuffle: ("pixel_shuffle", "upscale_factor"),
+    nn.PixelUnshuffle: ("pixel_unshuffle", "downscale_factor"),
+    nn.LocalResponseNorm: ("local_response_norm", "size", "alpha", "beta", "k"),
+}
+for _type, (_name, *_fields) in _FUNCTIONS.items():
+    ONE[_type] = _by_function(_name, *_fields)
+
+_found: dict[type, Any] = {}
+
+
+def handler_of(kind: type) -> Any:
+    """The handler for a class of modules; None where its own forward is to be followed.
+
+    A subclass that changes neither ``forward`` nor what it calls is its base.
+    """
+    try:
+        return _found[kind]
+    except KeyError:
+        pass
+    found = ONE.get(kind)
+    if found is None:
+        for base in kind.__mro__[1:]:
+            if base in ONE:
+                same = kind.forward is base.forward and all(
+                    getattr(kind, name, None) is getattr(base, name, None)
+                    for name in ("_conv_forward", "_check_input_dim", "__call__", "__getattr__")
+                )
+                found = ONE[base] if same else None
+                break
+    _found[kind] = found
+    return found

@@ -1,0 +1,441 @@
+"""Following a module's forward: what is put in its place, what is put back, what comes out."""
+
+from __future__ import annotations
+
+import random
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as internals
+
+from ...errors import NettallyError, ReadError
+from ...network import NOTHING, Call, Held, Module, Network
+from .calls import prepare
+from .fallback import mapped
+from .inputs import Inputs, stand_ins
+from .modules import SEVERAL, handler_of
+from .shadow import Current, Shadow, note
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ...network import Shape
+
+MODES = ("eval", "train", "same")
+
+OWN = ("_parameters", "_buffers", "_modules")
+
+
+class ForwardError(ReadError):
+    """The module's own forward failed. so_far: the network up to there."""
+
+    so_far: Network
+
+
+def read_module(
+    module: nn.Module,
+    input_size: Any = None,
+    input_data: Any = None,
+    *,
+    mode: str = "eval",
+    dtypes: Any = None,
+    name: str = "",
+    keywords: Mapping[str, Any] = NOTHING,
+    self_check: bool = False,
+) -> Network:
+    """The network that a module's forward is, as it runs.
+
+    input_size: sizes, the batch first, as torchinfo has them: one shape, or a list of them, or a
+    dict by the forward's argument names. input_data: tensors in place of sizes, or a tuple, list or
+    dict of them; their values are used only where the forward asks for them. keywords: further
+    arguments of the forward. mode: "eval", "train", or "same" for the module's own. dtypes: of the
+    inputs. self_check: torch runs the module too, on tensors without values, and the shapes that
+    go into and come out of every module are compared. Raises ReadError; ForwardError, whose cause
+    is the module's own error, where the forward fails.
+    """
+    if mode not in MODES:
+        raise ReadError("no such mode", values=f"mode {mode!r}", hint="it is eval, train or same")
+    notes: list[str] = []
+    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(
+        module, "_orig_mod"
+    ):
+        inner: Any = module._orig_mod if hasattr(module, "_orig_mod") else module.module
+        notes.append(f"read without {type(module).__name__} around it")
+        module = inner
+    prepare()
+    trace = Trace(module, _device(module))
+    trace.name = name or type(module).__name__
+    given = stand_ins(trace, module, input_size, input_data, dtypes, keywords, notes)
+    with _Following(trace, module, mode):
+        try:
+            made = module(*given.positional, **given.named)
+        except NettallyError as error:
+            error.so_far = _so_far(trace, given, notes)  # type: ignore[attr-defined]
+            raise
+        except Exception as error:
+            raise _failed(error, trace, given, notes) from error
+    outputs = tuple(dict.fromkeys(_named(trace, made)))
+    network = _network(trace, given, outputs, notes)
+    if self_check:
+        from .selfcheck import compare
+
+        return compare(network, module, given, mode)
+    return network
+
+
+def _device(module: nn.Module) -> torch.device:
+    for tensor in module.parameters():
+        return tensor.device
+    return torch.device("cpu")
+
+
+def _named(trace: Trace, made: Any) -> Iterator[str]:
+    """The names of the tensors in what the forward returns, through any container."""
+    if isinstance(made, torch.Tensor):
+        yield trace.name_of(trace.stand_in(made))
+    elif isinstance(made, dict):
+        for each in made.values():
+            yield from _named(trace, each)
+    elif isinstance(made, (tuple, list, set)):
+        for each in made:
+            yield from _named(trace, each)
+    elif hasattr(made, "__dataclass_fields__"):
+        for field in made.__dataclass_fields__:
+            yield from _named(trace, getattr(made, field))
+    elif hasattr(made, "__dict__") and not isinstance(made, (type, nn.Module)):
+        for each in vars(made).values():
+            if isinstance(each, (torch.Tensor, dict, tuple, list)):
+                yield from _named(trace, each)
+
+
+def _network(trace: Trace, given: Inputs, outputs: tuple[str, ...], notes: list[str]) -> Network:
+    modules = _modules(trace)
+    notes = [*notes, *_unused(trace)]
+    details = tuple(
+        [f"followed by torch's own shape functions: {', '.join(trace.fallbacks)}"]
+        if trace.fallbacks
+        else []
+    )
+    return Network(
+        trace.name,
+        given.shapes,
+        tuple(trace.nodes),
+        outputs or tuple(given.shapes)[:1],
+        None,
+        tuple(notes),
+        "",
+        details,
+        modules,
+        tuple([each for each in trace.calls if each is not None]),
+    )
+
+
+def _modules(trace: Trace) -> dict[str, Module]:
+    """Every module with what it holds itself; a tensor's first name is its own."""
+    made: dict[str, Module] = {}
+    parameters, buffers = trace.parameter_names, trace.buffer_names
+    for path, module in trace.modules.items():
+        state = module.__dict__
+        held: tuple[Held, ...] = ()
+        own, kept = state["_parameters"], state["_buffers"]
+        if own or kept:
+            start = path + "." if path else ""
+            found: list[Held] = []
+            for name, tensor in own.items():
+                if tensor is not None:
+                    first = parameters[id(tensor)]
+                    same = "" if first == start + name else first
+                    found.append(
+                        Held(
+                            name,
+                            tuple(tensor.shape),
+                            tensor.dtype,
+                            True,
+                            tensor.requires_grad,
+                            same,
+                        )
+                    )
+            for name, tensor in kept.items():
+                if tensor is not None:
+                    first = buffers[id(tensor)]
+                    same = "" if first == start + name else first
+                    found.append(Held(name, tuple(tensor.shape), tensor.dtype, False, False, same))
+            held = tuple(found)
+        made[path] = Module(type(module).__name__, held, not state["_modules"])
+    return made
+
+
+def _unused(trace: Trace) -> list[str]:
+    """Nodes for what the forward did not touch, so that it is counted; and a sentence about it."""
+    notes: list[str] = []
+    idle: dict[str, int] = {}
+    for names, tensors in ((trace.parameter_names, OWN[0]), (trace.buffer_names, OWN[1])):
+        missing = [key for key in names if key not in trace.owners]
+        if not missing:
+            continue
+        living = {
+            id(tensor): tensor
+            for module in trace.modules.values()
+            for tensor in module.__dict__[tensors].values()
+            if tensor is not None
+        }
+        for key in missing:
+            stand_in = trace.buffer(living[key])
+            if tensors == OWN[0]:
+                full = names[key]
+                idle[full.rpartition(".")[0]] = idle.get(full.rpartition(".")[0], 0) + (
+                    stand_in.numel()
+                )
+            trace.name_of(note(stand_in, name=None, held=living[key]))
+    if idle:
+        tops = _tops(trace, idle)
+        total = sum(idle.values())
+        shown = ", ".join(tops[:6]) + (f" and {len(tops) - 6} more" if len(tops) > 6 else "")
+        notes.append(f"{total:,} parameters are not used by this forward, and are counted: {shown}")
+    return notes
+
+
+def _tops(trace: Trace, idle: dict[str, int]) -> list[str]:
+    """The names of what is not used: of a whole module once, and not of all that is in it."""
+    called = {call.path for call in trace.calls if call is not None}
+    tops: dict[str, None] = {}
+    for path in idle:
+        parts = path.split(".") if path else []
+        for n in range(1, len(parts) + 1):
+            start = ".".join(parts[:n])
+            inside = start + "."
+            if not any(each == start or each.startswith(inside) for each in called):
+                tops.setdefault(start)
+                break
+        else:
+            tops.setdefault(path or "the module's own")
+    return list(tops)
+
+
+def _so_far(trace: Trace, given: Inputs, notes: list[str]) -> Network:
+    last = (trace.nodes[-1].name,) if trace.nodes else tuple(given.shapes)[:1]
+    return Network(trace.name, given.shapes, tuple(trace.nodes), last, None, tuple(notes))
+
+
+def _failed(error: Exception, trace: Trace, given: Inputs, notes: list[str]) -> ForwardError:
+    made = ForwardError(
+        f"the forward of {trace.name} fails: {type(error).__name__}: {error}",
+        where=trace.path or trace.name,
+        values=f"{len(trace.nodes):,} layers were counted before",
+        hint="is the input of the sizes that it expects? Its own traceback is above",
+    )
+    made.so_far = _so_far(trace, given, notes)
+    return made
+
+
+class _Following:
+    """While it is entered, calls of modules and reads of their tensors come to us, in this thread.
+
+    On leaving, everything is as it was: torch's methods, the modules' modes and attributes, and
+    the states of the generators of random numbers.
+    """
+
+    def __init__(self, trace: Trace, root: nn.Module, mode: str) -> None:
+        self.trace, self.root, self.mode = trace, root, mode
+
+    def __enter__(self) -> None:
+        if Current.busy():
+            raise ReadError(
+                "a module is being read already",
+                hint="one at a time: nettally.read is not for threads",
+            )
+        trace = self.trace
+        Current.trace = trace
+        self.thread = get_ident()
+        self.random = (torch.get_rng_state(), random.getstate())
+        self.modes: list[tuple[dict[str, Any], bool]] = []
+        self.lists: list[tuple[Any, Any]] = []
+        training = {"eval": False, "train": True}.get(self.mode)
+        for module in trace.modules.values():
+            state = module.__dict__
+            if training is not None and state["training"] is not training:
+                self.modes.append((state, state["training"]))
+                state["training"] = training
+            for name, value in state.items():
+                kind = type(value)
+                if (kind is list or kind is dict or kind is set) and name not in internals_names:
+                    self.lists.append((value, value.copy()))
+        kept = nn.Module
+        self.kept = {
+            name: kept.__dict__[name]
+            for name in ("__call__", "__getattr__", "__setattr__", "__delattr__", "register_buffer")
+        }
+        self.grad = torch.no_grad()
+        self.grad.__enter__()
+        follow(self)
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self.kept.items():
+            setattr(nn.Module, name, value)
+        Current.trace = None  # type: ignore[assignment]
+        self.grad.__exit__(None, None, None)
+        for module, state, inner in self.trace.saved.values():
+            now = module.__dict__
+            now.clear()
+            now.update(state)
+            for living, saved in inner:
+                if not _same(living.items(), saved.items()):
+                    living.clear()
+                    living.update(saved)
+        for state, training in self.modes:
+            state["training"] = training
+        for value, before in self.lists:
+            a, b = (value.items(), before.items()) if type(value) is dict else (value, before)
+            if not _same(a, b):
+                value.clear()
+                if isinstance(value, list):
+                    value.extend(before)
+                else:
+                    value.update(before)
+        torch.set_rng_state(self.random[0])
+        random.setstate(self.random[1])
+
+
+def _same(living: Any, saved: Any) -> bool:
+    """Whether both hold the very same objects in the same order; they are not compared further."""
+    if len(living) != len(saved):
+        return False
+    for a, b in zip(living, saved, strict=True):
+        if a is not b and not (type(a) is tuple and len(a) == 2 and a[0] is b[0] and a[1] is b[1]):
+            return False
+    return True
+
+
+internals_names = frozenset(nn.Module().__dict__)
+"""What torch itself keeps in every module."""
+
+
+def follow(following: _Following) -> None:
+    """Put our own methods in the place of ``nn.Module``'s, for this thread."""
+    trace, thread = following.trace, following.thread
+    kept = following.kept
+    plain_call, plain_set = kept["__call__"], kept["__setattr__"]
+    plain_delete, plain_register = kept["__delattr__"], kept["register_buffer"]
+    plain_get = kept["__getattr__"]
+    paths, calls, nodes = trace.paths, trace.calls, trace.nodes
+    call_impl = nn.Module._call_impl
+
+    def called(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if get_ident() != thread:
+            return plain_call(self, *args, **kwargs)
+        state = self.__dict__
+        path = paths.get(id(self))
+        if path is None:  # made during the forward
+            trace.adopt(self)
+            path = paths[id(self)]
+        first = len(nodes)
+        place = len(calls)
+        calls.append(None)
+        hooked = (
+            state["_forward_hooks"]
+            or state["_forward_pre_hooks"]
+            or internals._global_forward_hooks
+            or internals._global_forward_pre_hooks
+        )
+        if not hooked:
+            x = args[0] if args else None
+            if type(x) is Shadow:
+                made = None
+                if len(args) == 1 and not kwargs:
+                    handler = handler_of(type(self))
+                    if handler is not None:
+                        sizes = x.sizes  # as they went in: it may work in place
+                        made = handler(trace, self, path, x)
+                        if type(made) is Shadow:
+                            calls[place] = Call(
+                                path, trace.depth, (sizes,), (made.sizes,), first, len(nodes)
+                            )
+                            return made
+                if made is None and type(self) in SEVERAL:
+                    made = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
+                if made is not None:
+                    calls[place] = Call(
+                        path, trace.depth, _shapes((args, kwargs)), _shapes(made), first, len(nodes)
+                    )
+                    return made
+        outer = trace.path
+        sizes = _shapes((args, kwargs)) if not kwargs and len(args) != 1 else _shapes(args)
+        if kwargs:
+            sizes = _shapes((args, kwargs))
+        trace.path = path
+        trace.depth += 1
+        if hooked:
+            made = call_impl(self, *args, **kwargs)
+        else:
+            made = self.forward(*args, **kwargs)
+        # not in a finally: where the forward fails, the path says where
+        trace.path = outer
+        trace.depth -= 1
+        calls[place] = Call(path, trace.depth, sizes, _shapes(made), first, len(nodes))
+        return made
+
+    def got(self: nn.Module, name: str) -> Any:
+        state = self.__dict__
+        held = state.get("_parameters")
+        if held is not None and name in held:
+            tensor = held[name]
+            if tensor is None or type(tensor) is Shadow or get_ident() != thread:
+                return tensor
+            return trace.parameter(tensor)
+        kept = state.get("_buffers")
+        if kept is not None and name in kept:
+            tensor = kept[name]
+            if tensor is None or type(tensor) is Shadow or get_ident() != thread:
+                return tensor
+            return trace.buffer(tensor)
+        modules = state.get("_modules")
+        if modules is not None and name in modules:
+            return modules[name]
+        return plain_get(self, name)
+
+    def _save(module: nn.Module) -> None:
+        if id(module) not in trace.saved and get_ident() == thread:
+            state = module.__dict__
+            inner = [(state[name], dict(state[name])) for name in OWN if name in state]
+            trace.saved[id(module)] = (module, dict(state), inner)
+
+    def set_(self: nn.Module, name: str, value: Any) -> None:
+        _save(self)
+        plain_set(self, name, value)
+
+    def deleted(self: nn.Module, name: str) -> None:
+        _save(self)
+        plain_delete(self, name)
+
+    def registered(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        _save(self)
+        plain_register(self, *args, **kwargs)
+
+    ours = {
+        "__call__": called,
+        "__getattr__": got,
+        "__setattr__": set_,
+        "__delattr__": deleted,
+        "register_buffer": registered,
+    }
+    for name, method in ours.items():
+        setattr(nn.Module, name, method)
+
+
+def _shapes(given: Any) -> tuple[Shape, ...]:
+    """The shapes of the tensors in it, through containers."""
+    kind = type(given)
+    if kind is Shadow:
+        return (given.sizes,)
+    if kind is tuple and len(given) == 1 and type(given[0]) is Shadow:
+        return (given[0].sizes,)
+    found: list[Shape] = []
+
+    def take(x: Any) -> None:
+        found.append(x.sizes if type(x) is Shadow else tuple(x.shape))
+
+    mapped(given, take)
+    return tuple(found)

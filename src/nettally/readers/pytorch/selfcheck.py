@@ -1,0 +1,134 @@
+"""The self-check: torch runs the module on tensors without values, and every shape is compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ...errors import ReadError
+from .fallback import Weighted, mapped, meta
+from .shadow import Shadow
+
+if TYPE_CHECKING:
+    from ...network import Network, Shape
+    from .inputs import Inputs
+
+Seen = tuple[str, tuple["Shape", ...], tuple["Shape", ...]]
+
+
+def compare(network: Network, module: nn.Module, given: Inputs, mode: str) -> Network:
+    """The network itself, with a note of what was compared. Raises ReadError where they differ.
+
+    The module's tensors are replaced by tensors without values for the call, and put back.
+    """
+    theirs, macs = run_by_torch(module, given.positional, given.named, mode)
+    ours: list[Seen] = [(call.path, call.inputs, call.outputs) for call in network.calls]
+    for i in range(max(len(ours), len(theirs))):
+        a = ours[i] if i < len(ours) else None
+        b = theirs[i] if i < len(theirs) else None
+        if a != b:
+            raise ReadError(
+                "the self-check fails: a shape is not torch's",
+                where=(a or b or ("",))[0],
+                values=f"ours {_told(a)}; torch's {_told(b)}",
+                hint="this is our mistake: please report it, with the module",
+            )
+    counted = _macs(network)
+    said = f"self-check: torch gives all {len(ours):,} calls of modules the same shapes"
+    if macs == counted:
+        said += f", and its own counter the same {macs:,} multiply-accumulates"
+    else:
+        said += (
+            f"; its own counter has {macs:,} multiply-accumulates, {abs(counted - macs):,} "
+            f"{'fewer' if macs < counted else 'more'} than ours"
+        )
+    return network.replace(notes=(*network.notes, said))
+
+
+def _macs(network: Network) -> int:
+    shapes = dict(network.inputs)
+    macs = 0
+    for node in network.nodes:
+        xs = tuple([shapes[name] for name in node.inputs])
+        y = shapes[node.name] = node.layer.shape(xs)
+        macs += node.layer.work(xs, y).macs
+    return macs
+
+
+def _told(seen: Seen | None) -> str:
+    if seen is None:
+        return "no call"
+    path, inputs, outputs = seen
+    shown = [", ".join("x".join(map(str, x)) for x in each) for each in (inputs, outputs)]
+    return f"{path or 'the module'}: {shown[0]} to {shown[1]}"
+
+
+def run_by_torch(
+    module: nn.Module, args: Any, kwargs: Any, mode: str = "eval"
+) -> tuple[list[Seen], int]:
+    """What torch itself does: each call of a module with its shapes, and its counter's sums.
+
+    The attention fast path is off, since the counter does not see into it.
+    """
+    names: dict[int, str] = {}
+    for name, each in module.named_modules():
+        names.setdefault(id(each), name)
+    seen: list[Seen | None] = []
+    open_calls: list[tuple[int, tuple[Shape, ...]]] = []
+
+    def before(each: nn.Module, given: Any, named: Any) -> None:
+        open_calls.append((len(seen), _shapes((given, named))))
+        seen.append(None)
+
+    def after(each: nn.Module, given: Any, named: Any, made: Any) -> None:
+        place, shapes = open_calls.pop()
+        seen[place] = (names.get(id(each), type(each).__name__), shapes, _shapes(made))
+
+    modes = [(each, each.training) for each in module.modules()]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    hooks: list[Any] = []
+    state = {
+        name: torch.empty_like(tensor, device="meta")
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+    }
+    lists = [(each, dict(each.__dict__)) for each in module.modules()]
+    try:
+        for each, _ in modes:
+            if mode != "same":
+                each.training = mode == "train"
+        torch.backends.mha.set_fastpath_enabled(False)
+        for each, _ in modes:
+            hooks.append(each.register_forward_pre_hook(before, with_kwargs=True))
+            hooks.append(each.register_forward_hook(after, with_kwargs=True))
+        below = Weighted()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), below:
+            real_args, real_kwargs = mapped((args, kwargs), _meta)
+            torch.func.functional_call(module, state, real_args, real_kwargs, tie_weights=True)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for each, attributes in lists:
+            if each.__dict__.keys() != attributes.keys():
+                for name in each.__dict__.keys() - attributes.keys():
+                    del each.__dict__[name]
+            each.__dict__.update(attributes)
+        for each, training in modes:
+            each.__dict__["training"] = training
+    return [each for each in seen if each is not None], below.macs
+
+
+def _meta(x: torch.Tensor) -> torch.Tensor:
+    return meta(x) if isinstance(x, Shadow) else x.to("meta")
+
+
+def _shapes(given: Any) -> tuple[Shape, ...]:
+    found: list[Shape] = []
+
+    def take(x: torch.Tensor) -> None:
+        found.append(tuple(x.shape))
+
+    mapped(given, take)
+    return tuple(found)
