@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...network import NOTHING
-from .run import ForwardError, read_module
+from .run import ForwardError, read_module, structure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...network import Network
 
-__all__ = ["ForwardError", "read_module", "read_named"]
+__all__ = ["ForwardError", "read_module", "read_named", "structure"]
 
 
 def read_named(

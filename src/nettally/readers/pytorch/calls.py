@@ -56,7 +56,12 @@ def _register(function: Any, handler: Handler) -> None:
 def _in_place(handler: Handler) -> Handler:
     def in_place(input: Any, *args: Any, **kwargs: Any) -> Any:
         made = handler(input, *args, **kwargs)
-        return input.become(made) if isinstance(input, Shadow) and made is not input else made
+        if not isinstance(input, Shadow) or made is input:
+            return made
+        nodes = Current.trace.nodes
+        if nodes and nodes[-1].name == made.name:
+            vars(nodes[-1])["written"] = elementwise.IN_PLACE
+        return input.become(made)
 
     return in_place
 

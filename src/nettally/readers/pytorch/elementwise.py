@@ -88,8 +88,15 @@ _FUNCTIONS = {
 _TRUE_OR_FALSE = ("not", "is_nan", "is_inf")
 
 
+IN_PLACE = {"inplace": True}
+"""What a node that writes over its input says of itself; memory is counted by it."""
+
+
 def _changed(x: Shadow, y: Shadow, inplace: bool) -> Shadow:
-    return x.become(y) if inplace else y
+    if not inplace:
+        return y
+    Current.trace.nodes[-1].__dict__["written"] = IN_PLACE
+    return x.become(y)
 
 
 def _plain(word: str, layer: Layer) -> Any:
@@ -353,7 +360,7 @@ def _turned(word: str) -> Any:
 
 def _onto(word: str) -> Any:
     def onto(input: Shadow, other: Any) -> Shadow:
-        return input.become(binary(word, input, other))
+        return _changed(input, binary(word, input, other), True)
 
     return onto
 

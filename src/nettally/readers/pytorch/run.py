@@ -15,6 +15,7 @@ from ...network import NOTHING, Call, Held, Module, Network
 from .calls import prepare
 from .fallback import mapped
 from .inputs import Inputs, stand_ins
+from .lent import Lent
 from .modules import SEVERAL, handler_of
 from .shadow import Current, Shadow, note
 from .trace import Trace
@@ -86,6 +87,12 @@ def read_module(
     return network
 
 
+def structure(module: nn.Module) -> Network:
+    """The modules and what they hold, without a run of the forward: no shapes, no layers."""
+    trace = Trace(module, _device(module))
+    return Network(type(module).__name__, {}, (), ("",), modules=_modules(trace))
+
+
 def _device(module: nn.Module) -> torch.device:
     for tensor in module.parameters():
         return tensor.device
@@ -152,7 +159,7 @@ def _modules(trace: Trace) -> dict[str, Module]:
                         Held(
                             name,
                             tuple(tensor.shape),
-                            tensor.dtype,
+                            _said(tensor.dtype),
                             True,
                             tensor.requires_grad,
                             same,
@@ -162,10 +169,23 @@ def _modules(trace: Trace) -> dict[str, Module]:
                 if tensor is not None:
                     first = buffers[id(tensor)]
                     same = "" if first == start + name else first
-                    found.append(Held(name, tuple(tensor.shape), tensor.dtype, False, False, same))
+                    found.append(
+                        Held(name, tuple(tensor.shape), _said(tensor.dtype), False, False, same)
+                    )
             held = tuple(found)
         made[path] = Module(type(module).__name__, held, not state["_modules"])
     return made
+
+
+_kinds: dict[torch.dtype, str] = {}
+
+
+def _said(kind: torch.dtype) -> str:
+    """``float32``."""
+    said = _kinds.get(kind)
+    if said is None:
+        said = _kinds[kind] = str(kind).removeprefix("torch.")
+    return said
 
 
 def _unused(trace: Trace) -> list[str]:
@@ -263,18 +283,12 @@ class _Following:
                 kind = type(value)
                 if (kind is list or kind is dict or kind is set) and name not in internals_names:
                     self.lists.append((value, value.copy()))
-        kept = nn.Module
-        self.kept = {
-            name: kept.__dict__[name]
-            for name in ("__call__", "__getattr__", "__setattr__", "__delattr__", "register_buffer")
-        }
         self.grad = torch.no_grad()
         self.grad.__enter__()
-        follow(self)
+        self.lent = follow(trace, self.thread)
 
     def __exit__(self, *_: object) -> None:
-        for name, value in self.kept.items():
-            setattr(nn.Module, name, value)
+        self.lent.give_back()
         Current.trace = None  # type: ignore[assignment]
         self.grad.__exit__(None, None, None)
         for module, state, inner in self.trace.saved.values():
@@ -313,13 +327,12 @@ internals_names = frozenset(nn.Module().__dict__)
 """What torch itself keeps in every module."""
 
 
-def follow(following: _Following) -> None:
+def follow(trace: Trace, thread: int) -> Lent:
     """Put our own methods in the place of ``nn.Module``'s, for this thread."""
-    trace, thread = following.trace, following.thread
-    kept = following.kept
-    plain_call, plain_set = kept["__call__"], kept["__setattr__"]
-    plain_delete, plain_register = kept["__delattr__"], kept["register_buffer"]
-    plain_get = kept["__getattr__"]
+    lent = Lent()
+    plain_call, plain_get = lent.plain("__call__"), lent.plain("__getattr__")
+    plain_set, plain_delete = lent.plain("__setattr__"), lent.plain("__delattr__")
+    plain_register = lent.plain("register_buffer")
     paths, calls, nodes = trace.paths, trace.calls, trace.nodes
     call_impl = nn.Module._call_impl
 
@@ -414,15 +427,12 @@ def follow(following: _Following) -> None:
         _save(self)
         plain_register(self, *args, **kwargs)
 
-    ours = {
-        "__call__": called,
-        "__getattr__": got,
-        "__setattr__": set_,
-        "__delattr__": deleted,
-        "register_buffer": registered,
-    }
-    for name, method in ours.items():
-        setattr(nn.Module, name, method)
+    lent.lend("__call__", called)
+    lent.lend("__getattr__", got)
+    lent.lend("__setattr__", set_)
+    lent.lend("__delattr__", deleted)
+    lent.lend("register_buffer", registered)
+    return lent
 
 
 def _shapes(given: Any) -> tuple[Shape, ...]:
