@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...network import NOTHING
-from .run import ForwardError, read_module, structure
+from ...errors import ReadError
+from .run import ForwardError, depends_on_values, read_module, structure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,28 +36,35 @@ def read_named(
     """
     from .load import load
 
-    loaded = load(spec)
-    notes = list(loaded.notes)
-    if input_size is None and input_data is None and loaded.size is not None:
-        input_size = loaded.size
-        notes.append(f"its makers' input is taken: {'x'.join(map(str, input_size[1:]))}")
-    network = read_module(
-        loaded.module,
-        input_size,
-        input_data,
-        mode=options.get("mode", mode),
-        dtypes=dtypes or _kinds(options),
-        name=loaded.name,
-        self_check=self_check,
-    )
-    return network.replace(notes=(*notes, *network.notes))
+    def run(weights: bool) -> Network:
+        loaded = load(spec, weights=weights)
+        notes = list(loaded.notes)
+        size = input_size
+        if size is None and input_data is None and loaded.size is not None:
+            size = loaded.size
+            notes.append(f"its makers' input is taken: {'x'.join(map(str, size[1:]))}")
+        network = read_module(
+            loaded.module,
+            size,
+            input_data,
+            mode=options.get("mode", mode),
+            dtypes=dtypes or _kinds(options),
+            name=loaded.name,
+            self_check=self_check,
+        )
+        return network.replace(notes=(*notes, *network.notes))
+
+    try:
+        return run(weights=False)
+    except ReadError as error:
+        if not depends_on_values(error):
+            raise
+    return run(weights=True)
 
 
 def _kinds(options: Mapping[str, str]) -> Any:
     """dtypes by input name, from options such as ``dtype:ids``."""
     import torch
-
-    from ...errors import ReadError
 
     found: dict[str, Any] = {}
     for name, value in options.items():

@@ -131,21 +131,23 @@ def _with_values(
     ):
         return NotImplemented
     stand_ins = [trace.stand_in(x) for x in given]
-    if any(x.name is not None and x.numel() > SMALL for x in stand_ins):
-        return NotImplemented
-    if any(id(x.held) in trace.parameter_names for x in stand_ins if x.held is not None):
+    learned = any(id(x.held) in trace.parameter_names for x in stand_ins if x.held is not None)
+    if not trace.values and (
+        learned or any(x.name is not None and x.numel() > SMALL for x in stand_ins)
+    ):
         return NotImplemented
     changes = _changes_its_first(function.__name__)
     known = [x.value for x in stand_ins]
-    if changes and known[0] is not None:
+    if changes and known[0] is not None and not trace.values:
         known[0] = known[0].clone()  # it may be the module's own
     values = iter(known)
 
     def following(_: torch.Tensor) -> Any:
         return next(values)
 
-    real = function(*mapped(args, following), **mapped(kwargs, following))
-    if all(x.name is None for x in stand_ins):
+    with torch._C.DisableTorchFunctionSubclass():
+        real = function(*mapped(args, following), **mapped(kwargs, following))
+    if not learned and all(x.name is None for x in stand_ins):
         result = mapped(real, trace.stand_in)
         return stand_ins[0].become(result) if changes else result
     try:
@@ -153,6 +155,10 @@ def _with_values(
     except (LayerError, TypeError, ValueError, IndexError, KeyError):
         return NotImplemented
     for x, value in zip(tensors_in(made), tensors_in(real), strict=False):
-        if isinstance(x, Shadow) and x.sizes == tuple(value.shape) and value.numel() <= SMALL:
+        if (
+            isinstance(x, Shadow)
+            and x.sizes == tuple(value.shape)
+            and (trace.values or value.numel() <= SMALL)
+        ):
             note(x, value=value)
     return made

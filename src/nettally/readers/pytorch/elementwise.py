@@ -95,7 +95,8 @@ IN_PLACE = {"inplace": True}
 def _changed(x: Shadow, y: Shadow, inplace: bool) -> Shadow:
     if not inplace:
         return y
-    Current.trace.nodes[-1].__dict__["written"] = IN_PLACE
+    nodes = Current.trace.nodes
+    nodes[-1] = nodes[-1].replace(written=IN_PLACE)
     return x.become(y)
 
 
@@ -321,10 +322,12 @@ def _combine(
 
 
 def _two(word: str) -> Any:
-    def two(input: Any, other: Any, *_: Any, alpha: Any = 1, **__: Any) -> Shadow:
+    def two(
+        input: Any, other: Any, *, alpha: Any = 1, rounding_mode: str | None = None, **_: Any
+    ) -> Shadow:
         if alpha != 1:
             other = binary("mul", other, alpha) if isinstance(other, Shadow) else other * alpha
-        return binary(word, input, other)
+        return binary("floor_divide" if rounding_mode else word, input, other)
 
     return two
 

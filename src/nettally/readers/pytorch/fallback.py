@@ -87,16 +87,19 @@ def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return body(*args, **kwargs)
     given = tensors_in((args, kwargs))
     pure = all(_value(x) is not None for x in given)
+    below = Weighted()
     if pure:
-        made = func(*mapped(args, _value), **mapped(kwargs, _value))
+        with torch._C.DisableTorchFunctionSubclass(), below:
+            made = func(*mapped(args, _value), **mapped(kwargs, _value))
         if all(x.name is None for x in given if isinstance(x, Shadow)):
             return mapped(made, trace.stand_in)
         values = tensors_in(made)
     else:
-        values = []
+        made, values = None, []
     xs = tuple([trace.stand_in(x) for x in given])
-    with torch._C.DisableTorchFunctionSubclass(), Weighted() as below:
-        made = func(*mapped(args, meta), **mapped(kwargs, meta))
+    if not pure:
+        with torch._C.DisableTorchFunctionSubclass(), below:
+            made = func(*mapped(args, meta), **mapped(kwargs, meta))
     out = tensors_in(made)
     if not out:
         return made

@@ -50,8 +50,15 @@ def stand_ins(
     def tensor(word: str, given: torch.Tensor) -> Shadow:
         name = named(word)
         shapes[name] = tuple(given.shape)
-        keeps = not given.is_meta and (not given.dtype.is_floating_point and given.numel() <= SMALL)
-        return shadow(tuple(given.shape), name, given.dtype, given if keeps else None)
+        keeps = not given.is_meta and (
+            trace.values or (not given.dtype.is_floating_point and given.numel() <= SMALL)
+        )
+        return shadow(tuple(given.shape), name, given.dtype, given.clone() if keeps else None)
+
+    def sized(word: str, sizes: Shape, kind: torch.dtype) -> Shadow:
+        name = named(word)
+        shapes[name] = sizes
+        return shadow(sizes, name, kind, _random(sizes, kind) if trace.values else None)
 
     def walk(word: str, given: Any) -> Any:
         if isinstance(given, torch.Tensor):
@@ -91,9 +98,7 @@ def stand_ins(
             if not word and len(input_size) == 1:
                 word = _word(arguments, 0)
                 sizes = _with_batch(module, sizes, notes)
-            name = named(word)
-            shapes[name] = sizes
-            made[word] = shadow(sizes, name, _kind(kinds, i, word))
+            made[word] = sized(word, sizes, _kind(kinds, i, word))
         return Inputs((), {**made, **further}, shapes)
     each_input = [input_size] if _is_size(input_size) else list(input_size)
     positional_: list[Shadow] = []
@@ -101,9 +106,8 @@ def stand_ins(
         sizes = _checked(given)
         if len(each_input) == 1:
             sizes = _with_batch(module, sizes, notes)
-        name = named(_word(arguments, i))
-        shapes[name] = sizes
-        positional_.append(shadow(sizes, name, _kind(kinds, i, _word(arguments, i))))
+        word = _word(arguments, i)
+        positional_.append(sized(word, sizes, _kind(kinds, i, word)))
     return Inputs(tuple(positional_), further, shapes)
 
 
@@ -155,6 +159,14 @@ def _with_batch(module: nn.Module, sizes: Shape, notes: list[str]) -> Shape:
             notes.append(f"the input {sizes[0]} is taken as one example")
             return (1, *sizes)
     return sizes
+
+
+def _random(sizes: Shape, kind: torch.dtype) -> torch.Tensor:
+    """Values between 0 and 1, the same each time; of whole numbers, zeros."""
+    if not kind.is_floating_point:
+        return torch.zeros(sizes, dtype=kind)
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(sizes, generator=generator).to(kind)
 
 
 def _kinds(dtypes: Any) -> Any:

@@ -34,14 +34,17 @@ class Loaded(NamedTuple):
     notes: tuple[str, ...]
 
 
-def load(spec: str) -> Loaded:
-    """Import and build what ``spec`` names. Raises ReadError, BuildError."""
+def load(spec: str, *, weights: bool = False) -> Loaded:
+    """Import and build what ``spec`` names, with values in its weights only if they are asked for.
+
+    Raises ReadError, BuildError.
+    """
     where, _, what = spec.partition(":")
     name, args, kwargs = _called(what, spec)
     if where == "torchvision":
-        return _from_torchvision(name, args, kwargs)
+        return _from_torchvision(name, args, kwargs, weights)
     if where == "timm":
-        return _from_timm(name, args, kwargs)
+        return _from_timm(name, args, kwargs, weights)
     space = _file(where, spec) if where.endswith(".py") else _module(where, spec)
     found = space
     for part in name.split("."):
@@ -57,7 +60,7 @@ def load(spec: str) -> Loaded:
         return Loaded(found, type(found).__name__, None, (note,))
     if not callable(found):
         raise ReadError(f"'{name}' is neither a module nor makes one", where=spec)
-    module = _built(lambda: found(*args, **kwargs), spec)
+    module = _built(lambda: found(*args, **kwargs), spec, weights)
     return Loaded(module, name, None, (f"{note}; called {what}",))
 
 
@@ -172,16 +175,20 @@ def _large(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     return n > LARGE
 
 
-def _built(make: Callable[[], Any], spec: str) -> nn.Module:
+def _built(make: Callable[[], Any], spec: str, weights: bool) -> nn.Module:
     """The module without weights, or, where its constructor needs them, with."""
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            with WithoutWeights():
-                module = make()
-        except Exception:
+        module = None
+        if not weights:
+            try:
+                with WithoutWeights():
+                    module = make()
+            except Exception:  # its constructor wants values
+                module = None
+        if module is None:
             module = _own_errors(make, f"{spec.partition(':')[2]} can't be built", spec)
     if not isinstance(module, nn.Module):
         raise ReadError(
@@ -192,7 +199,7 @@ def _built(make: Callable[[], Any], spec: str) -> nn.Module:
     return module
 
 
-def _from_torchvision(name: str, args: list[Any], kwargs: dict[str, Any]) -> Loaded:
+def _from_torchvision(name: str, args: list[Any], kwargs: dict[str, Any], weights: bool) -> Loaded:
     try:
         from torchvision import models
     except ModuleNotFoundError:
@@ -213,21 +220,23 @@ def _from_torchvision(name: str, args: list[Any], kwargs: dict[str, Any]) -> Loa
     if name not in known:
         raise ReadError(f"torchvision has no model '{name}'", hint=closest(name, known))
     size: Shape | None = None
-    weights = list(models.get_model_weights(name))
-    if weights:
-        crop = getattr(weights[0].transforms(), "crop_size", None)
+    known_weights = list(models.get_model_weights(name))
+    if known_weights:
+        crop = getattr(known_weights[0].transforms(), "crop_size", None)
         if crop:
             size = (1, 3, *(crop * 2 if len(crop) == 1 else crop))
     kwargs.setdefault("weights", None)
-    if "weights_backbone" in models.get_model_builder(name).__code__.co_varnames:
+    from inspect import signature
+
+    if "weights_backbone" in signature(models.get_model_builder(name)).parameters:
         kwargs.setdefault("weights_backbone", None)
-    module = _built(lambda: models.get_model(name, *args, **kwargs), f"torchvision:{name}")
+    module = _built(lambda: models.get_model(name, *args, **kwargs), f"torchvision:{name}", weights)
     import torchvision
 
     return Loaded(module, name, size, (f"built by torchvision {torchvision.__version__}",))
 
 
-def _from_timm(name: str, args: list[Any], kwargs: dict[str, Any]) -> Loaded:
+def _from_timm(name: str, args: list[Any], kwargs: dict[str, Any], weights: bool) -> Loaded:
     try:
         import timm
     except ModuleNotFoundError:
@@ -246,7 +255,7 @@ def _from_timm(name: str, args: list[Any], kwargs: dict[str, Any]) -> Loaded:
             f"timm has no model '{name}'", hint=closest(name.partition(".")[0], timm.list_models())
         )
     kwargs.setdefault("pretrained", False)
-    module = _built(lambda: timm.create_model(name, *args, **kwargs), f"timm:{name}")
+    module = _built(lambda: timm.create_model(name, *args, **kwargs), f"timm:{name}", weights)
     settings = getattr(module, "pretrained_cfg", None) or {}
     size = settings.get("input_size")
     note = f"built by timm {timm.__version__}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from contextlib import nullcontext
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +12,19 @@ import torch
 from torch import nn
 from torch.nn.modules import module as internals
 
-from ...errors import NettallyError, ReadError
+from ...errors import LayerError, NettallyError, ReadError
 from ...network import NOTHING, Call, Held, Module, Network
 from .calls import prepare
 from .fallback import mapped
 from .inputs import Inputs, stand_ins
 from .lent import Lent
 from .modules import SEVERAL, handler_of
-from .shadow import Current, Shadow, note
+from .shadow import Current, DependsOnValues, Shadow, note
 from .trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from ...network import Shape
 
@@ -67,17 +70,37 @@ def read_module(
         notes.append(f"read without {type(module).__name__} around it")
         module = inner
     prepare()
-    trace = Trace(module, _device(module))
-    trace.name = name or type(module).__name__
-    given = stand_ins(trace, module, input_size, input_data, dtypes, keywords, notes)
-    with _Following(trace, module, mode):
+
+    def run(values: bool) -> tuple[Trace, Inputs, Any]:
+        compiles = DYNAMO in sys.modules
         try:
-            made = module(*given.positional, **given.named)
-        except NettallyError as error:
-            error.so_far = _so_far(trace, given, notes)  # type: ignore[attr-defined]
+            return once(values, compiles)
+        except _Compiled:  # the forward has only now made torch's compiler appear
+            return once(values, True)
+
+    def once(values: bool, compiles: bool) -> tuple[Trace, Inputs, Any]:
+        trace = Trace(module, _device(module), values)
+        trace.name = name or type(module).__name__
+        given = stand_ins(trace, module, input_size, input_data, dtypes, keywords, notes)
+        with _uncompiled(), _Following(trace, module, mode):
+            try:
+                return trace, given, module(*given.positional, **given.named)
+            except NettallyError as error:
+                error.so_far = _so_far(trace, given, notes)  # type: ignore[attr-defined]
+                raise
+            except Exception as error:
+                if not compiles and DYNAMO in sys.modules:
+                    raise _Compiled from error
+                raise _failed(error, trace, given, notes) from error
+
+    try:
+        trace, given, made = run(values=False)
+    except (DependsOnValues, ForwardError) as error:
+        if not depends_on_values(error) or any(x.is_meta for x in module.parameters()):
             raise
-        except Exception as error:
-            raise _failed(error, trace, given, notes) from error
+        trace, given, made = run(values=True)
+        source = "the values given" if input_data is not None else "random values"
+        notes.append(f"what the forward does depends on values: it was run on {source}")
     outputs = tuple(dict.fromkeys(_named(trace, made)))
     network = _network(trace, given, outputs, notes)
     if self_check:
@@ -85,6 +108,26 @@ def read_module(
 
         return compare(network, module, given, mode)
     return network
+
+
+DYNAMO = "torch._dynamo"
+
+
+class _Compiled(Exception):
+    """A forward that compiles parts of itself has failed, and is to be followed uncompiled."""
+
+
+def _uncompiled() -> AbstractContextManager[Any]:
+    """What is compiled by ``torch.compile`` runs as it was written."""
+    if DYNAMO in sys.modules:
+        return torch.compiler.set_stance("force_eager")
+    return nullcontext()
+
+
+def depends_on_values(error: ReadError) -> bool:
+    """Whether the forward can't be followed without values: torch has no shape for a call, or we."""
+    cause = error.__cause__
+    return isinstance(error, DependsOnValues) or isinstance(cause, NotImplementedError)
 
 
 def structure(module: nn.Module) -> Network:
@@ -271,6 +314,10 @@ class _Following:
         Current.trace = trace
         self.thread = get_ident()
         self.random = (torch.get_rng_state(), random.getstate())
+        self.buffers: list[tuple[torch.Tensor, torch.Tensor]] = []
+        if trace.values:
+            torch.manual_seed(0)
+            self.buffers = [(each, each.clone()) for each in self.root.buffers()]
         self.modes: list[tuple[dict[str, Any], bool]] = []
         self.lists: list[tuple[Any, Any]] = []
         training = {"eval": False, "train": True}.get(self.mode)
@@ -290,7 +337,6 @@ class _Following:
     def __exit__(self, *_: object) -> None:
         self.lent.give_back()
         Current.trace = None  # type: ignore[assignment]
-        self.grad.__exit__(None, None, None)
         for module, state, inner in self.trace.saved.values():
             now = module.__dict__
             now.clear()
@@ -309,6 +355,10 @@ class _Following:
                     value.extend(before)
                 else:
                     value.update(before)
+        for living, saved in self.buffers:
+            if not torch.equal(living, saved):
+                living.copy_(saved)
+        self.grad.__exit__(None, None, None)
         torch.set_rng_state(self.random[0])
         random.setstate(self.random[1])
 
@@ -337,7 +387,7 @@ def follow(trace: Trace, thread: int) -> Lent:
     call_impl = nn.Module._call_impl
 
     def called(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if get_ident() != thread:
+        if get_ident() != thread or trace.bypassed:
             return plain_call(self, *args, **kwargs)
         state = self.__dict__
         path = paths.get(id(self))
@@ -361,13 +411,20 @@ def follow(trace: Trace, thread: int) -> Lent:
                     handler = handler_of(type(self))
                     if handler is not None:
                         sizes = x.sizes  # as they went in: it may work in place
-                        made = handler(trace, self, path, x)
+                        before = x.value
+                        try:
+                            made = handler(trace, self, path, x)
+                        except LayerError:  # torch says it in its own words
+                            del nodes[first:]
+                            made = None
                         if type(made) is Shadow:
+                            if trace.values:
+                                _compute(trace, self, before, made)
                             calls[place] = Call(
                                 path, trace.depth, (sizes,), (made.sizes,), first, len(nodes)
                             )
                             return made
-                if made is None and type(self) in SEVERAL:
+                if made is None and type(self) in SEVERAL and not trace.values:
                     made = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
                 if made is not None:
                     calls[place] = Call(
@@ -395,13 +452,17 @@ def follow(trace: Trace, thread: int) -> Lent:
         held = state.get("_parameters")
         if held is not None and name in held:
             tensor = held[name]
-            if tensor is None or type(tensor) is Shadow or get_ident() != thread:
+            if tensor is None or trace.bypassed or get_ident() != thread:
+                return tensor
+            if type(tensor) is Shadow:
                 return tensor
             return trace.parameter(tensor)
         kept = state.get("_buffers")
         if kept is not None and name in kept:
             tensor = kept[name]
-            if tensor is None or type(tensor) is Shadow or get_ident() != thread:
+            if tensor is None or trace.bypassed or get_ident() != thread:
+                return tensor
+            if type(tensor) is Shadow:
                 return tensor
             return trace.buffer(tensor)
         modules = state.get("_modules")
@@ -433,6 +494,15 @@ def follow(trace: Trace, thread: int) -> Lent:
     lent.lend("__delattr__", deleted)
     lent.lend("register_buffer", registered)
     return lent
+
+
+def _compute(trace: Trace, module: nn.Module, x: Any, made: Shadow) -> None:
+    """The values of what a module of torch's own makes, by its own forward."""
+    trace.bypassed = True
+    try:
+        note(made, value=module.forward(x))
+    finally:
+        trace.bypassed = False
 
 
 def _shapes(given: Any) -> tuple[Shape, ...]:

@@ -277,7 +277,7 @@ def _keep(made: Shadow, **buffers: Any) -> None:
                 shared[name] = owner
     if shared:
         node = trace.nodes[-1]
-        node.__dict__["shared"] = {**node.shared, **shared}
+        trace.nodes[-1] = node.replace(shared={**node.shared, **shared})
 
 
 @call("instance_norm")

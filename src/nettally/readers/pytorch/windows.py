@@ -278,7 +278,10 @@ def _by_tensors(x: Shadow, given: list[Any]) -> Shadow:
     trace = Current.trace
     places = tuple([trace.stand_in(i) for i in given if isinstance(i, torch.Tensor)])
     masks = [p for p in places if p.kind is torch.bool]
-    if masks:
+    if trace.values:
+        held = [i.known("an index") if isinstance(i, Shadow) else i for i in given]
+        y = x.known("x[...]")[tuple(held)]
+    elif masks:
         real = tuple([i.known("a mask as an index") if isinstance(i, Shadow) else i for i in given])
         y = torch.empty(x.sizes, device="meta")[tuple(_to_meta(i) for i in real)]
     else:
