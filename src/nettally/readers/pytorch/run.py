@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 MODES = ("eval", "train", "same")
 
-OWN = ("_parameters", "_buffers", "_modules")
+OWN = ("_parameters", "_buffers")
+
+CHANGES = (
+    "register_buffer", "register_parameter", "add_module", "register_forward_hook",
+    "register_forward_pre_hook", "register_full_backward_hook",
+)  # fmt: skip
+"""Methods by which a forward may change a module, beside setting its attributes."""
 
 
 class ForwardError(ReadError):
@@ -137,8 +143,11 @@ def structure(module: nn.Module) -> Network:
 
 
 def _device(module: nn.Module) -> torch.device:
+    """Where the forward is told that its tensors are; on the CPU if they are nowhere."""
     for tensor in module.parameters():
-        return tensor.device
+        if not tensor.is_meta:
+            return tensor.device
+        break
     return torch.device("cpu")
 
 
@@ -382,7 +391,6 @@ def follow(trace: Trace, thread: int) -> Lent:
     lent = Lent()
     plain_call, plain_get = lent.plain("__call__"), lent.plain("__getattr__")
     plain_set, plain_delete = lent.plain("__setattr__"), lent.plain("__delattr__")
-    plain_register = lent.plain("register_buffer")
     paths, calls, nodes = trace.paths, trace.calls, trace.nodes
     call_impl = nn.Module._call_impl
 
@@ -473,7 +481,11 @@ def follow(trace: Trace, thread: int) -> Lent:
     def _save(module: nn.Module) -> None:
         if id(module) not in trace.saved and get_ident() == thread:
             state = module.__dict__
-            inner = [(state[name], dict(state[name])) for name in OWN if name in state]
+            inner = [
+                (held, dict(held))
+                for name, held in state.items()
+                if name in internals_names and isinstance(held, dict)
+            ]
             trace.saved[id(module)] = (module, dict(state), inner)
 
     def set_(self: nn.Module, name: str, value: Any) -> None:
@@ -484,15 +496,19 @@ def follow(trace: Trace, thread: int) -> Lent:
         _save(self)
         plain_delete(self, name)
 
-    def registered(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-        _save(self)
-        plain_register(self, *args, **kwargs)
+    def saving(plain: Any) -> Any:
+        def changes(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            _save(self)
+            return plain(self, *args, **kwargs)
+
+        return changes
 
     lent.lend("__call__", called)
     lent.lend("__getattr__", got)
     lent.lend("__setattr__", set_)
     lent.lend("__delattr__", deleted)
-    lent.lend("register_buffer", registered)
+    for name in CHANGES:
+        lent.lend(name, saving(lent.plain(name)))
     return lent
 
 

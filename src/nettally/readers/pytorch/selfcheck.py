@@ -23,8 +23,15 @@ def compare(network: Network, module: nn.Module, given: Inputs, mode: str) -> Ne
 
     The module's tensors are replaced by tensors without values for the call, and put back.
     """
-    theirs, macs = run_by_torch(module, given.positional, given.named, mode)
-    ours: list[Seen] = [(call.path, call.inputs, call.outputs) for call in network.calls]
+    try:
+        theirs, macs = run_by_torch(module, given.positional, given.named, mode)
+    except Exception as error:  # whatever the module's own code raises
+        said = f"no self-check: torch can't run this forward without values ({error})"
+        return network.replace(notes=(*network.notes, said))
+    known = {name for name, _ in module.named_modules()}
+    ours: list[Seen] = [
+        (call.path, call.inputs, call.outputs) for call in network.calls if call.path in known
+    ]
     for i in range(max(len(ours), len(theirs))):
         a = ours[i] if i < len(ours) else None
         b = theirs[i] if i < len(theirs) else None
@@ -93,7 +100,14 @@ def run_by_torch(
         name: torch.empty_like(tensor, device="meta")
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
     }
-    lists = [(each, dict(each.__dict__)) for each in module.modules()]
+    kept_states = [
+        (
+            each.__dict__,
+            dict(each.__dict__),
+            [(v, v.copy()) for v in vars(each).values() if held(v)],
+        )
+        for each in module.modules()
+    ]
     try:
         for each, _ in modes:
             if mode != "same":
@@ -110,14 +124,23 @@ def run_by_torch(
         for hook in hooks:
             hook.remove()
         torch.backends.mha.set_fastpath_enabled(fast)
-        for each, attributes in lists:
-            if each.__dict__.keys() != attributes.keys():
-                for name in each.__dict__.keys() - attributes.keys():
-                    del each.__dict__[name]
-            each.__dict__.update(attributes)
+        for living, saved, inner in kept_states:
+            living.clear()
+            living.update(saved)
+            for container, kept in inner:
+                container.clear()
+                if isinstance(container, list):
+                    container.extend(kept)
+                else:
+                    container.update(kept)
         for each, training in modes:
             each.__dict__["training"] = training
     return [each for each in seen if each is not None], below.macs
+
+
+def held(value: Any) -> bool:
+    """Whether it is a container of a module's own that a forward may change."""
+    return isinstance(value, (list, dict, set))
 
 
 def _meta(x: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...layers.arrange import Procedure
 from ...layers.attention import Attention, Einsum, MatMul
 from ...layers.conv import Conv, ConvTranspose
 from ...layers.held import Combine, Embedding
@@ -163,6 +164,18 @@ def outer(input: Any, vec2: Any) -> Shadow:
     from .elementwise import binary
 
     return binary("mul", METHODS["unsqueeze"](input, 1), METHODS["unsqueeze"](vec2, 0))
+
+
+@call("grouped_mm", "_grouped_mm")
+def grouped_mm(input: Any, mat2: Any, *args: Any, **kwargs: Any) -> Shadow:
+    """Rows of the first, each times the matrix of the group that it falls into."""
+    trace = Current.trace
+    a, b = trace.stand_in(input), trace.stand_in(mat2)
+    if len(a.sizes) != 2 or len(b.sizes) != 3 or a.sizes[1] != b.sizes[1]:
+        raise TypeError
+    shape = (a.sizes[0], b.sizes[2])
+    layer = Procedure("grouped_mm", shape, (a.sizes, b.sizes), shape[0] * shape[1] * a.sizes[1])
+    return trace.add("grouped_mm", layer, (a, b))
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
