@@ -104,11 +104,45 @@ class GRU(Recurrent):
 class LSTM(Recurrent):
     """Long short-term memory: an input, a forget and an output gate, and the candidate.
 
-    Hochreiter and Schmidhuber 1997; Gers et al. 2000.
+    Hochreiter and Schmidhuber 1997; Gers et al. 2000. projection: the state is brought to so many
+    values by a learned matrix (Sak et al. 2014); 0: it is not.
     """
 
     gates = 4
     steps = Work(transcendentals=5, adds=5, multiplies=3)
+
+    projection: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_size("projection", self.projection, 0)
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        y = super().shape(xs)
+        if not self.projection:
+            return y
+        wide = self.projection if self.directions == 1 else self.projection * self.directions
+        return (*y[:-1], wide)
+
+    def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        tensors = super().parameters(xs)
+        if not self.projection:
+            return tensors
+        made: dict[str, Shape] = {}
+        for name, shape in tensors.items():
+            made[name] = (shape[0], self.projection) if name.startswith("weight_hh") else shape
+        for way in ("", "_reverse")[: int(self.directions)]:
+            made[f"weight_hr{way}"] = (self.projection, self.features)
+        return made
+
+    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
+        work = super().work(xs, y)
+        if not self.projection:
+            return work
+        x = xs[0]
+        steps = product(x[:-1]) * self.directions
+        gates = steps * self.gates * self.features * (x[-1] + self.projection)
+        return work._replace(macs=gates + steps * self.features * self.projection)
 
 
 @layer("elman")

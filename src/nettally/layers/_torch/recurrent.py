@@ -31,12 +31,14 @@ class _Sequence(nn.Module):
                 f"torch's {layer.kind} has two biases or none, and no normalisation",
                 values=f"biases {layer.biases}, norm {layer.norm}",
             )
+        projected = int(getattr(layer, "projection", 0))
         self.recurrent = _OWN[layer.kind](
             int(seen),
             int(layer.features),
             bias=bool(layer.biases),
             batch_first=True,
             bidirectional=layer.directions == 2,
+            **({"proj_size": projected} if projected else {}),
         )
         self.sequence = layer.sequence
 
@@ -49,7 +51,7 @@ class _Sequence(nn.Module):
             return out
         if not self.recurrent.bidirectional:
             return out[:, -1]
-        half = self.recurrent.hidden_size  # the backward layer's last step is the first place
+        half = self.recurrent.proj_size or self.recurrent.hidden_size  # the backward layer's last step is the first place
         return torch.cat((out[:, -1, :half], out[:, 0, half:]), 1)
 
 

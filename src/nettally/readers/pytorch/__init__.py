@@ -47,7 +47,7 @@ def read_named(
             loaded.module,
             size,
             input_data,
-            mode=options.get("mode", mode),
+            mode={"train": "train", "test": "eval"}.get(options.get("phase", ""), mode),
             dtypes=dtypes or _kinds(options),
             name=loaded.name,
             self_check=self_check,

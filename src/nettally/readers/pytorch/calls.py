@@ -60,7 +60,7 @@ def _in_place(handler: Handler) -> Handler:
             return made
         nodes = Current.trace.nodes
         if nodes and nodes[-1].name == made.name:
-            vars(nodes[-1])["written"] = elementwise.IN_PLACE
+            nodes[-1] = nodes[-1].replace(written=elementwise.IN_PLACE)
         return input.become(made)
 
     return in_place

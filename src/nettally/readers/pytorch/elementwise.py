@@ -176,10 +176,11 @@ def rsqrt(input: Shadow) -> Shadow:
 
 
 @call("prelu")
-def prelu(input: Shadow, weight: Shadow) -> Shadow:
+def prelu(input: Shadow, weight: Any) -> Shadow:
     trace = Current.trace
-    shared = weight.sizes == (1,)
-    return trace.add("prelu", trace.layer(PReLU, shared), (input,), None, {"weight": weight})
+    slopes = trace.stand_in(weight)
+    layer = trace.layer(PReLU, slopes.sizes == (1,))
+    return trace.add("prelu", layer, (input,), None, {"weight": slopes})
 
 
 @call("clamp")

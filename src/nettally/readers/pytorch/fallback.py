@@ -37,7 +37,8 @@ def mapped(given: Any, change: Any) -> Any:
         return change(given)
     if isinstance(given, tuple):
         values = [mapped(each, change) for each in given]
-        return type(given)(*values) if hasattr(given, "_fields") else type(given)(values)
+        # _make, since a named tuple may look at what it is made of, as PackedSequence does
+        return type(given)._make(values) if hasattr(given, "_fields") else type(given)(values)
     if isinstance(given, list):
         return [mapped(each, change) for each in given]
     if isinstance(given, dict):

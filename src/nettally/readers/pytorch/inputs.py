@@ -88,7 +88,8 @@ def stand_ins(
             "the module does not say how large its input is",
             where=trace.name,
             values=f"its forward takes {', '.join(arguments) or 'nothing'}",
-            hint="say it: input_size=(1, 3, 224, 224), or input_data=... with tensors",
+            hint="say it: --input 3x224x224, or input_size=(1, 3, 224, 224), or give tensors with "
+            "input_data=...",
         )
     kinds = _kinds(dtypes)
     if isinstance(input_size, dict):

@@ -13,6 +13,7 @@ from ...layers.held import Embedding
 from ...layers.linear import Linear
 from ...layers.norm import BatchNorm, GroupNorm, LayerNorm
 from ...network import NOTHING
+from .elementwise import IN_PLACE
 from .recurrent import cell, recurrent
 from .shadow import METHODS, Shadow, note, shadow
 from .weights import each, sides
@@ -213,7 +214,10 @@ def embedding(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
 @_one(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
       nn.FeatureAlphaDropout)  # fmt: skip
 def dropout(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
-    return emit(trace, path, trace.layer(Dropout, module.p), x)
+    made = emit(trace, path, trace.layer(Dropout, module.p), x)
+    if module.inplace:
+        trace.nodes[-1] = trace.nodes[-1].replace(written=IN_PLACE)
+    return made
 
 
 @_one(nn.Identity)

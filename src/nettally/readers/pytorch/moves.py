@@ -368,7 +368,19 @@ def index_select(input: Shadow, dim: int, index: Any) -> Shadow:
 # --- the same values ----------------------------------------------------------------------------
 
 
-@call("contiguous", "detach", "detach_", "cpu", "cuda", "requires_grad_", "fill_", "zero_",
+CONTIGUOUS = {"contiguous": True}
+
+
+@call("contiguous")
+def contiguous(input: Shadow, *_: Any, **__: Any) -> Shadow:
+    """No node: the one that made the tensor says that it was laid row after row; memory asks."""
+    nodes = Current.trace.nodes
+    if nodes and nodes[-1].name == input.name and not nodes[-1].written:
+        nodes[-1] = nodes[-1].replace(written=CONTIGUOUS)
+    return input
+
+
+@call("detach", "detach_", "cpu", "cuda", "requires_grad_", "fill_", "zero_",
       "pin_memory", "resolve_conj", "resolve_neg", "coalesce", "normal_", "uniform_",
       "share_memory_", "bernoulli_", "as_subclass", "refine_names", "view_as_real_")  # fmt: skip
 def unchanged(input: Shadow, *_: Any, **__: Any) -> Shadow:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from torch.nn.utils.rnn import PackedSequence
+
 from ...layers.recurrent import GRU, LSTM, SimpleRNN
 from .shadow import METHODS, Shadow, note, shadow
 
@@ -16,8 +18,8 @@ TENSORS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 def recurrent(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -> Any:
     """(output, state) of torch's recurrent modules. Steps first, or the batch first."""
-    if not isinstance(x, Shadow):
-        return None  # a packed sequence
+    if isinstance(x, PackedSequence):
+        return _packed(trace, module, path, x)
     layer_type = KINDS[module.mode]
     held = module._parameters
     y = x
@@ -28,6 +30,8 @@ def recurrent(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -
     batch = y.sizes[0]
     ways = 2 if module.bidirectional else 1
     out = module.proj_size or module.hidden_size
+    if module.num_layers > 1:
+        trace.names.add(path)  # its layers are l0, l1, … in it, and none of them is it
     for n in range(module.num_layers):
         fields: dict[str, Any] = {"directions": ways, "biases": 2 if module.bias else 0}
         if module.proj_size:
@@ -42,6 +46,8 @@ def recurrent(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -
         before = trace.path
         trace.path = path
         y = trace.add(f"l{n}", layer, (y,), None, own)
+        if module.dropout and module.training and n + 1 < module.num_layers:
+            y = METHODS["dropout"](y, module.dropout, True)
         trace.path = before
     last = y
     if not module.batch_first:
@@ -58,14 +64,33 @@ def recurrent(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -
     return y, (state, cell)
 
 
+def _packed(trace: Trace, module: Any, path: str, x: PackedSequence) -> Any:
+    """Sequences of different lengths: each of their steps is one step, whichever it belongs to."""
+    steps = METHODS["unsqueeze"](x.data, 0 if module.batch_first else 1)
+    y, state = recurrent(trace, module, path, steps)
+    y = METHODS["squeeze"](y, 0 if module.batch_first else 1)
+    batch = int(x.batch_sizes[0])
+    states = state if isinstance(state, tuple) else (state,)
+    for each in states:
+        note(each, sizes=(each.sizes[0], batch, each.sizes[2]), later=None)
+        _read_later(trace, each, y)
+    return x._replace(data=y), state
+
+
+def _read_later(trace: Trace, state: Shadow, x: Shadow) -> None:
+    sizes, kind = state.sizes, x.kind
+
+    def later() -> Shadow:
+        return trace.arrange("state", (x,), sizes, kind)
+
+    note(state, later=later)
+
+
 def _state(trace: Trace, x: Shadow, sizes: tuple[int, ...]) -> Shadow:
     """What the last step leaves behind; it gets a node of its own only if somebody reads it."""
     made = shadow(sizes, None, x.kind)
-
-    def later() -> Shadow:
-        return trace.arrange("state", (x,), sizes, x.kind)
-
-    return note(made, later=later)
+    _read_later(trace, made, x)
+    return made
 
 
 def cell(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -> Any:

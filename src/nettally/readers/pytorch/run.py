@@ -413,32 +413,31 @@ def follow(trace: Trace, thread: int) -> Lent:
         )
         if not hooked:
             x = args[0] if args else None
-            if type(x) is Shadow:
-                made = None
-                if len(args) == 1 and not kwargs:
-                    handler = handler_of(type(self))
-                    if handler is not None:
-                        sizes = x.sizes  # as they went in: it may work in place
-                        before = x.value
-                        try:
-                            made = handler(trace, self, path, x)
-                        except LayerError:  # torch says it in its own words
-                            del nodes[first:]
-                            made = None
-                        if type(made) is Shadow:
-                            if trace.values:
-                                _compute(trace, self, before, made)
-                            calls[place] = Call(
-                                path, trace.depth, (sizes,), (made.sizes,), first, len(nodes)
-                            )
-                            return made
-                if made is None and type(self) in SEVERAL and not trace.values:
-                    made = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
-                if made is not None:
-                    calls[place] = Call(
-                        path, trace.depth, _shapes((args, kwargs)), _shapes(made), first, len(nodes)
-                    )
-                    return made
+            made = None
+            if len(args) == 1 and not kwargs and type(x) is Shadow:
+                handler = handler_of(type(self))
+                if handler is not None:
+                    sizes = x.sizes  # as they went in: it may work in place
+                    before = x.value
+                    try:
+                        made = handler(trace, self, path, x)
+                    except LayerError:  # torch says it in its own words
+                        del nodes[first:]
+                        made = None
+                    if type(made) is Shadow:
+                        if trace.values:
+                            _compute(trace, self, before, made)
+                        calls[place] = Call(
+                            path, trace.depth, (sizes,), (made.sizes,), first, len(nodes)
+                        )
+                        return made
+            if made is None and type(self) in SEVERAL and not trace.values:
+                made = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
+            if made is not None:
+                calls[place] = Call(
+                    path, trace.depth, _shapes((args, kwargs)), _shapes(made), first, len(nodes)
+                )
+                return made
         outer = trace.path
         sizes = _shapes((args, kwargs)) if not kwargs and len(args) != 1 else _shapes(args)
         if kwargs:

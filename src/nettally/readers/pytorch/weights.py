@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from ...layers.arrange import Procedure
 from ...layers.attention import Attention, Einsum, MatMul
 from ...layers.conv import Conv, ConvTranspose
 from ...layers.held import Combine, Embedding
 from ...layers.linear import Linear
 from ...layers.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, RootMeanSquareNorm
-from .shadow import METHODS, Current, Shadow, call
+from ...network import NOTHING
+from .shadow import METHODS, Current, Shadow, call, shadow
 
 
 def each(value: Any, axes: int) -> tuple[int, ...]:
@@ -231,13 +234,14 @@ def attend(
     mask = () if attn_mask is None else (trace.stand_in(attn_mask),)
     xs = (q, k, v, *mask)
     rank = len(q.sizes)
+    written = {"dropout": dropout_p} if dropout_p else NOTHING  # memory is counted by it
     if rank == 4 and k.sizes[0] == q.sizes[0] == v.sizes[0] and k.sizes[1] == v.sizes[1]:
         heads, of_keys = q.sizes[1], k.sizes[1]
         if enable_gqa or heads == of_keys:
             layer = trace.layer(Attention, heads, of_keys if of_keys != heads else 0)
-            return trace.add("attention", layer, xs)
+            return trace.add("attention", layer, xs, written=written)
     if rank == 3 and k.sizes[0] == q.sizes[0] == v.sizes[0]:
-        return trace.add("attention", trace.layer(Attention, 1), xs)
+        return trace.add("attention", trace.layer(Attention, 1), xs, written=written)
     from .elementwise import binary, softmax
 
     scores = matmul(q, METHODS["transpose"](k, -2, -1))
@@ -386,3 +390,33 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Shadow:
     b = trace.stand_in(bias)
     layer = trace.layer(Combine, "add", b.sizes)
     return trace.add("bias", layer, (made,), None, {"bias": b})
+
+
+# --- sequences of different lengths -------------------------------------------------------------
+
+
+@call("_pack_padded_sequence")
+def pack(input: Any, lengths: Any, batch_first: bool) -> tuple[Shadow, Any]:
+    """(the steps of all sequences in one, how many sequences go on at each step)."""
+    trace = Current.trace
+    x = trace.stand_in(input)
+    real = lengths.known("the lengths of sequences") if isinstance(lengths, Shadow) else lengths
+    steps = [int((real > step).sum()) for step in range(int(real.max()))]
+    data = trace.arrange("pack", (x,), (sum(steps), *x.sizes[2:]))
+    sizes = torch.tensor(steps)
+    return data, shadow((len(steps),), None, torch.int64, sizes)
+
+
+@call("_pad_packed_sequence")
+def unpack(
+    data: Any, batch_sizes: Any, batch_first: bool, padding_value: float, total_length: int
+) -> tuple[Shadow, torch.Tensor]:
+    trace = Current.trace
+    x = trace.stand_in(data)
+    steps = batch_sizes.known("the sizes of batches").tolist() if isinstance(
+        batch_sizes, Shadow
+    ) else batch_sizes.tolist()  # fmt: skip
+    lengths = torch.tensor([sum(n > i for n in steps) for i in range(steps[0])])
+    long = max(len(steps), total_length)
+    sizes = (steps[0], long) if batch_first else (long, steps[0])
+    return trace.arrange("unpack", (x,), (*sizes, *x.sizes[1:])), lengths
