@@ -507,13 +507,29 @@ def _kernel(made: Summary, row: LayerRow) -> str:
     return str(list(row.kernel_size)) if row.kernel_size else "--"
 
 
-_CELLS: dict[str, Any] = {
-    "input_size": lambda made, row: _size(row.input_size),
-    "output_size": lambda made, row: _size(row.output_size),
+def _input(made: Summary, row: LayerRow) -> str:
+    return _size(row.input_size)
+
+
+def _output(made: Summary, row: LayerRow) -> str:
+    return _size(row.output_size)
+
+
+def _groups(made: Summary, row: LayerRow) -> str:
+    return str(row.groups) if row.groups else "--"
+
+
+def _trainable(made: Summary, row: LayerRow) -> str:
+    return row.trainable
+
+
+_CELLS = {
+    "input_size": _input,
+    "output_size": _output,
     "num_params": _params,
     "params_percent": _percent,
     "kernel_size": _kernel,
-    "groups": lambda made, row: str(row.groups) if row.groups else "--",
+    "groups": _groups,
     "mult_adds": _mult_adds,
-    "trainable": lambda made, row: row.trainable,
+    "trainable": _trainable,
 }

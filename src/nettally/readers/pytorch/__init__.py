@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...network import NOTHING
 from ...errors import ReadError
+from ...network import NOTHING
 from .run import ForwardError, depends_on_values, read_module, structure
 
 if TYPE_CHECKING:

@@ -16,7 +16,14 @@ from .trace import SMALL
 FAMILIES = (elementwise, moves, weights, windows)
 
 BENEATH = torch._C._nn  # pyright: ignore[reportAttributeAccessIssue] - it has no stub
-SPACES = (torch, functional, torch.Tensor, BENEATH, torch.special)
+SPACES = {
+    "F": functional,
+    "torch": torch,
+    "Tensor": torch.Tensor,
+    "torch._C._nn": BENEATH,
+    "torch.special": torch.special,
+}
+"""Where torch's functions are, by what one writes before their names."""
 _prepared = False
 
 
@@ -27,26 +34,23 @@ def prepare() -> None:
         return
     _prepared = True
     for name, handler in METHODS.items():
-        inplace = name + "_"
-        found = [getattr(space, name, None) for space in SPACES]
-        for function in found:
-            if callable(function):
-                _register(function, _guarded(function, handler))
-        method = getattr(torch.Tensor, name, None)
-        if method is not None:
-            setattr(Shadow, name, _method(method, handler))
-        if name.startswith("__") or inplace in METHODS:
-            continue
-        for space in SPACES:
-            function = getattr(space, inplace, None)
-            if callable(function):
-                _register(function, _guarded(function, _in_place(handler)))
-        method = getattr(torch.Tensor, inplace, None)
-        if method is not None:
-            setattr(Shadow, inplace, _method(method, _in_place(handler)))
+        _stands_for(name, handler)
+        if not name.startswith("__") and name + "_" not in METHODS:
+            _stands_for(name + "_", _in_place(handler))
     _register(torch.linalg.norm, BY_FUNCTION[torch.norm])
     _register(torch.linalg.matmul, BY_FUNCTION[torch.matmul])
     Shadow.__setitem__ = windows.put
+
+
+def _stands_for(name: str, handler: Handler) -> None:
+    """Let the handler answer for the functions and the method of that name."""
+    for title, space in SPACES.items():
+        function = getattr(space, name, None)
+        if callable(function):
+            _register(function, _guarded(function, handler, f"{title}.{name}"))
+    method = getattr(torch.Tensor, name, None)
+    if method is not None:
+        setattr(Shadow, name, _method(method, handler, f"Tensor.{name}"))
 
 
 def _register(function: Any, handler: Handler) -> None:
@@ -60,20 +64,23 @@ def _in_place(handler: Handler) -> Handler:
             return made
         nodes = Current.trace.nodes
         if nodes and nodes[-1].name == made.name:
-            nodes[-1] = nodes[-1].replace(written=elementwise.IN_PLACE)
+            Current.trace.says(inplace=True)
         return input.become(made)
 
     return in_place
 
 
-def _guarded(function: Any, handler: Handler) -> Handler:
+def _guarded(function: Any, handler: Handler, spelled: str) -> Handler:
     """The handler for a call of torch's function: the first argument as a stand-in, and so on."""
+    label = {"call": spelled}
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        trace = Current.trace
+        trace.spelled = label
         if args:
             first = args[0]
             if type(first) is not Shadow and isinstance(first, torch.Tensor):
-                first = Current.trace.stand_in(first)
+                first = trace.stand_in(first)
                 args = (first, *args[1:])
             if type(first) is not Shadow or first.value is not None:
                 made = _with_values(function, handler, args, kwargs)
@@ -90,10 +97,12 @@ def _guarded(function: Any, handler: Handler) -> Handler:
     return guarded
 
 
-def _method(function: Any, handler: Handler) -> Handler:
+def _method(function: Any, handler: Handler, spelled: str) -> Handler:
     """The same as a method, which is the way that most calls come."""
+    label = {"call": spelled}
 
     def method(self: Shadow, *args: Any, **kwargs: Any) -> Any:
+        Current.trace.spelled = label
         if self.value is not None:
             made = _with_values(function, handler, (self, *args), kwargs)
             if made is not NotImplemented:

@@ -88,15 +88,10 @@ _FUNCTIONS = {
 _TRUE_OR_FALSE = ("not", "is_nan", "is_inf")
 
 
-IN_PLACE = {"inplace": True}
-"""What a node that writes over its input says of itself; memory is counted by it."""
-
-
 def _changed(x: Shadow, y: Shadow, inplace: bool) -> Shadow:
     if not inplace:
         return y
-    nodes = Current.trace.nodes
-    nodes[-1] = nodes[-1].replace(written=IN_PLACE)
+    Current.trace.says(inplace=True)  # memory is counted by it
     return x.become(y)
 
 

@@ -37,8 +37,9 @@ def mapped(given: Any, change: Any) -> Any:
         return change(given)
     if isinstance(given, tuple):
         values = [mapped(each, change) for each in given]
+        kind: Any = type(given)
         # _make, since a named tuple may look at what it is made of, as PackedSequence does
-        return type(given)._make(values) if hasattr(given, "_fields") else type(given)(values)
+        return kind._make(values) if hasattr(given, "_fields") else kind(values)
     if isinstance(given, list):
         return [mapped(each, change) for each in given]
     if isinstance(given, dict):

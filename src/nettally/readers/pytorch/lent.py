@@ -27,7 +27,7 @@ class _Templates:
         return _nettally_(self, *args, **kwargs)  # type: ignore[name-defined]  # noqa: F821 - see above
 
     def with_cell(self, *args: Any, **kwargs: Any) -> Any:
-        __class__  # type: ignore[name-defined]  # noqa: B018, F821 - makes the cell
+        __class__  # type: ignore[name-defined]  # noqa: B018 - makes the cell
         return _nettally_(self, *args, **kwargs)  # type: ignore[name-defined]  # noqa: F821 - see above
 
 

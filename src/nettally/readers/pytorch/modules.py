@@ -13,7 +13,6 @@ from ...layers.held import Embedding
 from ...layers.linear import Linear
 from ...layers.norm import BatchNorm, GroupNorm, LayerNorm
 from ...network import NOTHING
-from .elementwise import IN_PLACE
 from .recurrent import cell, recurrent
 from .shadow import METHODS, Shadow, note, shadow
 from .weights import each, sides
@@ -216,7 +215,7 @@ def embedding(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
 def dropout(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
     made = emit(trace, path, trace.layer(Dropout, module.p), x)
     if module.inplace:
-        trace.nodes[-1] = trace.nodes[-1].replace(written=IN_PLACE)
+        trace.says(inplace=True)
     return made
 
 

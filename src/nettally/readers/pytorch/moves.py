@@ -368,15 +368,12 @@ def index_select(input: Shadow, dim: int, index: Any) -> Shadow:
 # --- the same values ----------------------------------------------------------------------------
 
 
-CONTIGUOUS = {"contiguous": True}
-
-
 @call("contiguous")
 def contiguous(input: Shadow, *_: Any, **__: Any) -> Shadow:
     """No node: the one that made the tensor says that it was laid row after row; memory asks."""
-    nodes = Current.trace.nodes
-    if nodes and nodes[-1].name == input.name and not nodes[-1].written:
-        nodes[-1] = nodes[-1].replace(written=CONTIGUOUS)
+    trace = Current.trace
+    if trace.nodes and trace.nodes[-1].name == input.name:
+        trace.says(contiguous=True)
     return input
 
 

@@ -131,7 +131,7 @@ def _uncompiled() -> AbstractContextManager[Any]:
 
 
 def depends_on_values(error: ReadError) -> bool:
-    """Whether the forward can't be followed without values: torch has no shape for a call, or we."""
+    """Whether the forward can't be followed without values: a call has no shape without them."""
     cause = error.__cause__
     return isinstance(error, DependsOnValues) or isinstance(cause, NotImplementedError)
 
@@ -225,7 +225,8 @@ def _modules(trace: Trace) -> dict[str, Module]:
                         Held(name, tuple(tensor.shape), _said(tensor.dtype), False, False, same)
                     )
             held = tuple(found)
-        made[path] = Module(type(module).__name__, held, not state["_modules"])
+        kind = type(module)
+        made[path] = Module(kind.__name__, held, not state["_modules"], kind.__module__)
     return made
 
 
@@ -245,7 +246,12 @@ def _unused(trace: Trace) -> list[str]:
     notes: list[str] = []
     idle: dict[str, int] = {}
     for names, tensors in ((trace.parameter_names, OWN[0]), (trace.buffer_names, OWN[1])):
-        missing = [key for key in names if key not in trace.owners]
+        # how often a batch was seen is a number that nobody counts
+        missing = [
+            key
+            for key, name in names.items()
+            if key not in trace.owners and not name.endswith("num_batches_tracked")
+        ]
         if not missing:
             continue
         living = {
@@ -402,6 +408,7 @@ def follow(trace: Trace, thread: int) -> Lent:
         if path is None:  # made during the forward
             trace.adopt(self)
             path = paths[id(self)]
+        trace.spelled = NOTHING
         first = len(nodes)
         place = len(calls)
         calls.append(None)

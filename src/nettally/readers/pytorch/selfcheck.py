@@ -62,7 +62,7 @@ def compare(network: Network, module: nn.Module, given: Inputs, mode: str) -> Ne
 def _macs(network: Network) -> tuple[int, int]:
     """All multiply-accumulates, and those of them that torch 2.13's counter does not know.
 
-    These are products of a matrix or a vector with a vector (aten's mv and dot), and bilinear forms.
+    These are products of a matrix or a vector with a vector (aten's mv, dot), and bilinear forms.
     """
     shapes = dict(network.inputs)
     macs = left_out = 0

@@ -25,16 +25,18 @@ SMALL = 100_000
 class Trace:
     """What has been seen so far.
 
-    path: the module whose forward runs. owners: which node's tensor a parameter is, by its id.
-    layers: layers by what they were made of, so that equal ones are one object. values: everything
-    is computed for real, beside the stand-ins, since the forward depends on it; bypassed: that is
-    going on just now, and torch is to see its own tensors.
+    path: the module whose forward runs. spelled: how the call at hand was written: ``F.relu``.
+    owners: which node's tensor a parameter is, by its id. layers: layers by what they were made
+    of, so that equal ones are one object. values: everything is computed for real, beside the
+    stand-ins, since the forward depends on it; bypassed: that is going on just now, and torch is to
+    see its own tensors.
     """
 
     def __init__(self, root: torch.nn.Module, device: torch.device, values: bool = False) -> None:
         self.device = device
         self.values = values
         self.bypassed = False
+        self.spelled: Mapping[str, Any] = NOTHING
         self.name = ""
         self.nodes: list[Node] = []
         self.names: set[str] = set()
@@ -276,7 +278,13 @@ class Trace:
     ) -> None:
         where = self.path if module is None else module
         # what Node's constructor does, in half its time
-        self.nodes.append(new_node(Node, (name, layer, inputs, shared, where, None, written)))
+        said = written if written is not NOTHING else self.spelled
+        self.nodes.append(new_node(Node, (name, layer, inputs, shared, where, None, said)))
+
+    def says(self, **facts: Any) -> None:
+        """Let the last node say something more of how it was written."""
+        node = self.nodes[-1]
+        self.nodes[-1] = node._replace(written={**node.written, **facts})
 
     def arrange(
         self,

@@ -12,7 +12,6 @@ from ...layers.conv import Conv, ConvTranspose
 from ...layers.held import Combine, Embedding
 from ...layers.linear import Linear
 from ...layers.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, RootMeanSquareNorm
-from ...network import NOTHING
 from .shadow import METHODS, Current, Shadow, call, shadow
 
 
@@ -234,14 +233,16 @@ def attend(
     mask = () if attn_mask is None else (trace.stand_in(attn_mask),)
     xs = (q, k, v, *mask)
     rank = len(q.sizes)
-    written = {"dropout": dropout_p} if dropout_p else NOTHING  # memory is counted by it
     if rank == 4 and k.sizes[0] == q.sizes[0] == v.sizes[0] and k.sizes[1] == v.sizes[1]:
         heads, of_keys = q.sizes[1], k.sizes[1]
         if enable_gqa or heads == of_keys:
             layer = trace.layer(Attention, heads, of_keys if of_keys != heads else 0)
-            return trace.add("attention", layer, xs, written=written)
+            made = trace.add("attention", layer, xs)
+            if dropout_p:
+                trace.says(dropout=dropout_p)  # memory is counted by it
+            return made
     if rank == 3 and k.sizes[0] == q.sizes[0] == v.sizes[0]:
-        return trace.add("attention", trace.layer(Attention, 1), xs, written=written)
+        return trace.add("attention", trace.layer(Attention, 1), xs)
     from .elementwise import binary, softmax
 
     scores = matmul(q, METHODS["transpose"](k, -2, -1))
