@@ -257,6 +257,9 @@ def _work(asked: dict[str, Any]) -> Any:
 
         return try_target
 
+    if asked["show"]:
+        import_module("nettally.render.html").style()  # read once, from a file of our own
+
     def read_and_count() -> dict[str, object]:
         inputs = {name: tuple(sizes) for name, sizes in asked["inputs"].items()}
         network = readers.read(
@@ -285,8 +288,8 @@ def _show(counted: Any) -> None:
     from nettally.render.terminal import Terminal
 
     table.tally_table(counted, Terminal())
-    for form in (formats.as_json, formats.as_csv, formats.as_markdown):
-        form(counted)
+    for form in ("json", "csv", "markdown", "latex", "html"):
+        formats.tally(form, counted)
 
 
 def _limit(memory: int, seconds: float) -> None:

@@ -381,6 +381,8 @@ def test_completion_prints_a_script(shell: str) -> None:
 def test_the_networks_of_the_zoo_are_completed(command: str) -> None:
     if command == "completion":
         words, expected = f"nettally {command} b", {"bash"}
+    elif command == "schema":
+        words, expected = f"nettally {command} r", {"reconcile"}
     else:
         words, expected = (
             f"nettally {command} alexnet-t",

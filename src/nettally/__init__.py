@@ -13,6 +13,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing would be nea
 if TYPE_CHECKING:
     from typing import Any
 
+    from . import memory as memory
     from .accounting import Accounting as Accounting
     from .arith import Num as Num
     from .arith import show as show
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from .readers import read as read
     from .readers.native import write as write
     from .readers.zoo import zoo as zoo
+    from .render.figure import Figure as Figure
+    from .render.figure import draw as draw
+    from .render.summary import summary as summary
     from .tally import Tally as Tally
     from .tally import tally as tally
 
@@ -58,12 +62,17 @@ _HOME = {
     "verify": "network",
     "read": "readers",
     "write": "readers.native",
+    "Figure": "render.figure",
+    "draw": "render.figure",
+    "summary": "render.summary",
     "zoo": "readers.zoo",
     "Tally": "tally",
     "tally": "tally",
 }
 
-__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+_MODULES = ("memory",)  # their functions are called by the module's name
+
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll] - the same names as in the imports above, which a test compares
 
 
 def __getattr__(name: str) -> Any:
@@ -71,11 +80,13 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("nettally")
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'nettally' has no attribute '{name}'")
-    from importlib import import_module
-
     value = getattr(import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value
@@ -97,4 +108,4 @@ sys.modules[__name__].__class__ = _Face
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -13,7 +13,7 @@ from .network import Span
 from .printed import Printed, parse_printed
 from .quantities import SAME, NotDerivable, certainty, evaluate, measure, names_like
 from .record import Record
-from .tally import Tally, tally
+from .tally import Rows, Tally, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,7 @@ __all__ = [
     "Claims",
     "Printed",
     "Verdict",
+    "Verdicts",
     "check",
     "judge",
     "load",
@@ -123,6 +124,22 @@ class Verdict(Record):
     @property
     def tallies(self) -> bool:
         return self.status in TALLIES
+
+
+class Verdicts(tuple[Verdict, ...]):
+    """What ``check`` gives: the verdicts in the claims' order. Printed, a line each."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        from importlib import import_module  # the renderers stand above this module
+
+        return import_module("nettally.render").text(self)
+
+    def _repr_html_(self) -> str:
+        from importlib import import_module
+
+        return import_module("nettally.render").markup(self)
 
 
 class Claims(Record):
@@ -269,14 +286,14 @@ def _input(text: str, where: Span) -> Shape:
     return (1, *(int(part) for part in parts))
 
 
-def check(network: Network | Tally, claims: Claims | Iterable[Claim | str]) -> tuple[Verdict, ...]:
+def check(network: Network | Tally, claims: Claims | Iterable[Claim | str]) -> Verdicts:
     """A verdict for each claim.
 
     Raises ClaimError for a claim about a layer that is not there.
     """
     counted = network if isinstance(network, Tally) else tally(network)
     listed = claims.claims if isinstance(claims, Claims) else claims
-    return tuple(
+    return Verdicts(
         judge(counted, parse_claim(claim) if isinstance(claim, str) else claim) for claim in listed
     )
 
@@ -335,7 +352,7 @@ def _working(counted: Tally, claim: Claim, ours: Any) -> str:
     counted_row = count_node(row.node, shapes, working=True)
     if reference[1] in ("neurons", "values") and counted_row.shape is not None:
         return _working_of_units(counted_row.shape) + _left_over(row)
-    single = Tally(counted.network, counted.accounting, (counted_row,))
+    single = Tally(counted.network, counted.accounting, Rows((counted_row,)))
     value = claim.value(single)
     return show(value) if isinstance(value, Num) else ""
 

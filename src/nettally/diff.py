@@ -57,6 +57,9 @@ class Difference(Record):
     def __repr__(self) -> str:
         return f"<Difference of {self.a.network.name} and {self.b.network.name}>"
 
+    def _repr_html_(self) -> str:
+        return self._rendered_html()
+
     @property
     def same(self) -> bool:
         """Whether nothing differs but names."""

@@ -25,10 +25,12 @@ class NotDerivable(Exception):
 
 
 def _tensors(row: Row, bias: bool) -> int:
-    shared = row.node.shared
+    parameters, shared = row.parameters, row.node.shared
+    if not parameters:
+        return 0
     return total(
         product(shape)
-        for name, shape in (row.parameters or {}).items()
+        for name, shape in parameters.items()
         if is_bias(name) == bias and name not in shared
     )
 

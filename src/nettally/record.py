@@ -87,6 +87,18 @@ class Record:
 
         return import_module("nettally.render").text(self)
 
+    def _rendered_html(self) -> str:
+        """The same for a notebook."""
+        from importlib import import_module
+
+        return import_module("nettally.render").markup(self)
+
+    def _drawn(self) -> str | None:
+        """Its figure as SVG for a notebook; None where there is nothing to draw."""
+        from importlib import import_module
+
+        return import_module("nettally.render.figure").svg_of(self)
+
     def __repr__(self) -> str:
         defaults = self._defaults
         shown = ", ".join(

@@ -38,6 +38,7 @@ def main() -> None:
     except OSError as error:  # a full disk
         _complain(f"can't write: {error.strerror}")
         code = UNUSABLE
+    gc.disable()  # Python would look through all objects once more before it ends
     sys.exit(code)
 
 
@@ -52,6 +53,8 @@ def run(arguments: Sequence[str]) -> int:
 
         return parse_and_run(arguments)
     except NettallyError as error:
+        if error.__cause__ is not None:
+            _trace(error)
         _complain(error.what, where=error.where, values=error.values, hint=error.hint)
         return UNUSABLE
     except BrokenPipeError:
@@ -101,6 +104,13 @@ def _complain(what: str, *, where: str = "", values: str = "", hint: str = "") -
     if hint:
         lines.append(f"  try: {escape(hint)}")
     sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _trace(error: NettallyError) -> None:
+    """The traceback of the user's own code that failed, without our frames and torch's."""
+    from .failed import traced
+
+    sys.stderr.write(traced(error))
 
 
 def _pipe_closed() -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from ..tally import Tally
 
 TALLIES, DIFFERS = 0, 1
+
+VERBOSE: ContextVar[bool] = ContextVar("verbose", default=False)
+SELF_CHECK: ContextVar[bool] = ContextVar("self_check", default=False)
+"""What was asked of every command alike."""
 
 MOST_EXPLAINED = 3
 """How many differing claims ``check`` explains by itself; the others it names."""
@@ -58,13 +63,7 @@ def count(
         return TALLIES
     from ..render import formats
 
-    formats.check_format(form)
-    if form == "json":
-        _print(formats.as_json(counted, said))
-    elif form == "csv":
-        _print(formats.as_csv(counted, columns))
-    else:
-        _print(formats.as_markdown(counted, columns, depth, said))
+    _write(formats.tally(form, counted, columns, depth, said))
     return TALLIES
 
 
@@ -75,14 +74,21 @@ def reconcile(
     companion: str | None = None,
     phase: str | None = None,
     stages: Sequence[str] = (),
+    form: str = "table",
 ) -> int:
     """``nettally reconcile NET``."""
     from ..presets import reconcile as reckon
-    from ..render.compare import reconcile_table
 
     network, said = _network(net, inputs, companion, phase, stages)
     counted = tally(network)
-    _print(reconcile_table(counted, reckon(counted), _here(), said))
+    if form == "table":
+        from ..render.compare import reconcile_table
+
+        _print(reconcile_table(counted, reckon(counted), _here(), said))
+        return TALLIES
+    from ..render import formats
+
+    _write(formats.reconcile(form, counted, reckon(counted), said))
     return TALLIES
 
 
@@ -95,10 +101,10 @@ def check(
     phase: str | None = None,
     stages: Sequence[str] = (),
     every: bool = False,
+    form: str = "table",
 ) -> int:
     """``nettally check NET``: 1 where a claim differs."""
     from .. import claims as claiming
-    from ..render.story import check_story
 
     network, said = _network(net, inputs, companion, phase, stages)
     path = claims or _own_claims(net)
@@ -111,7 +117,14 @@ def check(
     counted = tally(network)
     verdicts = claiming.check(counted, made)
     explained = _explained(counted, verdicts)
-    _print(check_story(net, made.work, verdicts, _here(), explained, every=every, notes=said))
+    if form == "table":
+        from ..render.story import check_story
+
+        _print(check_story(net, made.work, verdicts, _here(), explained, every=every, notes=said))
+    else:
+        from ..render import formats
+
+        _write(formats.check(form, net, made.work, verdicts, explained, said))
     return DIFFERS if any(verdict.status == "differs" for verdict in verdicts) else TALLIES
 
 
@@ -147,10 +160,10 @@ def explain(
     phase: str | None = None,
     stages: Sequence[str] = (),
     most: int = 5,
+    form: str = "table",
 ) -> int:
     """``nettally explain NET CLAIM``: 1 where the claim differs, explained or not."""
     from ..explain import explain as search
-    from ..render.story import explain_story
 
     network, said = _network(net, inputs, companion, phase, stages)
     path = claims or _own_claims(net)
@@ -163,7 +176,14 @@ def explain(
     # its input
     asked = next((each for each in others if each.text == claim.strip()), claim)
     found = search(tally(network), asked, others, most=most)
-    _print(explain_story(net, found, _here(), said))
+    if form == "table":
+        from ..render.story import explain_story
+
+        _print(explain_story(net, found, _here(), said))
+    else:
+        from ..render import formats
+
+        _write(formats.explain(form, net, found, said))
     return DIFFERS if found.verdict.status == "differs" else TALLIES
 
 
@@ -175,16 +195,23 @@ def diff(
     phase: str | None = None,
     stages: Sequence[str] = (),
     accounting: str | None = None,
+    form: str = "table",
 ) -> int:
     """``nettally diff A B``: 1 where they differ."""
     from ..diff import diff as compare
-    from ..render.compare import diff_table
 
     convention = _accounting(accounting)
     one, said = _network(a, inputs, None, phase, stages)
     two, _ = _network(b, inputs, None, phase, stages)
     difference = compare(one, two, convention)
-    _print(diff_table(difference, _here(), said))
+    if form == "table":
+        from ..render.compare import diff_table
+
+        _print(diff_table(difference, _here(), said))
+    else:
+        from ..render import formats
+
+        _write(formats.diff(form, difference, said))
     return TALLIES if difference.same else DIFFERS
 
 
@@ -194,6 +221,14 @@ def formats() -> int:
     from ..render.compare import formats_table
 
     _print(formats_table(listed(), _here()))
+    return TALLIES
+
+
+def schema(of: str) -> int:
+    """``nettally schema NAME``."""
+    from ..render.as_json import schema as text
+
+    _write(text(of))
     return TALLIES
 
 
@@ -211,12 +246,21 @@ def _print(text: str) -> None:
     sys.stdout.write(printable(text, _here()))
 
 
+def _write(text: str) -> None:
+    """A document, in UTF-8 whatever the terminal's encoding: a page and a schema say they are."""
+    if (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8"):
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
+
+
 def _here() -> Terminal:
     return terminal(sys.stdout)
 
 
 def _is_zoo_name(net: str) -> bool:
-    return os.sep not in net and not os.path.exists(net)
+    return os.sep not in net and ":" not in net and not os.path.exists(net)
 
 
 def _own_claims(net: str) -> str | None:
@@ -251,17 +295,29 @@ def _network(
         options["phase"] = phase
     if stages:
         options["stage"] = ",".join(stages)
-    if not inputs:
-        return read(net, companion=companion, options=options), ()
-    given = dict(map(parse_input, inputs))
+    plain: list[str] = []
+    for text in inputs:
+        size, colon, kind = text.partition(":")
+        plain.append(size)
+        if colon:
+            options[f"dtype:{size.rpartition('=')[0]}"] = kind
+    given = dict(map(parse_input, plain))
     if len(given) < len(inputs):
         raise NettallyError("one input is given two sizes", values=", ".join(inputs))
-    network = read(net, inputs=given, companion=companion, options=options)
+    network = read(
+        net,
+        given or None,
+        companion=companion,
+        options=options,
+        self_check=SELF_CHECK.get(),
+    )
     said: list[str] = []
     for name, sizes in given.items():
         of = name if name in network.inputs else next(iter(network.inputs), "")
         shape = network.inputs.get(of, sizes)
         said.append(f"input {of}: {'x'.join(map(str, sizes))} is read as {_spelled(shape)}")
+    if VERBOSE.get():
+        said.extend(network.details)
     return network, tuple(said)
 
 

@@ -17,6 +17,7 @@ from . import INTERRUPTED, UNUSABLE, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextvars import ContextVar
 
     Command = Callable[..., Any]
     Run = Callable[[], int]
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 PROGRAM = "nettally"
 COMPLETE = "_NETTALLY_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
+FORMATS = ("table", "markdown", "latex", "html", "csv", "json")
+SCHEMAS = ("tally", "check", "explain", "reconcile", "diff", "network")
 
 EPILOG = """\b
 For example:
@@ -39,7 +42,9 @@ Exit codes:
   130 after Ctrl-C
 
 \b
-NET is the name of a network of the zoo (nettally zoo) or a file.
+NET is the name of a network of the zoo (nettally zoo), a file, or the name of
+a PyTorch module: torchvision:resnet50, timm:convnext_base,
+package.module:factory or file.py:Class(3, width=64), whose code is then run.
 """
 
 
@@ -81,13 +86,38 @@ ACCOUNTING = AccountingName()
 
 
 def _input(command: Command) -> Command:
+    command = click.option(
+        "--self-check",
+        is_flag=True,
+        expose_value=False,
+        callback=_set(commands.SELF_CHECK),
+        help="Let torch run a module too, without values, and compare every shape.",
+    )(command)
+    command = click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_set(commands.VERBOSE),
+        help="Say what only a closer look needs.",
+    )(command)
     return click.option(
         "--input",
         "inputs",
         multiple=True,
         metavar="SIZE",
-        help="The input's size, as 3x224x224 or name=3x224x224; a batch may stand before it.",
+        help="The input's size, as 3x224x224 or name=3x224x224; a batch may stand before it, and "
+        "for a module a dtype behind it, as 1x128:int64.",
     )(command)
+
+
+def _set(variable: ContextVar[bool]) -> Callable[..., None]:
+    """What to do with a flag that every command has."""
+
+    def keep(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+        variable.set(asked)
+
+    return keep
 
 
 def _params(command: Command) -> Command:
@@ -111,7 +141,7 @@ def _phase(command: Command) -> Command:
     return click.option(
         "--phase",
         type=click.Choice(("test", "train")),
-        help="Which layers of a Caffe file are read (usually test).",
+        help="Which layers of a Caffe file are read, or how a module runs (usually test).",
     )(command)
 
 
@@ -131,6 +161,16 @@ def _accounting(command: Command) -> Command:
         metavar="NAME",
         help="Whose convention of counting (nettally reconcile NET lists them).",
     )(command)
+
+
+def _form(*more: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice((*FORMATS, *more)),
+        default="table",
+        help="For the terminal, for papers and pages, or for programs.",
+    )
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
@@ -170,6 +210,7 @@ def cli() -> None:
         "nettally tally alexnet --working conv1",
         "nettally tally resnet-50 --depth 1 --columns output,parameters,share",
         "nettally tally layers.cfg --input 3x224x224 --format json",
+        "nettally tally vgg-16 --format latex > table.tex",
     ),
 )
 @click.argument("net", type=NET)
@@ -180,13 +221,7 @@ def cli() -> None:
 @_params
 @_phase
 @_accounting
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("table", "json", "csv", "markdown")),
-    default="table",
-    help="For people, or for programs.",
-)
+@_form("svg")
 def tally_command(net: str, **options: Any) -> Run:
     """Count a network: neurons, parameters, MACs and receptive field of each layer."""
     return partial(commands.count, net, **options)
@@ -203,6 +238,7 @@ def tally_command(net: str, **options: Any) -> Run:
 @_input
 @_params
 @_phase
+@_form()
 def reconcile_command(net: str, **options: Any) -> Run:
     """One count under every accounting, term by term: why tools print other numbers."""
     return partial(commands.reconcile, net, **options)
@@ -222,6 +258,7 @@ def reconcile_command(net: str, **options: Any) -> Run:
 @_input
 @_params
 @_phase
+@_form("svg")
 def check_command(net: str, **options: Any) -> Run:
     """Check what was published about a network; what differs is explained."""
     return partial(commands.check, net, **options)
@@ -243,6 +280,7 @@ def check_command(net: str, **options: Any) -> Run:
 @_input
 @_params
 @_phase
+@_form()
 def explain_command(net: str, claim: str, **options: Any) -> Run:
     """What someone could have meant who published a figure that is not ours."""
     return partial(commands.explain, net, claim, **options)
@@ -260,9 +298,136 @@ def explain_command(net: str, claim: str, **options: Any) -> Run:
 @_input
 @_phase
 @_accounting
+@_form()
 def diff_command(a: str, b: str, **options: Any) -> Run:
     """Two networks: what differs, and what each difference costs."""
     return partial(commands.diff, a, b, **options)
+
+
+@cli.command(
+    "draw",
+    short_help="A figure of a network, to scale.",
+    epilog=_examples(
+        "nettally draw alexnet -o alexnet.svg",
+        "nettally draw resnet-50 --style blocks --width 600 -o resnet-50.pdf",
+        "nettally draw layers.cfg --style bars --theme auto -o bars.svg",
+    ),
+)
+@click.argument("net", type=NET)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(),
+    help="Where it goes: .svg, .pdf, .png or .tex (- is SVG on stdout).",
+)
+@click.option(
+    "--style",
+    type=click.Choice(("volumes", "blocks", "bars", "field")),
+    default="volumes",
+    help="Boxes to scale; any graph; where the numbers are; receptive fields.",
+)
+@click.option("--width", type=click.IntRange(200, 20_000), help="Its width in pixels.")
+@click.option(
+    "--theme",
+    type=click.Choice(("light", "dark", "auto")),
+    default="light",
+    help="auto: as the reader's system is.",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(("auto", "right", "down")),
+    default="auto",
+    help="Where the style blocks goes.",
+)
+@click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
+@_claims
+@click.option(
+    "--marks/--no-marks",
+    default=True,
+    help="Whether claims that do not tally are marked (usually they are).",
+)
+@_input
+@_params
+@_phase
+def draw_command(net: str, **options: Any) -> Run:
+    """A figure of a network, to the scale of its true sizes, fit for a paper.
+
+    PDF and PNG need CairoSVG: pip install 'nettally[figures]'.
+    """
+    from .draw import draw
+
+    return partial(draw, net, **options)
+
+
+@cli.command(
+    "report",
+    short_help="All of it as one page, to be sent to someone.",
+    epilog=_examples(
+        "nettally report alexnet -o report.html",
+        "nettally report my-network.yaml --claims my-claims.yaml -o report.html",
+    ),
+)
+@click.argument("net", type=NET)
+@_claims
+@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
+@_input
+@_params
+@_phase
+@_accounting
+def report_command(net: str, **options: Any) -> Run:
+    """The whole audit as one page: verdict, claims, explanations, figure, table, accountings.
+
+    The page stands alone: it needs no script and no network, and can be printed.
+    """
+    from .report import report
+
+    return partial(report, net, **options)
+
+
+@cli.command(
+    "memory",
+    short_help="What training and inference need, in bytes.",
+    epilog=_examples(
+        "nettally memory alexnet",
+        "nettally memory resnet-50 --input 32x3x224x224 --optimizer adamw",
+        "nettally memory torchvision:vit_b_16 --dtype bfloat16",
+    ),
+)
+@click.argument("net", type=NET)
+@click.option("--dtype", metavar="NAME", default="", help="float32, float16, bfloat16, ...")
+@click.option(
+    "--optimizer", metavar="NAME", default="none", help="none, sgd, momentum, adam, adamw, ..."
+)
+@click.option("--all", "every", is_flag=True, help="Every layer, in their order.")
+@_input
+@_params
+@_phase
+def memory_command(net: str, **options: Any) -> Run:
+    """Estimate memory: what autograd keeps, the peak of a forward, parameters and optimizer.
+
+    The batch is the first size of --input 32x3x224x224.
+    """
+    from .memory import memory
+
+    return partial(memory, net, **options)
+
+
+@cli.command(
+    "schema",
+    short_help="The schema of what a command writes as JSON.",
+    epilog=_examples(
+        "nettally schema check > check.schema.json",
+    ),
+)
+@click.argument("of", type=click.Choice(SCHEMAS), metavar="NAME")
+def schema_command(of: str) -> Run:
+    """Print the JSON Schema of a command's --format json, or of our own network file.
+
+    NAME is tally, check, explain, reconcile, diff or network.
+    """
+    return partial(commands.schema, of)
 
 
 @cli.command(

@@ -95,6 +95,9 @@ class Explanations(Record):
     def __repr__(self) -> str:
         return f"<Explanations of {self.claim.text}: {len(self.found)} found>"
 
+    def _repr_html_(self) -> str:
+        return self._rendered_html()
+
     @property
     def explained(self) -> bool:
         """Whether some hypothesis is more than an accident."""

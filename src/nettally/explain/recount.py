@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..layers._same import resolve
 from ..quantities import matching
-from ..tally import Row, Tally, count_node
+from ..tally import Row, Rows, Tally, count_node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ class Recount:
         network = self.base.network.replace(
             nodes=tuple(row.node for row in rows), inputs=inputs or self.base.network.inputs
         )
-        return Tally(network, self.base.accounting, tuple(rows))
+        return Tally(network, self.base.accounting, Rows(rows))
 
 
 def relevant(base: Tally, claim: Claim) -> frozenset[str]:

@@ -24,6 +24,8 @@ def text(noun: Any) -> str:
         from .story import verdict_line
 
         return verdict_line(noun, PLAIN)
+    if kind == "Verdicts":
+        return "\n".join(map(text, noun))
     if kind == "Explanations":
         from .story import explain_story
 
@@ -39,3 +41,17 @@ def text(noun: Any) -> str:
 
         return write(noun).rstrip()
     return repr(noun)
+
+
+def markup(noun: Any) -> str:
+    """What a notebook shows of a noun (``_repr_html_``)."""
+    from .html.notebook import notebook
+
+    return notebook(noun)
+
+
+def flat_rows(tally: Any) -> list[dict[str, Any]]:
+    """What ``tally.rows()`` is: a dict a layer, for a table library."""
+    from .as_csv import flat_rows as made
+
+    return made(tally)

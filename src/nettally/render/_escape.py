@@ -59,3 +59,73 @@ def markdown_cell(value: object) -> str:
     """A cell of a Markdown table: pipes and whatever Markdown or HTML would read are escaped."""
     shown = escape("" if value is None else value)
     return "".join(["\\" + each if each in _MARKDOWN else each for each in shown])
+
+
+def html_text(text: object) -> str:
+    """Text in a page, in an element or in a quoted attribute."""
+    from html import escape as inert  # `html` costs 2 ms, which a terminal need not pay
+
+    return inert(escape(text), quote=True)
+
+
+_LATEX = {
+    "\\": "\\textbackslash{}",
+    "{": "\\{",
+    "}": "\\}",
+    "$": "\\$",
+    "&": "\\&",
+    "#": "\\#",
+    "%": "\\%",
+    "_": "\\_",
+    "^": "\\textasciicircum{}",
+    "~": "\\textasciitilde{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    '"': "''",
+    "`": "{`}",
+    "'": "'",
+    "[": "{[}",  # after \\ it would be an optional argument
+    "*": "{*}",
+    "-": "-",
+    "×": "$\\times$",
+    "·": "$\\cdot$",
+    "≈": "$\\approx$",
+    "≥": "$\\geq$",
+    "≤": "$\\leq$",
+    "→": "$\\to$",
+    "⌈": "$\\lceil$",
+    "⌉": "$\\rceil$",
+    "⌊": "$\\lfloor$",
+    "⌋": "$\\rfloor$",
+    "−": "$-$",
+    "–": "\\textendash{}",
+    "—": "\\textemdash{}",
+    "…": "\\dots{}",
+    "“": "``",
+    "”": "''",
+    "‘": "`",
+    "’": "'",
+    "✓": "",
+    "✗": "",
+    **{sign: f"$^{power}$" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+}
+_LATIN = "äöüÄÖÜßéèêëáàâåãæçíìîïñóòôøõœúùûýÿÉÈÊÁÀÂÅÆÇÍÎÑÓÔØÕŒÚÛ"
+
+
+def latex_text(text: object) -> str:
+    """Text in LaTeX, in any cell or paragraph, for every engine and with no package.
+
+    A letter that pdfLaTeX does not have stands as its number, ``U+5377``.
+    """
+    shown = escape(text).replace("--", "-\x00-")  # two hyphens would become a dash
+    made = [_LATEX.get(each) or (each if _plain(each) else _numbered(each)) for each in shown]
+    return "".join(made).replace("\x00", "{}").replace("?`", "?{}`").replace("!`", "!{}`")
+
+
+def _plain(each: str) -> bool:
+    return each == "\x00" or each.isascii() or each in _LATIN
+
+
+def _numbered(each: str) -> str:
+    return "" if each in "✓✗" else f"U+{ord(each):04X}"

@@ -8,6 +8,7 @@ from ..arith import plain
 from ..errors import NettallyError, closest
 from ..quantities import SUMS, certainty, is_known
 from .fields import described, size
+from .tree import last_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ def _layer(tally: Tally, line: Line) -> str:
 
 
 def _output(tally: Tally, line: Line) -> str | None:
-    return size(line.rows[-1].shape)
+    return size(last_of(line.rows).shape)
 
 
 def _input(tally: Tally, line: Line) -> str | None:
@@ -112,22 +113,23 @@ def _by_axis(shape: Shape) -> str:
     return "x".join(str(plain(n)) for n in shape) or "1"
 
 
-def _seen(tally: Tally, line: Line) -> Field:
+def seen(tally: Tally, line: Line) -> Field:
+    """The receptive field that a line tells."""
     fields: Mapping[str, Field] | None = tally.__dict__.get("_fields_seen")
     if fields is None:
         from ..field import receptive_fields
 
         fields = receptive_fields(tally)
         tally.__dict__["_fields_seen"] = fields
-    return fields[line.rows[-1].node.name]
+    return fields[last_of(line.rows).node.name]
 
 
 def _field(tally: Tally, line: Line) -> str:
-    return _seen(tally, line).brief
+    return seen(tally, line).brief
 
 
 def _stride(tally: Tally, line: Line) -> str:
-    field = _seen(tally, line)
+    field = seen(tally, line)
     if field.status or field.whole:
         return ""
     steps = field.stride

@@ -33,7 +33,7 @@ def diff_table(difference: Difference, terminal: Terminal, notes: Sequence[str] 
     heads = ["", "", "what differs", "parameters", a.accounting.unit, "neurons"]
     rows: list[list[str]] = []
     for name, (own, other) in difference.inputs.items():
-        change = f"{_shape(own)} → {_shape(other)}"
+        change = f"{written_size(own)} → {written_size(other)}"
         rows.append(["~", escape(name), change, "", "", ""])
     for pair in difference.changed:
         costs = [
@@ -44,7 +44,7 @@ def diff_table(difference: Difference, terminal: Terminal, notes: Sequence[str] 
                 ("neurons", pair.neurons),
             )
         ]
-        rows.append([_SIGNS[pair.status], escape(pair.name), escape(_what(pair)), *costs])
+        rows.append([_SIGNS[pair.status], escape(pair.name), escape(what_differs(pair)), *costs])
     quiet = [i for i, row in enumerate(rows) if row[0] == "·"]
     table = grid(
         heads,
@@ -72,14 +72,16 @@ def diff_table(difference: Difference, terminal: Terminal, notes: Sequence[str] 
     )
 
 
-def _what(pair: Pair) -> str:
+def what_differs(pair: Pair) -> str:
+    """The difference of two layers in one line: ``stride 4 → 2, no bias``."""
     if pair.a is None or pair.b is None:
         row = pair.a or pair.b
         assert row is not None
         return described(row.node)
     if pair.status == "follows":
         own, other = pair.a.inputs, pair.b.inputs
-        return f"input {' + '.join(map(_shape, own))} → {' + '.join(map(_shape, other))}"
+        before, after = (" + ".join(map(written_size, shapes)) for shapes in (own, other))
+        return f"input {before} → {after}"
     if "kind" in pair.changes:
         return f"{described(pair.a.node)} → {described(pair.b.node)}"
     return ", ".join(_change(name, a, b) for name, (a, b) in pair.changes.items())
@@ -97,7 +99,8 @@ def _value(value: Any) -> str:
     return shown(value)
 
 
-def _shape(shape: Any) -> str:
+def written_size(shape: Any) -> str:
+    """``96x55x55``; ``none`` where there is none."""
     return size(shape) or ("none" if shape is None else "1")
 
 

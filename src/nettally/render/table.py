@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..arith import plain
 from ._escape import escape
-from .columns import TOTALS, AtLeast, Column, chosen, shown, title, total_of
+from .columns import TOTALS, AtLeast, Column, chosen, seen, shown, title, total_of
 from .fields import size
 from .terminal import Terminal, count, fold, noted
 from .tree import full_depth, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..tally import Tally
+    from .tree import Line
 
 LEAST = 16
 """A column of names is not cut below this width."""
@@ -36,6 +37,7 @@ def tally_table(
     listed = lines(tally, depth)
     rows: list[list[str]] = []
     dim: set[int] = set()
+    told = _cells(tally, picked)
     for name, shape in tally.network.inputs.items():
         first = {"output": size(shape), "kind": "input", "layer": "input"}
         dim.add(len(rows))
@@ -44,7 +46,7 @@ def tally_table(
         if not line.module and not line.row.node.layer.weighted:  # pyright: ignore
             dim.add(len(rows))
         label = escape(line.label) + (" …" if line.folded else "")
-        cells = [_cell(tally, column, line) for column in picked]
+        cells = told(line)
         if line.module and not line.folded:
             cells = ["" if each.name != "output" else cells[i] for i, each in enumerate(picked)]
         rows.append([line.branch + label, *cells])
@@ -57,22 +59,37 @@ def tally_table(
     return "\n".join([*head, "", table, "", *footer(tally, terminal, [*deeper, *notes])]) + "\n"
 
 
-def _cell(tally: Tally, column: Column, line: Any) -> str:
-    return escape(shown(column.cell(tally, line)))
+def _cells(tally: Tally, columns: Sequence[Column]) -> Callable[[Line], list[str]]:
+    """What tells a line's cells; of layers that count the same, it is worked out once."""
+    by_field = any(column.name in ("field", "stride") for column in columns)
+    kept: dict[object, list[str]] = {}
+
+    def told(line: Line) -> list[str]:
+        row = line.row
+        if row is None or row.node.shared:
+            return [escape(shown(column.cell(tally, line))) for column in columns]
+        node = row.node
+        field = id(seen(tally, line)) if by_field else 0
+        key = (id(node.layer), row.inputs, id(node.written), field)
+        cells = kept.get(key)
+        if cells is None:
+            cells = kept[key] = [escape(shown(column.cell(tally, line))) for column in columns]
+        return cells
+
+    return told
 
 
 def _fitted(
     rows: list[list[str]], heads: list[str], picked: list[Column], terminal: Terminal
 ) -> tuple[list[list[str]], list[str], list[Column]]:
     """The usual columns, the last ones left out where the terminal is too narrow for all."""
-
-    def width() -> int:
-        return sum(max(len(row[i]) for row in (heads, *rows)) + 2 for i in range(len(heads))) - 2
-
-    while not terminal.wide and len(picked) > 2 and width() > terminal.width:
-        rows = [row[:-1] for row in rows]
-        heads, picked = heads[:-1], picked[:-1]
-    return rows, heads, picked
+    widths = [max(map(len, cells)) + 2 for cells in zip(heads, *rows, strict=True)]
+    left = len(picked)
+    while not terminal.wide and left > 2 and sum(widths[: left + 1]) - 2 > terminal.width:
+        left -= 1
+    if left == len(picked):
+        return rows, heads, picked
+    return [row[: left + 1] for row in rows], heads[: left + 1], picked[:left]
 
 
 def _heading(tally: Tally, terminal: Terminal) -> list[str]:
@@ -100,8 +117,9 @@ def footer(tally: Tally, terminal: Terminal, notes: Iterable[str] = ()) -> list[
     from ..quantities import SUMS
 
     accounting = tally.accounting
-    weights = sum(plain(SUMS["weights"](tally, row)) for row in tally.rows)
-    biases = sum(plain(SUMS["biases"](tally, row)) for row in tally.rows)
+    owning = [row for row in tally.rows if row.parameters]
+    weights = sum(plain(SUMS["weights"](tally, row)) for row in owning)
+    biases = sum(plain(SUMS["biases"](tally, row)) for row in owning)
     parameters = plain(tally.parameters)
     split = f"{weights:,} weights + {biases:,} biases" if weights + biases == parameters else ""
     batch = {int(shape[0]) for shape in tally.network.inputs.values() if shape} - {1}
@@ -238,18 +256,17 @@ def long_grid(
     """The same table without colour, its lines as wide as they are: rich takes 0.4 ms a row."""
     from rich.cells import cell_len
 
-    def wide(text: str) -> int:
-        return len(text) if text.isascii() else cell_len(text)
-
-    columns = [[head, *cells] for head, cells in zip(heads, zip(*rows, strict=True), strict=True)]
     shown: list[list[str]] = []
     full = 0
-    for cells, number in zip(columns, numbers, strict=True):
-        width = max(map(wide, cells))
+    for column, number in zip(zip(heads, *rows, strict=True), numbers, strict=True):
+        widths = {text: len(text) if text.isascii() else cell_len(text) for text in {*column}}
+        width = max(widths.values())
         full += width + 2
-        blanks = [" " * (width - wide(cell)) for cell in cells]
-        pairs = zip(cells, blanks, strict=True)
-        shown.append([blank + cell if number else cell + blank for cell, blank in pairs])
+        filled = {
+            text: " " * (width - own) + text if number else text + " " * (width - own)
+            for text, own in widths.items()
+        }
+        shown.append([filled[text] for text in column])
     lines = ["  ".join(cells).rstrip() for cells in zip(*shown, strict=True)]
     lines.insert(1, ("─" if terminal.unicode else "-") * (full - 2))
     return "\n".join(lines)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..record import Record
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..tally import Row, Tally
 
 MAX_DEPTH = 40
@@ -16,7 +16,7 @@ FITTING = 60
 """The lines that a table may have before it is folded by itself."""
 
 
-class Line(Record):
+class Line(NamedTuple):
     """One line: a layer, or a module with the layers in it.
 
     label: the name without the modules that it stands in. branch: the glyphs before it. rows: the
@@ -36,11 +36,18 @@ class Line(Record):
         return None if self.module else self.rows[0]
 
 
-class _Group:
+def last_of(rows: Sequence[Row]) -> Row:
+    """The row that gives a module's output: the last that reads anything, not a tensor it keeps."""
+    return next((row for row in reversed(rows) if row.node.inputs), rows[-1])
+
+
+class Group:
+    """A module: its layers and modules in order (members), and all the layers in it (rows)."""
+
     def __init__(self, path: str) -> None:
         self.path = path
-        self.members: list[_Group | Row] = []
-        self.groups: dict[str, _Group] = {}
+        self.members: list[Group | Row] = []
+        self.groups: dict[str, Group] = {}
         self.rows: list[Row] = []
 
 
@@ -49,7 +56,7 @@ def lines(tally: Tally, depth: int | None = None) -> tuple[Line, ...]:
 
     Layers stand in their order; a module stands where its first layer does.
     """
-    root = _grouped(tally)
+    root = grouped(tally)
     deepest = _deepest(root)
     if depth is None:
         depth = 0
@@ -62,11 +69,12 @@ def lines(tally: Tally, depth: int | None = None) -> tuple[Line, ...]:
 
 def full_depth(tally: Tally) -> int:
     """How deep modules are nested; 0 where there are none."""
-    return _deepest(_grouped(tally))
+    return _deepest(grouped(tally))
 
 
-def _grouped(tally: Tally) -> _Group:
-    root = _Group("")
+def grouped(tally: Tally) -> Group:
+    """The tree of modules, from their dotted names; its root is the network."""
+    root = Group("")
     root.rows = list(tally.rows)
     for row in tally.rows:
         group = root
@@ -74,7 +82,7 @@ def _grouped(tally: Tally) -> _Group:
         for part in parts:
             below = group.groups.get(part)
             if below is None:
-                below = _Group(f"{group.path}.{part}" if group.path else part)
+                below = Group(f"{group.path}.{part}" if group.path else part)
                 group.groups[part] = below
                 group.members.append(below)
             group = below
@@ -83,11 +91,11 @@ def _grouped(tally: Tally) -> _Group:
     return root
 
 
-def _deepest(group: _Group) -> int:
+def _deepest(group: Group) -> int:
     return max((1 + _deepest(below) for below in group.groups.values()), default=0)
 
 
-def _length(group: _Group, depth: int) -> int:
+def _length(group: Group, depth: int) -> int:
     """The lines that the group's members take, modules opened down to ``depth``."""
     total = len(group.members)
     if depth > 0:
@@ -95,12 +103,12 @@ def _length(group: _Group, depth: int) -> int:
     return total
 
 
-def _open(group: _Group, depth: int, branch: str, made: list[Line]) -> None:
+def _open(group: Group, depth: int, branch: str, made: list[Line]) -> None:
     for place, member in enumerate(group.members, 1):
         last = place == len(group.members)
         # the top level has no glyphs: a network without modules is a plain list
         own = "" if not group.path else branch + ("└─ " if last else "├─ ")
-        if isinstance(member, _Group):
+        if isinstance(member, Group):
             label = member.path[len(group.path) + 1 :] if group.path else member.path
             path, folded = member.path, depth <= 0
             made.append(Line(label, own, path, tuple(member.rows), module=True, folded=folded))
@@ -108,7 +116,10 @@ def _open(group: _Group, depth: int, branch: str, made: list[Line]) -> None:
                 below = "" if not group.path else branch + ("   " if last else "│  ")
                 _open(member, depth - 1, below, made)
         else:
-            name = member.node.name
-            within = group.path + "."
-            label = name[len(within) :] if group.path and name.startswith(within) else name
+            name = label = member.node.name
+            if group.path:
+                within = group.path + "."
+                # Caffe's and TensorFlow's names have strokes where the module has dots
+                if name.replace("/", ".").startswith(within):
+                    label = name[len(within) :]
             made.append(Line(label, own, name, (member,)))
