@@ -169,15 +169,19 @@ class Held(NamedTuple):
 
 
 class Module(NamedTuple):
-    """A module of the source: its class there, what it holds, whether others stand in it."""
+    """A module of the source: its class there, what it holds, whether no others stand in it.
+
+    home: where its class is defined: ``torch.nn.modules.conv``.
+    """
 
     type: str
     held: tuple[Held, ...]
     leaf: bool
+    home: str = ""
 
 
-class Node(Record):
-    """One layer in its place.
+class Node(NamedTuple):
+    """One layer in its place. A tuple, since a network may have 100,000 of them.
 
     inputs: names of nodes or of network inputs. shared: this node's parameter name to the owner,
     ``{"weight": "conv1.weight"}``, or to the node that computes it, ``{"weight": "std"}``.
@@ -193,6 +197,10 @@ class Node(Record):
     module: str = ""
     source: Span | None = None
     written: Mapping[str, Any] = NOTHING
+
+    def replace(self, **changes: Any) -> Node:
+        """The same node with some fields changed."""
+        return self._replace(**changes)
 
 
 class Network(Record):
@@ -225,6 +233,12 @@ class Network(Record):
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {len(self.nodes)} nodes>"
+
+    def _repr_html_(self) -> str:
+        return self._rendered_html()
+
+    def _repr_svg_(self) -> str | None:
+        return self._drawn()
 
     def __getitem__(self, name: str) -> Node:
         for node in self.nodes:
@@ -264,36 +278,42 @@ def verify(network: Network) -> Network:
                 hint="sizes are batch, channels, then space, each at most 2^31 - 1",
             )
         known[name] = network.source
+    last: Layer | None = None
+    arity = least = 0
     for node in network.nodes:
-        if node.name in known:
-            first = known[node.name]
+        own, layer, inputs, shared, _, source, _ = node
+        if own in known:
+            first = known[own]
             raise NetworkError(
-                f"two layers are called '{node.name}'",
+                f"two layers are called '{own}'",
                 where=_where(network, node),
                 values=f"the first stands at {first}" if first else "",
                 hint="rename one of them",
             )
-        layer = node.layer
-        arity, given = layer.arity, len(node.inputs)
-        if (arity and given != arity) or given < layer.least:
+        if layer is not last:  # long networks repeat themselves
+            last, arity, least = layer, layer.arity, layer.least
+        given = len(inputs)
+        if (given != arity and arity) or given < least:
             raise NetworkError(
-                f"{node.name}: {layer.kind} takes {arity or 'at least 1'} input(s)",
+                f"{own}: {layer.kind} takes {arity or 'at least 1'} input(s)",
                 where=_where(network, node),
-                values=f"{given} given: {', '.join(node.inputs) or 'none'}",
+                values=f"{given} given: {', '.join(inputs) or 'none'}",
                 hint="say which with 'from NAME'",
             )
-        for name in node.inputs:
+        for name in inputs:
             if name not in known:
                 raise _undefined(network, node, name, _where(network, node))
-        for own, owner in node.shared.items():
-            whose = owner.rpartition(".")[0]
-            if whose not in known and owner not in known and whose != node.name:
-                raise NetworkError(
-                    f"{node.name}: '{own}' is shared with '{owner}', which is not defined before",
-                    where=_where(network, node),
-                    hint="the owner's layer stands first",
-                )
-        known[node.name] = node.source
+        if shared:
+            for parameter, owner in shared.items():
+                whose = owner.rpartition(".")[0]
+                if whose not in known and owner not in known and whose != own:
+                    raise NetworkError(
+                        f"{own}: '{parameter}' is shared with '{owner}', "
+                        "which is not defined before",
+                        where=_where(network, node),
+                        hint="the owner's layer stands first",
+                    )
+        known[own] = source
     for name in network.outputs:
         if name not in known:
             raise NetworkError(f"the output '{name}' is no layer", where=str(network.source or ""))

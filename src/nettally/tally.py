@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._garbage import Resting
 from .accounting import NETTALLY, Accounting
 from .arith import Named, Num, product, total
 from .errors import LayerError, NetworkError
@@ -44,6 +44,26 @@ class Row(NamedTuple):
         return self.work is not None  # where the work is, all is
 
 
+_new_row = tuple.__new__  # a third of the time of Row(...), which takes its fields by name too
+
+
+class Rows(tuple[Row, ...]):
+    """A tally's rows in order. Called, they are flat dicts: ``pandas.DataFrame(tally.rows())``."""
+
+    network: Network
+    accounting: Accounting
+
+    def __call__(self) -> list[dict[str, Any]]:
+        """A dict a layer: name, type, module, shapes, and every quantity that adds up.
+
+        Plain values only; None is not known.
+        """
+        from importlib import import_module  # the renderers stand above this module
+
+        tally = Tally(self.network, self.accounting, self)
+        return import_module("nettally.render").flat_rows(tally)
+
+
 class Tally(Record):
     """The rows of a network, and their totals under one accounting.
 
@@ -53,7 +73,14 @@ class Tally(Record):
 
     network: Network
     accounting: Accounting
-    rows: tuple[Row, ...]
+    rows: Rows
+
+    def __post_init__(self) -> None:
+        rows = self.rows
+        if type(rows) is not Rows or rows.__dict__:  # these are another tally's
+            rows = Rows(rows)
+        rows.network, rows.accounting = self.network, self.accounting  # and not the tally: a cycle
+        self.__dict__["rows"] = rows
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -76,6 +103,12 @@ class Tally(Record):
 
     def __repr__(self) -> str:
         return f"<Tally of {self.network.name}: {len(self.rows)} rows by {self.accounting.name}>"
+
+    def _repr_html_(self) -> str:
+        return self._rendered_html()
+
+    def _repr_svg_(self) -> str | None:
+        return self._drawn()
 
     @property
     def complete(self) -> bool:
@@ -135,28 +168,37 @@ def tally(network: Network, accounting: Accounting = NETTALLY, *, working: bool 
     Raises NetworkError for a graph that is not one, LayerError (with the layer's name and its
     ``file:line``) where a layer does not fit its input.
     """
-    # Every row is kept, so that the collector would walk them all, over and over, for nothing:
-    # half of the time for 100,000 layers.
-    collects = len(network.nodes) > LARGE and gc.isenabled()
-    if collects:
-        gc.disable()
-    try:
+    with Resting(len(network.nodes) > LARGE):
         if "_verified" not in network.__dict__:
             verify(network)
             network.__dict__["_verified"] = True
-        return Tally(network, accounting, tuple(_rows(network, working)))
-    finally:
-        if collects:
-            gc.enable()
+        return Tally(network, accounting, Rows(_rows(network, working)))
 
 
 def _rows(network: Network, working: bool) -> list[Row]:
     shapes: dict[str, Shape | None] = dict(network.inputs)
     rows: list[Row] = []
     node: Node | None = None
+    # long networks repeat themselves: what a layer says of an input is asked for once
+    kept: dict[Any, Row] | None = {} if len(network.nodes) > LARGE and not working else None
     try:
         for node in network.nodes:
-            row = count_node(node, shapes, working)
+            if kept is None:
+                row = count_node(node, shapes, working)
+            else:
+                layer, names = node.layer, node.inputs
+                if len(names) == 1:
+                    key = (id(layer), shapes[names[0]])
+                elif len(names) == 2:
+                    key = (id(layer), shapes[names[0]], shapes[names[1]])
+                else:
+                    key = (id(layer), *[shapes[name] for name in names])
+                row = kept.get(key)
+                if row is None:
+                    row = kept[key] = count_node(node, shapes)
+                else:
+                    _, xs, shape, parameters, buffers, work = row
+                    row = _new_row(Row, (node, xs, shape, parameters, buffers, work))
             shapes[node.name] = row.shape
             rows.append(row)
     except LayerError as error:
@@ -200,7 +242,7 @@ def retally(
                 if name not in changes and isinstance(node.written.get("padding"), str):
                     xs = tuple(shapes[each] for each in node.inputs)
                     if None not in xs:
-                        node = node.replace(layer=resolve(node, xs))  # type: ignore[arg-type]
+                        node = node.replace(layer=resolve(node, xs))  # type: ignore[arg-type] - none of them is None
                 row = count_node(node, shapes)
             except LayerError as error:
                 raise error.at(str(node.source or network.source or ""), name) from None
@@ -209,7 +251,7 @@ def retally(
         shapes[name] = row.shape
         rows.append(row)
     network = network.replace(nodes=tuple(row.node for row in rows))
-    return Tally(network, base.accounting, tuple(rows))
+    return Tally(network, base.accounting, Rows(rows))
 
 
 def count_node(node: Node, shapes: Mapping[str, Shape | None], working: bool = False) -> Row:

@@ -53,6 +53,18 @@ class Format(Record):
     gaps: tuple[str, ...] = ()
 
 
+MODULES = Format(
+    "PyTorch modules, as their forward runs",
+    ("torchvision:NAME", "timm:NAME", "package:factory", "file.py:Class"),
+    "torch 2.2 and newer",
+    (
+        "what TorchScript and compiled extensions compute can't be followed",
+        "the weights of quantised modules are no parameters, and are not counted",
+    ),
+)
+"""What is read without a file; its reader, which imports torch, only when it is asked for."""
+
+
 class Source(Record):
     """What is to be read: bytes with a name, and what the user said about them.
 
@@ -201,7 +213,8 @@ def formats() -> dict[str, Format]:
     found: dict[str, Any] = {name: _module(name) for name in FORMATS}
     for point in _from_outside():
         found[point.name] = point.load()
-    return {name: getattr(reader, "FORMAT", None) or Format(name) for name, reader in found.items()}
+    listed = {name: getattr(reader, "FORMAT", None) for name, reader in found.items()}
+    return {**{name: each or Format(name) for name, each in listed.items()}, "pytorch": MODULES}
 
 
 def _module(name: str) -> Any:
