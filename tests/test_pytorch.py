@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 from torch.nn.modules.module import Module as TorchModule
 from torch.nn.utils import parametrizations
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -77,7 +77,7 @@ class Functional(nn.Module):
         self.query = nn.Parameter(torch.rand(5, 4))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = F.conv2d(x, self.kernel, padding=1)
+        x = functional.conv2d(x, self.kernel, padding=1)
         x = torch.relu(x) * self.gain + x
         return self.query @ x.flatten(2)
 
@@ -122,7 +122,9 @@ def test_what_is_not_used_is_counted_and_named() -> None:
     tally = nettally.tally(network)
     assert tally.parameters == sum(p.numel() for p in Idle().parameters())
     [note] = [note for note in network.notes if "not used" in note]
-    assert note.startswith("48 parameters") and "auxiliary" in note and "spare" not in note
+    assert note.startswith("48 parameters")
+    assert "auxiliary" in note
+    assert "spare" not in note
     kept = tally.under(nettally.ACCOUNTINGS["keras"]).parameters - tally.parameters
     assert kept == 8 + 8 + 3  # the running statistics and the buffer, as Keras would count them
 
@@ -236,7 +238,7 @@ class Tied(nn.Module):
         self.back = nn.Parameter(torch.rand(4))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(self.first(x), self.first.weight.t(), self.back)
+        return functional.linear(self.first(x), self.first.weight.t(), self.back)
 
 
 def test_a_weight_may_be_used_turned() -> None:
@@ -294,6 +296,19 @@ def test_a_call_that_is_not_known_is_counted_by_torch_and_said() -> None:
     assert network.details == ("followed by torch's own shape functions: linalg_multi_dot, sinc",)
 
 
+def test_an_operator_that_is_not_torchs_own_is_unknown_and_not_zero() -> None:
+    import warnings
+
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # quantising in this way is deprecated, and still met
+        quantised = torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, torch.qint8)
+        tally = reading(quantised, (2, 3))
+    assert not tally.complete
+    assert tally.unknown[0].node.layer.fields()["type"] == "linear_dynamic"
+    assert tally[tally.network.outputs[0]].shape == (2, 4)
+
+
 def test_train_mode_runs_what_training_runs() -> None:
     class Auxiliary(Convnet):
         def forward(self, x: torch.Tensor) -> Any:
@@ -342,26 +357,37 @@ def test_a_size_that_is_none_is_refused(sizes: Any, says: str) -> None:
         nettally.read(Convnet(), sizes)
 
 
-def test_what_gets_past_the_function_protocol_is_not_believed() -> None:
+def scripted(what: Any) -> Any:
     import warnings
-
-    def gated(x: torch.Tensor) -> torch.Tensor:
-        return x * x.sigmoid()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated, and still met
-        scripted = torch.jit.script(gated)
+        return torch.jit.script(what)
+
+
+def gram(x: torch.Tensor) -> torch.Tensor:
+    return x @ x.t()
+
+
+def test_a_function_of_torchscript_is_counted_by_torch() -> None:
+    function = scripted(gram)
 
     class Scripted(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return scripted(x) + 1
+            return function(x) + 1
 
-    try:
-        network = nettally.read(Scripted(), (2, 3))
-    except nettally.NettallyError as error:
-        assert "function protocol" in str(error) or "fails" in str(error)
-    else:
-        assert nettally.tally(network)[network.outputs[0]].shape == (2, 3)
+    network = nettally.read(Scripted(), (2, 3))
+    tally = nettally.tally(network)
+    assert [tally[name].shape for name in network.outputs] == [(2, 2)]
+    assert tally.macs == 12
+    assert function(torch.ones(2, 3)).shape == (2, 2)  # its call is its own again
+
+
+def test_a_module_of_torchscript_is_refused() -> None:
+    module = nn.Sequential(scripted(nn.Linear(3, 4)), nn.ReLU())
+    with pytest.raises(nettally.NettallyError, match="can't be followed") as caught:
+        nettally.read(module, (2, 3))
+    assert caught.value.where == "0"
 
 
 # --- the module is left as it was ---------------------------------------------------------------
@@ -408,7 +434,9 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "busy": (Busy, (3, 4)),
     "shared": (Looping, (1, 4)),
     "weight norm": (lambda: nn.Sequential(weighted(nn.Linear(4, 4)), nn.ReLU()), (2, 4)),
-    "spectral norm": (lambda: nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4))), (2, 4)),
+    "spectral norm": (
+        lambda: nn.Sequential(parametrizations.spectral_norm(nn.Linear(4, 4))), (2, 4),
+    ),
     "lstm": (lambda: nn.LSTM(4, 5), (3, 2, 4)),
     "instance norm": (
         lambda: nn.InstanceNorm2d(3, track_running_stats=True, affine=True), IMAGE,
@@ -454,7 +482,8 @@ def test_reading_leaves_the_module_as_it_was(name: str, mode: str) -> None:
     assert [p.requires_grad for p in module.parameters()] == needs
     for key, value in module.state_dict().items():
         assert torch.equal(value, values[key])
-    assert torch.equal(torch.get_rng_state(), states[0]) and random.getstate() == states[1]
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
     assert {
         n: f.__code__ for n, f in vars(TorchModule).items() if hasattr(f, "__code__")
     } == methods

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 import nettally
 
-a = torch.arange
+F = functional
 Forward = Callable[..., Any]
 
 
@@ -31,9 +31,30 @@ def case(sizes: tuple[int, ...], /, **forwards: Forward) -> None:
         CASES[name] = (sizes, forward)
 
 
+def _in_place(x: torch.Tensor) -> torch.Tensor:
+    x = x * 1
+    x += 1
+    x *= x
+    x /= 2
+    return x
+
+
+def _put(x: torch.Tensor) -> torch.Tensor:
+    y = x * 1
+    y[:, 0] = 0
+    y[:, 1:3] = x[:, 2:4]
+    return y
+
+
+def _put_constant(x: torch.Tensor) -> torch.Tensor:
+    mask = torch.zeros(9, 7)
+    mask[2:4] = 1
+    return x * mask
+
+
 case(
     IMAGE,
-    relu=lambda x: F.relu(x),
+    relu=F.relu,
     relu_method=lambda x: x.relu(),
     relu_in_place=lambda x: (F.relu(x, inplace=True), x),
     relu6=F.relu6,
@@ -61,7 +82,7 @@ case(
     isnan=lambda x: x.isnan() | x.isinf() & ~(x > 0),
     lrn=lambda x: F.local_response_norm(x, 5),
     batch_norm=lambda x: F.batch_norm(x, torch.zeros(6), torch.ones(6), torch.ones(6)),
-    instance_norm=lambda x: F.instance_norm(x),
+    instance_norm=F.instance_norm,
     group_norm=lambda x: F.group_norm(x, 3, torch.rand(6), torch.rand(6)),
     layer_norm=lambda x: F.layer_norm(x, (9, 7)),
     rms_norm=lambda x: F.rms_norm(x, (7,), torch.rand(7)),
@@ -82,7 +103,7 @@ case(
     broadcast=lambda x: x + torch.rand(6, 1, 1) * torch.rand(7),
     held_left=lambda x: torch.rand(2, 1, 9, 1) - x,
     in_place=lambda x: ((x := x + 0), x.add_(1), x.mul_(x), x)[-1],
-    in_place_operator=lambda x: _in_place(x),
+    in_place_operator=_in_place,
     lerp=lambda x: torch.lerp(x, x + 1, 0.3),
     addcmul=lambda x: torch.addcmul(x, x, x, value=0.5),
     where=lambda x: torch.where(x > 0.5, x, torch.zeros(())),
@@ -151,7 +172,7 @@ case(
     rot=lambda x: torch.rot90(x, 1, (2, 3)),
     meshgrid=lambda x: torch.meshgrid(x[0, 0, 0], x[0, 0, 1], indexing="ij"),
     view_complex=lambda x: torch.view_as_complex(x[..., :6].reshape(2, 6, 9, 3, 2).contiguous()),
-    fft=lambda x: torch.fft.rfft2(x),
+    fft=torch.fft.rfft2,
 )
 case(
     IMAGE,
@@ -166,8 +187,8 @@ case(
     item_tensors=lambda x: x[torch.tensor([0, 1]), torch.tensor([0, 2])],
     item_mask=lambda x: x[:, torch.tensor([True, False, True, False, True, False])],
     item_size=lambda x: x[:, : x.shape[1] // 2],
-    put=lambda x: _put(x),
-    put_constant=lambda x: _put_constant(x),
+    put=_put,
+    put_constant=_put_constant,
 )
 case(
     IMAGE,
@@ -266,33 +287,12 @@ case(
 case(
     TABLE,
     addmv=lambda x: torch.addmv(real(4), x, real(6)),
-    diag=lambda x: torch.diagonal(x),
+    diag=torch.diagonal,
     logical=lambda x: torch.logical_not(x > 0).logical_and(x < 1),
     softmax_old=lambda x: F.softmax(x, 1),
     embedding=lambda x: F.embedding(x.long(), real(10, 4)),
     bucketize=lambda x: torch.bucketize(x, torch.tensor([0.1, 0.5])),
 )
-
-
-def _in_place(x: torch.Tensor) -> torch.Tensor:
-    x = x * 1
-    x += 1
-    x *= x
-    x /= 2
-    return x
-
-
-def _put(x: torch.Tensor) -> torch.Tensor:
-    y = x * 1
-    y[:, 0] = 0
-    y[:, 1:3] = x[:, 2:4]
-    return y
-
-
-def _put_constant(x: torch.Tensor) -> torch.Tensor:
-    mask = torch.zeros(9, 7)
-    mask[2:4] = 1
-    return x * mask
 
 
 class Recorded(nn.Module):

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-import torch_models
 
 import nettally
+import torch_models
 from nettally.readers.pytorch.load import WithoutWeights
 
 TASKS = ("", "segmentation", "video", "optical_flow")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch_models
 
 import nettally
+import torch_models
 from nettally.readers.pytorch.load import WithoutWeights
 
 TRUTH = Path(__file__).parent / "torch_truth.csv"

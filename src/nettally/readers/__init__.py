@@ -58,7 +58,7 @@ MODULES = Format(
     ("torchvision:NAME", "timm:NAME", "package:factory", "file.py:Class"),
     "torch 2.2 and newer",
     (
-        "what TorchScript and compiled extensions compute can't be followed",
+        "modules of TorchScript can't be followed, and are refused",
         "the weights of quantised modules are no parameters, and are not counted",
     ),
 )

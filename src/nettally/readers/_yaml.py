@@ -52,6 +52,10 @@ def compose_events(text: str, file: str) -> Yaml:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
+        if "nesting depth" in str(error.problem):  # PyYAML, from 6.0.4 on, has a limit of its own
+            raise ReadError(
+                f"lists nest more than {MAX_DEPTH} deep", where=f"{file}:{line}"
+            ) from None
         raise ReadError(
             f"this is not YAML: {error.problem or error.context}",
             where=f"{file}:{line}",
@@ -140,21 +144,21 @@ def _compose(events: Any, file: str) -> Yaml:
         else:
             parent = stack[-1]
             if parent.__class__ is Sequence:
-                parent.items.append(node)  # type: ignore[union-attr]
+                parent.items.append(node)  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
             elif keys[-1] is None:
                 if node.__class__ is not Scalar:
                     raise refuse("a key must be a plain text", line)
-                if node.text == "<<" and node.plain:  # type: ignore[union-attr]
+                if node.text == "<<" and node.plain:  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
                     raise refuse("'<<': merging keys is not allowed", line)
-                if node.text in seen[-1]:  # type: ignore[union-attr]
-                    raise refuse(f"'{clip(node.text)}' stands here twice", line)  # type: ignore[union-attr]
-                seen[-1].add(node.text)  # type: ignore[union-attr]
-                keys[-1] = node  # type: ignore[assignment]
+                if node.text in seen[-1]:  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
+                    raise refuse(f"'{clip(node.text)}' stands here twice", line)  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
+                seen[-1].add(node.text)  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
+                keys[-1] = node  # type: ignore[assignment] - a Scalar, as above
             else:
-                parent.pairs[keys[-1]] = node  # type: ignore[union-attr]
+                parent.pairs[keys[-1]] = node  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
                 keys[-1] = None
         if kind is not scalar_event:
-            stack.append(node)  # type: ignore[arg-type]
+            stack.append(node)  # type: ignore[arg-type] - no Scalar, as just asked
             if kind is map_start:
                 keys.append(None)
                 seen.append(set())

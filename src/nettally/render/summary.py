@@ -107,6 +107,12 @@ class Summary:
         self.summary_list, totals = _rows(tally, network)
         self.total_params, self.trainable_params, self.total_param_bytes = totals
         self.total_mult_adds = tally.operations if tally is not None else 0
+        printed = tally.accounting.printed() if tally is not None else None
+        if printed is not None:
+            self.total_params = printed.parameters
+            if printed.trainable is not None:
+                self.trainable_params = printed.trainable
+            self.total_param_bytes = printed.others.get("total_param_bytes", self.total_param_bytes)
         self.input_size = [tuple(shape) for shape in network.inputs.values()]
         self._memory: tuple[int, int] | None = None
 
@@ -126,8 +132,11 @@ class Summary:
         if self._memory is None:
             from ..memory import input_bytes, training
 
+            printed = self.tally.accounting.printed() if self.tally is not None else None
             if self.tally is None:
                 self._memory = (0, 0)
+            elif printed is not None and "total_input" in printed.others:  # torchinfo's own
+                self._memory = (printed.others["total_input"], printed.others["total_output_bytes"])
             else:
                 self._memory = (input_bytes(self.tally), training(self.tally).activations)
         return self._memory
@@ -444,8 +453,8 @@ def _row(
     row.is_leaf_layer = module is None or module.leaf
     row.is_recursive = path in seen
     row.shares = path in sizes.shares
+    seen.add(path)
     if call is not None:
-        seen.add(path)
         if row.is_leaf_layer and call.last == call.first + 1:
             layer = network.nodes[call.first].layer.__dict__
             row.kernel_size, row.groups = layer.get("kernel"), layer.get("groups")

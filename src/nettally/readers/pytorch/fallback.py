@@ -9,7 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import ReadError
 from ...layers.arrange import Procedure
-from ...network import NOTHING
+from ...layers.opaque import Opaque
+from ...network import NOTHING, Layer
 from .shadow import POISON, Current, Shadow, shadow
 
 MOST_TENSORS = 10_000
@@ -27,7 +28,7 @@ def unseen(path: str) -> ReadError:
     return ReadError(
         "a call can't be followed: it gets past torch's function protocol",
         where=path or "the module's own forward",
-        hint="TorchScript and compiled extensions do that; give the module before it is scripted",
+        hint="modules of TorchScript do that; give the module as it was before",
     )
 
 
@@ -55,12 +56,20 @@ def tensors_in(given: Any) -> list[torch.Tensor]:
     return found
 
 
+OWN = ("aten", "prims", "prim")
+"""Where torch's operators are whose weighted sums its counter knows."""
+
+
 class Weighted(TorchDispatchMode):
-    """Adds up the multiply-accumulates of what runs beneath, as torch's own counter knows them."""
+    """Adds up the multiply-accumulates of what runs beneath, as torch's own counter knows them.
+
+    strange: an operator that is not torch's own ran, or a quantised one: its work is not known.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.macs = 0
+        self.strange = False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -68,6 +77,8 @@ class Weighted(TorchDispatchMode):
         from torch.utils.flop_counter import flop_registry
 
         made = func(*args, **(kwargs or {}))
+        if func.namespace not in OWN:
+            self.strange = True
         count = flop_registry.get(func._overloadpacket)
         if count is not None:
             self.macs += count(*args, **(kwargs or {}), out_val=made) // 2
@@ -81,6 +92,7 @@ def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     sums are torch's. Raises what torch raises.
     """
     trace = Current.trace
+    trace.spelled = NOTHING  # that of the call before is not this one's
     word = getattr(func, "__name__", type(func).__name__)
     if word in ("__get__", "__set__"):
         word = getattr(getattr(func, "__self__", None), "__name__", word)
@@ -112,7 +124,11 @@ def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     for n, tensor in enumerate(out):
         if tuple(tensor.shape) == POISON:
             raise unseen(trace.path)
-        layer = Procedure(name, tuple(tensor.shape), sizes, 0 if n else below.macs)
+        layer: Layer = (
+            Opaque(word, tuple(tensor.shape), None, (), whole=True)
+            if below.strange and not n
+            else Procedure(name, tuple(tensor.shape), sizes, 0 if n else below.macs)
+        )
         node = trace.fresh(name)
         trace._append(node, layer, tuple([trace.name_of(x) for x in xs]), NOTHING)
         value = values[n] if n < len(values) else None

@@ -50,6 +50,7 @@ def stand_ins(
     def tensor(word: str, given: torch.Tensor) -> Shadow:
         name = named(word)
         shapes[name] = tuple(given.shape)
+        trace.dtypes[name] = given.dtype
         keeps = not given.is_meta and (
             trace.values or (not given.dtype.is_floating_point and given.numel() <= SMALL)
         )
@@ -58,6 +59,7 @@ def stand_ins(
     def sized(word: str, sizes: Shape, kind: torch.dtype) -> Shadow:
         name = named(word)
         shapes[name] = sizes
+        trace.dtypes[name] = kind
         return shadow(sizes, name, kind, _random(sizes, kind) if trace.values else None)
 
     def walk(word: str, given: Any) -> Any:

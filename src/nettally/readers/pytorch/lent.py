@@ -36,7 +36,7 @@ class Lent:
 
     def __init__(self) -> None:
         self.codes: list[tuple[FunctionType, CodeType, str]] = []
-        self.methods: list[tuple[str, Any]] = []
+        self.methods: list[tuple[type, str, Any]] = []
 
     def plain(self, name: str) -> Callable[..., Any]:
         """torch's own method, whatever is lent in its place."""
@@ -55,8 +55,7 @@ class Lent:
         templates = {0: _Templates.without_cell, 1: _Templates.with_cell}
         cells = len(method.__code__.co_freevars) if type(method) is FunctionType else -1
         if cells not in templates:  # somebody else has put something there
-            self.methods.append((name, method))
-            setattr(nn.Module, name, ours)
+            self.put(nn.Module, name, ours)
             return
         code = templates[cells].__code__
         word = f"_nettally_{name}"
@@ -65,12 +64,17 @@ class Lent:
         method.__globals__[word] = ours
         method.__code__ = code.replace(co_names=names, co_freevars=method.__code__.co_freevars)
 
+    def put(self, kind: type, name: str, ours: Callable[..., Any]) -> None:
+        """Put ours in the place of a method that is not written in Python."""
+        self.methods.append((kind, name, getattr(kind, name)))
+        setattr(kind, name, ours)
+
     def give_back(self) -> None:
         """Everything as it was."""
         for method, code, word in self.codes:
             method.__code__ = code
             method.__globals__.pop(word, None)
-        for name, method in self.methods:
-            setattr(nn.Module, name, method)
+        for kind, name, method in self.methods:
+            setattr(kind, name, method)
         self.codes.clear()
         self.methods.clear()

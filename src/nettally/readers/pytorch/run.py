@@ -15,7 +15,7 @@ from torch.nn.modules import module as internals
 from ...errors import LayerError, NettallyError, ReadError
 from ...network import NOTHING, Call, Held, Module, Network
 from .calls import prepare
-from .fallback import mapped
+from .fallback import mapped, tensors_in, unknown
 from .inputs import Inputs, stand_ins
 from .lent import Lent
 from .modules import SEVERAL, handler_of
@@ -119,6 +119,10 @@ def read_module(
 DYNAMO = "torch._dynamo"
 
 
+SCRIPTED = torch.jit.ScriptFunction
+"""A function of TorchScript: it does not ask for overrides, so it is called by way of us."""
+
+
 class _Compiled(Exception):
     """A forward that compiles parts of itself has failed, and is to be followed uncompiled."""
 
@@ -189,6 +193,7 @@ def _network(trace: Trace, given: Inputs, outputs: tuple[str, ...], notes: list[
         details,
         modules,
         tuple([each for each in trace.calls if each is not None]),
+        {name: _said(kind) for name, kind in trace.dtypes.items() if kind is not torch.float32},
     )
 
 
@@ -226,9 +231,26 @@ def _modules(trace: Trace) -> dict[str, Module]:
                     )
             held = tuple(found)
         kind = type(module)
-        made[path] = Module(kind.__name__, held, not state["_modules"], kind.__module__)
+        also = tuple(trace.also[path]) if path in trace.also else ()
+        names = OPTIONS.get(kind)
+        options = {name: getattr(module, name) for name in names} if names else NOTHING
+        made[path] = Module(
+            kind.__name__, held, not state["_modules"], kind.__module__, also, options
+        )
     return made
 
+
+_CELL = ("input_size", "hidden_size", "bias")
+_RECURRENT = (*_CELL, "num_layers", "batch_first", "bidirectional", "proj_size")
+OPTIONS: dict[type, tuple[str, ...]] = {
+    **dict.fromkeys((nn.RNN, nn.LSTM, nn.GRU), _RECURRENT),
+    **dict.fromkeys((nn.RNNCell, nn.LSTMCell, nn.GRUCell), _CELL),
+    nn.MultiheadAttention: ("embed_dim", "num_heads", "batch_first", "add_zero_attn"),
+    nn.TransformerEncoderLayer: ("activation_relu_or_gelu",),
+    nn.Softmax: ("dim",),
+    **dict.fromkeys((nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d), ("mode",)),
+}
+"""Settings that tools count by and no layer states."""
 
 _kinds: dict[torch.dtype, str] = {}
 
@@ -461,6 +483,14 @@ def follow(trace: Trace, thread: int) -> Lent:
         calls[place] = Call(path, trace.depth, sizes, _shapes(made), first, len(nodes))
         return made
 
+    plain_script: Any = SCRIPTED.__call__
+
+    def scripted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        given = tensors_in((args, kwargs))
+        if get_ident() != thread or not any(type(x) is Shadow for x in given):
+            return plain_script(self, *args, **kwargs)
+        return unknown(self, args, kwargs)
+
     def got(self: nn.Module, name: str) -> Any:
         state = self.__dict__
         held = state.get("_parameters")
@@ -513,6 +543,7 @@ def follow(trace: Trace, thread: int) -> Lent:
     lent.lend("__getattr__", got)
     lent.lend("__setattr__", set_)
     lent.lend("__delattr__", deleted)
+    lent.put(SCRIPTED, "__call__", scripted)
     for name in CHANGES:
         lent.lend(name, saving(lent.plain(name)))
     return lent

@@ -51,6 +51,8 @@ class Trace:
         self.saved: dict[int, Any] = {}
         self.paths: dict[int, str] = {}
         self.modules: dict[str, torch.nn.Module] = {}
+        self.also: dict[str, list[str]] = {}  # further names of a module that has several
+        self.dtypes: dict[str, torch.dtype] = {}  # of the inputs
         self.parameter_names: dict[int, str] = {}
         self.buffer_names: dict[int, str] = {}
         self.stand_ins: dict[int, Shadow] = {}
@@ -64,10 +66,15 @@ class Trace:
         while todo:
             path, module = todo.pop()
             if id(module) in paths:
+                self.also.setdefault(paths[id(module)], []).append(path)
                 continue
             paths[id(module)] = path
             modules[path] = module
             state = module.__dict__
+            if "_parameters" not in state or "training" not in state:
+                from .fallback import unseen
+
+                raise unseen(path)
             start = path + "." if path else ""
             for name, tensor in state["_parameters"].items():
                 if tensor is not None:

@@ -186,8 +186,8 @@ def interpolate(
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
-    *_: Any,
-    **__: Any,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Shadow:
     trace = Current.trace
     space = input.sizes[2:]
@@ -203,8 +203,13 @@ def interpolate(
         sizes = tuple([int(n * s) for n, s in zip(space, scales, strict=True)])
     times = {b // a if a and b % a == 0 else 0 for a, b in zip(space, sizes, strict=True)}
     if len(times) == 1 and (scale := times.pop()) > 1:
-        return trace.add("upsample", trace.layer(Upsample, scale, how), (input,))
-    return trace.add("resize", trace.layer(Resize, tuple(sizes), how), (input,))
+        made = trace.add("upsample", trace.layer(Upsample, scale, how), (input,))
+    else:
+        made = trace.add("resize", trace.layer(Resize, tuple(sizes), how), (input,))
+    # what other counters go by
+    said = {"interpolation": f"{mode}, antialiased" if antialias else mode}
+    trace.says(**said, **({} if size is not None else {"scale_factor": scale_factor}))
+    return made
 
 
 # --- x[...] -------------------------------------------------------------------------------------
