@@ -595,3 +595,12 @@ def test_paths_and_labels_are_what_the_writers_know() -> None:
                 lengths = {"M": 2, "L": 2, "C": 6, "Z": 0}
                 assert all(len(values) == lengths[name] for name, values in item.steps)
     assert set(LIGHT) == set(DARK)
+
+
+def test_verdicts_and_explanations_show_the_network_with_what_does_not_tally() -> None:
+    verdicts = nettally.check(nettally.read("alexnet"), ["conv1.neurons = 253,440"])
+    explained = nettally.explain(nettally.read("alexnet"), "conv1.neurons = 253,440")
+    for noun in (verdicts, explained):
+        drawn = noun._repr_svg_()
+        assert drawn is not None
+        assert "253,440 is printed" in drawn

@@ -141,6 +141,14 @@ class Verdicts(tuple[Verdict, ...]):
 
         return import_module("nettally.render").markup(self)
 
+    def _repr_svg_(self) -> str | None:
+        from importlib import import_module
+
+        counted = next((each.counted for each in self if each.counted is not None), None)
+        if counted is None:
+            return None
+        return import_module("nettally.render.figure").svg_of(counted, self)
+
 
 class Claims(Record):
     """A file of claims: the work they stand in, and the claims."""

@@ -98,6 +98,14 @@ class Explanations(Record):
     def _repr_html_(self) -> str:
         return self._rendered_html()
 
+    def _repr_svg_(self) -> str | None:
+        counted = self.verdict.counted
+        if counted is None:
+            return None
+        from importlib import import_module  # the renderers stand above this module
+
+        return import_module("nettally.render.figure").svg_of(counted, (self.verdict,))
+
     @property
     def explained(self) -> bool:
         """Whether some hypothesis is more than an accident."""

@@ -113,9 +113,10 @@ def draw(
     return make(counted, style, width, theme, direction, depth, claims)
 
 
-def svg_of(noun: Network | Tally) -> str | None:
+def svg_of(noun: Network | Tally, claims: Iterable[Verdict] = ()) -> str | None:
     """What a notebook shows: volumes where the network is a row of layers, else blocks.
 
+    claims: those that do not tally are marked.
     None where it can't be counted, or where nothing of its shapes is known.
     """
     from ...tally import tally
@@ -127,7 +128,8 @@ def svg_of(noun: Network | Tally) -> str | None:
     if not any(row.shape for row in counted.rows):
         return None
     chain = all(len(row.node.inputs) < 2 for row in counted.rows)
-    return draw(counted, "volumes" if chain else "blocks", theme="auto").svg()
+    style = "volumes" if chain else "blocks"
+    return draw(counted, style, theme="auto", claims=claims).svg()
 
 
 def _check(what: str, given: str, known: tuple[str, ...]) -> None:
