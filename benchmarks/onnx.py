@@ -37,6 +37,7 @@ import gc, sys, nettally
 gc.set_threshold(200_000)  # as the command does
 tally = nettally.tally(nettally.read(sys.argv[1]))
 print(tally.parameters, tally.macs, tally.neurons)
+gc.disable()  # and this too: Python looks for garbage once more before it ends
 """
 INFER = "import sys, onnx; onnx.shape_inference.infer_shapes(onnx.load(sys.argv[1]))"
 TOOL = "import sys, onnx_tool; onnx_tool.model_profile(sys.argv[1], None, save_profile=sys.argv[2])"

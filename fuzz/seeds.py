@@ -419,6 +419,12 @@ LOOP = message(
     *[(11, value_info(n, *s)) for n, s in (("i", ()), ("c", ()), ("v", (1, 3, 8, 8)))],
     *[(12, value_info(n, *s)) for n, s in (("c", ()), ("w", (1, 3, 8, 8)))],
 )
+SCAN = message(
+    (1, node("Add", "v p", "w")),
+    (2, "body"),
+    *[(11, value_info(n, 8, 8, 3)) for n in "vp"],
+    *[(12, value_info(n, 8, 8, 3)) for n in "wp"],
+)
 ONNX = [
     onnx(
         [
@@ -478,6 +484,51 @@ ONNX = [
         [message((1, "n"), (1, ""), (1, "x"), (2, "y"), (4, "Loop"),
                  (5, message((1, "body"), (6, LOOP), (20, 5))))],
         [X], [value_info("y", 1, 3, 8, 8)], [initializer("n", kind=7, raw=int64s(3))],
+    ),
+    onnx(
+        [
+            node("SplitToSequence", "x one", "pieces", axis=1),
+            node("SequenceAt", "pieces one", "piece"),
+            node("SequenceConstruct", "piece piece", "pair"),
+            node("SequenceInsert", "pair piece one", "three"),
+            node("SequenceErase", "three one", "two"),
+            node("SequenceLength", "two", "length"),
+            node("ConcatFromSequence", "two", "stacked", axis=1, new_axis=1),
+            node("Crop", "x", "cut", border=[1, 1, 1, 1]),
+            node("ImageScaler", "cut", "scaled", scale=0.5),
+            node("DeformConv", "x w offsets", "deformed", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+            *[node(kind, a, b) for kind, a, b in (("Relu", "deformed", "r1"), ("Relu", "r1", "r2"),
+              ("Add", "r2 k", "a1"), ("Add", "a1 k", "a2"), ("Add", "a2 a1", "a3"),
+              ("Add", "a3 a3", "a4"), ("Conv", "a4 w4", "c1"), ("Conv", "c1 w4", "y"))],
+        ],
+        [X], [value_info("y", 1, 4, 8, 8), value_info("scaled"), value_info("stacked")],
+        [initializer("one", kind=7, raw=int64s(1)), initializer("w", 4, 3, 3, 3),
+         initializer("w4", 4, 4, 1, 1), initializer("k", 1), initializer("offsets", 1, 18, 8, 8)],
+    ),
+    onnx(
+        [
+            message((1, "w"), (1, "k"), (1, "k"), (1, "k"), (2, "q"), (3, "q1"), (4, "Quant"),
+                    (7, "qonnx.custom_op.general")),
+            message((1, "x"), (1, "q"), (2, "c"), (4, "Conv"),
+                    (5, attribute("kernel_shape", [3, 3])), (7, "qonnx.custom_op.channels_last")),
+            message((1, "s"), (1, "x"), (2, "end"), (2, "y"), (3, "scan"), (4, "Scan"),
+                    (5, attribute("num_scan_inputs", 1)),
+                    (5, message((1, "body"), (6, SCAN), (20, 5)))),
+        ],
+        [value_info("x", 1, 8, 8, 3)], [value_info("y"), value_info("c")],
+        [initializer("w", 4, 3, 3, 3), initializer("k"), initializer("s", 8, 8, 3)],
+        more=[(8, message((1, domain), (2, 1)))
+              for domain in ("qonnx.custom_op.general", "qonnx.custom_op.channels_last")],
+    ),
+    onnx(
+        [
+            node("HannWindow", "n", "window"),
+            node("STFT", "x step window n", "f"),
+            node("DFT", "f n", "d", axis=1, onesided=1),
+            node("SoftmaxCrossEntropyLoss", "d d", "y", reduction="none"),
+        ],
+        [value_info("x", 1, 100, 1)], [value_info("y")],
+        [initializer("n", kind=7, raw=int64s(8)), initializer("step", kind=7, raw=int64s(4))],
     ),
 ]  # fmt: skip
 

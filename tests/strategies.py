@@ -151,6 +151,10 @@ def pools(draw: Draw, kind: str) -> Case:
     fields, space = draw(windows())
     if kind == "average_pool":
         fields["count_padding"] = draw(booleans)
+        if len(space) == 3:
+            # torch's avg_pool3d, unlike the others, holds the kernel to the input without its
+            # padding: "input image (T: 2 H: 2 W: 2) smaller than kernel size"
+            space = tuple(map(max, space, fields["kernel"]))
     if draw(booleans):
         del fields["stride"]
     return layer_class(kind)(**fields), ((draw(batches), draw(channels), *space),)

@@ -1,5 +1,5 @@
 """Caffe's net descriptions: each syntax, phase and kind of layer, in small files of our own."""
-# ruff: noqa: E501
+# ruff: noqa: E501  (tables: a case a line)
 # Lines of texts and of their errors are easier to compare whole.
 
 from __future__ import annotations
@@ -259,12 +259,55 @@ def test_a_solver_with_a_net_in_it() -> None:
     assert net.notes[0] == "the file is a solver; read is its net_param at line 3"
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "shape", "parameters"),
+    [
+        ("Im2col", "convolution_param { kernel_size: 3 pad: 1 stride: 2 }", (1, 27, 4, 5), 0),
+        ("Im2col", "convolution_param { kernel_h: 3 kernel_w: 1 }", (1, 9, 6, 10), 0),
+        ("Flip", "flip_param { flip_width: true }", (1, 3, 8, 10), 0),
+        ("MarginInnerProduct", "margin_inner_product_param { num_output: 7 }", (1, 7), 1680),
+        ("Yolov3DetectionOutput", "", (1, 1, 1, 7), 0),
+    ],
+)
+def test_layers_that_are_met_rarely(
+    kind: str, fields: str, shape: tuple[int, ...], parameters: int
+) -> None:
+    counted = tally(read(given("1x3x8x10") + "\n" + layer(kind, fields)))
+    assert counted.rows[-1].shape == shape
+    assert counted.parameters == parameters
+    assert counted.complete
+
+
+def test_examples_by_their_numbers() -> None:
+    net = read(given("1x3x8", "2") + "\n" + layer("BatchReindex", bottoms="data b"))
+    assert tally(net).rows[-1].shape == (2, 3, 8)
+
+
 def test_names_groups_and_lines() -> None:
     net = read(given("1x3x8x8") + "\n" + layer("ReLU", name="a/b/c") + layer("ReLU", name="a/b/c"))
     assert [node.module for node in net.nodes] == ["a.b", "a.b"]
     assert [node.name for node in net.nodes] == ["a/b/c", "a/b/c.2"]
     assert str(net.nodes[0].source) == "net.prototxt:3"
     assert "names that more than one layer has: a/b/c" in net.notes
+
+
+@pytest.mark.parametrize(
+    ("names", "modules"),
+    [
+        (["a/b", "a/c"], ["a", "a"]),
+        (["a", "a/relu", "a/scale"], ["", "", ""]),  # a layer has the name
+        (["a/b", "c"], ["", ""]),  # it would be alone
+        (["a/b/c", "a/d", "e"], ["a", "a", ""]),
+        (["/a//b", "a/c/"], ["a", "a"]),
+        (["a/b/c", "a/b/d", "a/b"], ["a", "a", "a"]),
+    ],
+)
+def test_a_group_has_several_layers_and_no_layers_name(
+    names: list[str], modules: list[str]
+) -> None:
+    text = "".join(layer("ReLU", name=name) for name in names)
+    net = read(given("1x3x8x8") + "\n" + text)
+    assert [node.module for node in net.nodes] == modules
 
 
 def test_parameters_shared_by_name() -> None:

@@ -3,7 +3,7 @@
 The second count is an oracle of its own: a schemaless walk over the text and Caffe's formulas,
 which shares no code with the reader.
 """
-# ruff: noqa: E501
+# ruff: noqa: E501  (tables: a case a line)
 # Lines of texts and of their errors are easier to compare whole.
 
 from __future__ import annotations

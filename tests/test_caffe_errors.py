@@ -1,5 +1,5 @@
 """Caffe's files that contradict themselves: each complaint with its place and values."""
-# ruff: noqa: E501
+# ruff: noqa: E501  (tables: a case a line)
 # Lines of texts and of their errors are easier to compare whole.
 
 from __future__ import annotations

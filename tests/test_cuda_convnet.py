@@ -1112,7 +1112,7 @@ def test_a_file_that_is_no_network_is_refused(text: str, what: str) -> None:
 def section(text: str) -> dict[str, str]:
     found, _ = parse(text, "x.cfg")
     (one,) = found.values()
-    return {key: one.get(key) for key in one.keys()}  # noqa: SIM118
+    return {key: one.get(key) for key in one.keys()}  # noqa: SIM118 - a Section is no dict
 
 
 @pytest.mark.parametrize(

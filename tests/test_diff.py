@@ -152,7 +152,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 @given(networks(), networks(), st.sampled_from(list(ACCOUNTINGS.values())))
 def test_costs_add_up_and_each_layer_stands_once(one: Network, two: Network, by: object) -> None:
-    difference = diff(one, two, by)  # type: ignore[arg-type]
+    difference = diff(one, two, by)
     pairs = difference.pairs
     assert sum(pair.parameters for pair in pairs) == difference.parameters
     assert sum(pair.operations for pair in pairs) == difference.operations
@@ -161,7 +161,7 @@ def test_costs_add_up_and_each_layer_stands_once(one: Network, two: Network, by:
     theirs = [pair.b.node.name for pair in pairs if pair.b is not None]
     assert ours == [node.name for node in one.nodes]
     assert sorted(theirs) == sorted(node.name for node in two.nodes)
-    back = diff(two, one, by)  # type: ignore[arg-type]
+    back = diff(two, one, by)
     assert back.parameters == -difference.parameters
     assert back.same == difference.same
 

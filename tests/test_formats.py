@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from nettally import cli, readers
+from nettally import cli, read, readers, tally
+from nettally.errors import NettallyError
 from nettally.readers import FORMATS, Format, formats
+from seeds import seeds
+from targets import TARGETS
 
 
 def test_each_format_is_listed_in_the_order_of_asking() -> None:
@@ -64,3 +68,23 @@ print(*sorted({"json", "zipfile", "zlib", "pickle", "struct"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", list(readers.FORMATS))
+def test_a_file_whose_name_is_no_utf8_is_read(name: str, tmp_path: Path) -> None:
+    """POSIX names files by bytes; what is no text in them comes out escaped."""
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9" + TARGETS[name].suffix.encode())
+    try:
+        with open(path, "wb") as file:
+            file.write(seeds(name)[0])
+    except OSError as error:
+        pytest.skip(f"this file system has no such names: {error}")
+    sizes = (3, 32, 32) if name == "cuda_convnet" else None
+    counted = tally(read(os.fsdecode(path), sizes))
+    assert counted.rows
+    str(counted).encode()  # what is printed is text
+    with open(path, "wb") as file:
+        file.write(seeds(name)[0][:9])
+    with pytest.raises(NettallyError) as error:
+        read(os.fsdecode(path), sizes)
+    assert "caf" in str(error.value)

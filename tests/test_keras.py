@@ -803,3 +803,52 @@ def test_depth_is_that_of_brackets_and_not_of_strings() -> None:
     assert load(deep, "x")
     with pytest.raises(ReadError, match="nests too deep"):
         load(f"[{deep}]", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "values"),
+    [
+        ('{"a": [1,\n {"b": 1,\n "c": "b",\n "\\u0062": 2}]}', 4, "key 'b'"),
+        ('{"a": 1,\n "b": {"a": 1},\n "a": 2}', 3, "key 'a'"),
+        ('{"x": "1e999",\n\n"y": [1, 1e999]}', 3, "1e999"),
+        ('{"a": "-Infinity",\n"b":\n-Infinity}', 3, "-Infinity"),
+        ("[1,\n%s]" % ("9" * 30), 2, f"{'9' * 30}, 30 digits"),
+    ],
+)
+def test_what_is_wrong_in_json_is_found(text: str, line: int, values: str) -> None:
+    with pytest.raises(ReadError) as error:
+        load(text, "m.json")
+    assert (error.value.where, error.value.values) == (f"m.json:{line}", values)
+
+
+@pytest.mark.parametrize(
+    ("cls", "config", "shape"),
+    [
+        ("IntegerLookup", {"vocabulary": [3, 5, 7]}, (1, 4)),
+        ("StringLookup", {"vocabulary_size": 9, "output_mode": "one_hot"}, (1, 4, 9)),
+        ("StringLookup", {"vocabulary": ["a", "b"], "output_mode": "multi_hot"}, (1, 3)),
+        ("Hashing", {"num_bins": 5, "output_mode": "count"}, (1, 5)),
+        ("Discretization", {"bin_boundaries": [0.0, 1.0], "output_mode": "one_hot"}, (1, 4, 3)),
+        ("CategoryEncoding", {"num_tokens": 6}, (1, 6)),
+        ("TextVectorization", {"output_sequence_length": 7}, (1, 7)),
+        ("FixedPointQuantizer", {}, (1, 4)),
+    ],
+)
+def test_places_in_lists(cls: str, config: Json, shape: tuple[int, ...]) -> None:
+    found = counted(sequential([4], layer(cls, "l", **config)))
+    assert found.rows[-1].shape == shape
+    assert found.complete
+
+
+@pytest.mark.parametrize("cls", ["StringLookup", "TextVectorization"])
+def test_a_list_that_is_not_in_the_file_is_unknown(cls: str) -> None:
+    config = {"output_mode": "multi_hot", "vocabulary": None, "max_tokens": None}
+    found = counted(sequential([4], layer(cls, "l", **config)))
+    assert not found.complete
+
+
+def test_spectral_normalization_is_the_layer_that_it_holds() -> None:
+    inner = layer("Conv2D", "c", filters=8, kernel_size=[3, 3], padding="same")
+    found = counted(sequential([6, 6, 3], layer("SpectralNormalization", "s", layer=inner)))
+    assert found.parameters == 8 * 27 + 8
+    assert found.rows[-1].shape == (1, 8, 6, 6)

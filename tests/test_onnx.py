@@ -125,7 +125,7 @@ def test_node_tests_come_out_as_they_state(corpus: Path) -> None:
         net = read(path)
         assert not any("ceil_mode" in note for note in net.notes), path.name
         rows = tally(net)
-        expected = [info.dims for info in stated.outputs if info.dims is not None]  # type: ignore[union-attr]
+        expected = [info.dims for info in stated.outputs if info.dims is not None]
         if len(expected) == len(net.outputs):
             found = [
                 net.inputs[name] if name in net.inputs else rows[name].shape for name in net.outputs

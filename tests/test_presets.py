@@ -213,7 +213,7 @@ def test_what_batches_do() -> None:
 
 @settings(max_examples=60)
 @given(st.sampled_from(sorted(CASES)).flatmap(lambda kind: CASES[kind]), st.data())
-def test_no_layer_upsets_an_accounting(case, data) -> None:  # type: ignore[no-untyped-def]
+def test_no_layer_upsets_an_accounting(case, data) -> None:
     """Every accounting counts every layer, in whole numbers that are not negative."""
     layer, xs = case
     inputs = {f"x{i}": x for i, x in enumerate(xs)}

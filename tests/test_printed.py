@@ -247,7 +247,7 @@ def test_a_printed_figure_is_frozen() -> None:
     printed = parse_printed("3.8G")
     assert isinstance(printed, Printed)
     with pytest.raises(AttributeError, match="Printed is frozen"):
-        printed.value = 4  # type: ignore[misc]
+        printed.value = 4
 
 
 @pytest.mark.parametrize(

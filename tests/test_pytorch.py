@@ -101,6 +101,18 @@ class Shared(nn.Module):
         return self.out(self.block(self.block(self.embed(ids))))
 
 
+def test_sums_are_told_by_module() -> None:
+    module = nn.Sequential(OrderedDict(body=Convnet(), end=nn.Linear(10, 2)))
+    tally = reading(module)
+    for quantity in ("operations", "parameters", "neurons"):
+        sums = tally.by_module(quantity)
+        assert sums[""] == getattr(tally, quantity) == sums["body"] + sums["end"]
+        assert sums["body"] == sums["body.features"] + sums["body.head"]
+    assert sums["body.features.conv"] == 8 * 16 * 16
+    with pytest.raises(nettally.NettallyError, match="no sum is called 'macs'"):
+        tally.by_module("macs")
+
+
 def test_what_is_shared_counts_once() -> None:
     tally = reading(Shared(), (1, 7), dtypes=[torch.int64])
     assert tally.parameters == 11 * 6 + 6 * 7

@@ -192,7 +192,10 @@ OPERATORS: dict[str, tuple[list[Tensor], Any, list[str], tuple[int, ...], int, i
     "strided": ([T((1, 9, 4)), T((3,), [0, 0, 1]), T((3,), [1, 9, 4]), T((3,), [1, 2, 1]), T((1, 5, 3))],
                 ("STRIDED_SLICE", [0, 1, 2, 3], [4], {}), ["arrange"], (1, 5, 3), 0, 0),
     "unknown": ([T((1, 9)), T((1, 3))], ("custom Mystery", [0], [1], {}), ["opaque"], (1, 3), 0, 0),
-    "not of ours": ([T((1, 9)), T((1, 9))], ("RFFT2D", [0], [1], {}), ["opaque"], (1, 9), 0, 0),
+    "not of ours": ([T((1, 9)), T((1, 9))], ("SKIP_GRAM", [0], [1], {}), ["opaque"], (1, 9), 0, 0),
+    "a procedure": ([T((1, 9)), T((1, 5))], ("RFFT2D", [0], [1], {}), ["procedure"], (1, 5), 0, 0),
+    "of several outputs": ([T((1, 9)), T((1, 3)), T((1, 3))], ("TOPK_V2", [0], [1, 2], {}),
+                           ["procedure", "procedure"], (1, 3), 0, 0),
 }  # fmt: skip
 
 

@@ -181,7 +181,7 @@ def test_alexnet_layer(name: str, row: Any) -> None:
     assert ours.accounting.parameters(ours[layer]) == parameters
     assert 100 * parameters / ours.parameters == pytest.approx(share, abs=0.0006)
     assert ours[layer].work is not None
-    assert ours[layer].work.macs == macs  # type: ignore[union-attr]
+    assert ours[layer].work.macs == macs
 
 
 @pytest.mark.parametrize("row", ARITHMETIC[:7], ids=lambda row: row[0])
@@ -362,7 +362,7 @@ def test_recreation(row: Any) -> None:
 )  # fmt: skip
 def test_sides(name: str, sides: tuple[int, ...]) -> None:
     ours = counted(name)
-    found = tuple(ours[layer].shape[2] for layer in ("conv1", "pool1", "pool2", "pool5"))  # type: ignore[index]
+    found = tuple(ours[layer].shape[2] for layer in ("conv1", "pool1", "pool2", "pool5"))
     assert found == sides
 
 

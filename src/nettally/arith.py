@@ -203,7 +203,7 @@ def formula(n: int, *, names: bool = False, depth: int = 99) -> str:
         m = _bare(m)
         text = formula(m, names=names, depth=depth - 1)
         opened = isinstance(m, Num) and not isinstance(m.how, Named) and depth > 1
-        loose = opened and _PRECEDENCE[type(m.how)] < tight  # type: ignore[union-attr]
+        loose = opened and _PRECEDENCE[type(m.how)] < tight  # type: ignore[union-attr] - ``opened`` says that it is a Num
         return f"({text})" if loose or (int(m) < 0 and not opened) else text
 
     if isinstance(how, Sum):

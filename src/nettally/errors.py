@@ -54,7 +54,7 @@ def closest(word: str, known: object) -> str:
     """A question, "did you mean 'stride'?", or the known words when nothing is near."""
     import difflib
 
-    names = sorted(str(k) for k in known)  # type: ignore[attr-defined]
+    names = sorted(str(k) for k in known)  # type: ignore[attr-defined] - whatever can be gone through
     word = word[:MAX_WORD]
     # comparing costs time: of very many names only those that begin alike are compared
     likely = names if len(names) <= MAX_NAMES else [n for n in names if n[:3] == word[:3]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -154,6 +155,23 @@ class Call(NamedTuple):
     last: int
 
 
+class Calls(tuple[Call, ...]):
+    """The calls of one run, in order of entering, with the inputs and nodes that they belong to.
+
+    An edited network keeps them, and they no longer tell its shapes: ``fit`` says so.
+    """
+
+    inputs: Mapping[str, Shape]
+    nodes: tuple[Node, ...]
+
+    def fit(self, network: Network) -> bool:
+        """Whether the network is still the one whose run this was."""
+        mine, others = self.nodes, network.nodes
+        return self.inputs == network.inputs and (
+            mine is others or (len(mine) == len(others) and all(map(is_, mine, others)))
+        )
+
+
 class Held(NamedTuple):
     """A tensor that a module of the source holds itself. same: the one that it is, if it is shared.
 
@@ -171,13 +189,16 @@ class Held(NamedTuple):
 class Module(NamedTuple):
     """A module of the source: its class there, what it holds, whether no others stand in it.
 
-    home: where its class is defined: ``torch.nn.modules.conv``.
+    home: where its class is defined: ``torch.nn.modules.conv``. also: further names, where it
+    stands in several modules. options: settings that no layer states (``batch_first``).
     """
 
     type: str
     held: tuple[Held, ...]
     leaf: bool
     home: str = ""
+    also: tuple[str, ...] = ()
+    options: Mapping[str, Any] = NOTHING
 
 
 class Node(NamedTuple):
@@ -209,6 +230,7 @@ class Network(Record):
     notes: what the reader has to say (what it inferred, what it did not understand). details:
     what it has to say to who looks closely. modules: those of the source by their dotted names,
     and calls: how they were called, in order; both are there only where the source is a program.
+    dtypes: of those inputs that the source says are not float32.
     """
 
     name: str
@@ -221,6 +243,7 @@ class Network(Record):
     details: tuple[str, ...] = ()
     modules: Mapping[str, Module] = NOTHING
     calls: tuple[Call, ...] = ()
+    dtypes: Mapping[str, str] = NOTHING
 
     def __post_init__(self) -> None:
         if not self.outputs:

@@ -76,6 +76,7 @@ class Tally(Record):
     rows: Rows
 
     def __post_init__(self) -> None:
+        self.__dict__["accounting"] = self.accounting.settled(self)
         rows = self.rows
         if type(rows) is not Rows or rows.__dict__:  # these are another tally's
             rows = Rows(rows)
@@ -128,12 +129,12 @@ class Tally(Record):
     @property
     def parameters(self) -> int:
         """All parameters that the accounting counts, shared ones once."""
-        return total(map(self.accounting.parameters, self.rows))
+        return self.accounting.total_parameters(self.rows)
 
     @property
     def operations(self) -> int:
         """All operations of one batch, as the accounting counts them."""
-        return total(map(self.accounting.operations, self.rows))
+        return self.accounting.total_operations(self.rows)
 
     @property
     def neurons(self) -> int:
@@ -144,6 +145,33 @@ class Tally(Record):
     def macs(self) -> int:
         """Multiply-accumulates of weighted sums, for one batch; a fact, under any accounting."""
         return total(row.work.macs for row in self.rows if row.work is not None)
+
+    def by_module(self, quantity: str = "operations") -> dict[str, int]:
+        """The sums of each module, of the modules in it, and of each layer, by their names.
+
+        quantity: operations, parameters or neurons, as the accounting counts them. "" is all of
+        the network. Raises NetworkError for another quantity.
+        """
+        counts = {
+            "operations": self.accounting.operations,
+            "parameters": self.accounting.parameters,
+            "neurons": self.accounting.neurons,
+        }
+        if quantity not in counts:
+            from .errors import closest
+
+            raise NetworkError(f"no sum is called '{quantity}'", hint=closest(quantity, counts))
+        sums: dict[str, int] = {"": 0}
+        for row in self.rows:
+            number = counts[quantity](row)
+            name, path = row.node.name, row.node.module
+            sums[name] = sums.get(name, 0) + number
+            while path:
+                if path != name:
+                    sums[path] = sums.get(path, 0) + number
+                path = path.rpartition(".")[0]
+            sums[""] += number
+        return sums
 
     def at(self, size: Shape) -> Tally:
         """The same network with another input, of the only one that it has. Kept for next time."""

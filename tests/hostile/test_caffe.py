@@ -1,5 +1,5 @@
 """Caffe's files made to harm: text that nests or never ends, binary that lies about its lengths."""
-# ruff: noqa: E501
+# ruff: noqa: E501  (tables: a case a line)
 # Lines of texts and of their errors are easier to compare whole.
 
 from __future__ import annotations

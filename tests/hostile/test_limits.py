@@ -112,7 +112,7 @@ def tried(server: Limited, folder: Path, action: str, **limits: float) -> tuple[
     (folder / "bad.bad").write_text(f"bad \n{action}\n")
     (folder / "secret").write_text("secret")
     (folder / "canary.py").write_text("open('made', 'w')")
-    found = server.read(folder / "bad.bad", **limits)  # type: ignore[arg-type]
+    found = server.read(folder / "bad.bad", **limits)
     assert not (folder / "made").exists()
     return found.how, found.text
 

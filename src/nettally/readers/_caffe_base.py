@@ -61,6 +61,7 @@ class Builder:
         self.given = dict(given)
         self.used: set[str] = set()
         self.nodes: list[Node] = []
+        self.stems: dict[str, str] = {}  # of each, what its name has before the last stroke
         self.inputs: dict[str, Shape] = {}
         self.shapes: dict[str, Shape | None] = {}
         self.blobs: dict[str, str | Pending | Dropped] = {}
@@ -194,18 +195,11 @@ class Builder:
         name = self.free(wanted)
         if name != wanted and not suffix and wanted in self.named:
             self.count("twice", wanted)
-        stem, _, _ = (spec.name or "").rpartition("/")
         if len(self.nodes) >= MAX_NODES:
             raise spec.error("the network has too many layers", values=f"over {MAX_NODES:,}")
-        node = Node(
-            name,
-            layer,
-            tuple(inputs),
-            shared=shared,
-            module=".".join(part for part in stem.split("/") if part),
-            source=spec.span,
-        )
+        node = Node(name, layer, tuple(inputs), shared=shared, source=spec.span)
         self.nodes.append(node)
+        self.stems[name] = (spec.name or "").rpartition("/")[0]
         self.named[name] = node
         self.shapes[name] = self._shape(spec, node)
         return name
@@ -284,7 +278,7 @@ class Builder:
             names = ["weight", "bias"] if getattr(node.layer, "bias", True) else ["weight"]
             tensors = dict.fromkeys(names)
         else:
-            tensors = node.layer.parameters(tuple(xs))  # type: ignore[arg-type]
+            tensors = node.layer.parameters(tuple(xs))  # type: ignore[arg-type] - none is None here
             _agree(spec, tensors, stored)
         shared: dict[str, str] = {}
         for (tensor, shape), key in zip(tensors.items(), params, strict=False):

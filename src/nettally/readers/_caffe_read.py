@@ -11,6 +11,7 @@ from . import _caffe_recurrent, _caffe_regions, _caffe_values, _caffe_views, _ca
 from ._caffe_base import HANDLERS, Builder, Dropped, Pending
 from ._caffe_data import declared, settle
 from ._caffe_data import source as data_source
+from ._caffe_groups import grouped
 from ._caffe_net import PHASES, Spec, State, included, specs, stages
 from ._caffe_odd import odd
 
@@ -31,6 +32,9 @@ TRAINING = frozenset(
         "DetectionEvaluate",
         "EvalDetection",
         "BoxAnnotatorOHEM",
+        "SegmentationEvaluate",
+        "Yolov3",
+        "YoloSeg",
     )
 )
 """Layers that only training or its bookkeeping has, beside those of losses and accuracies."""
@@ -84,7 +88,7 @@ def network(root: Message, given: Source, *, snapshot: bool = False) -> Network:
     return Network(
         name or "network",
         b.inputs,
-        tuple(b.nodes),
+        grouped(b.nodes, [b.stems[node.name] for node in b.nodes]),
         source=Span(given.name, 0),
         notes=tuple(b.notes),
     )

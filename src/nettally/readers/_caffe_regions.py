@@ -108,6 +108,16 @@ def detection_output(b: Builder, s: Spec) -> None:
     )
 
 
+@caffe("Yolov3DetectionOutput", "YoloDetectionOutput", bottoms=(1, 5))
+def yolo_output(b: Builder, s: Spec) -> None:
+    """The detections of YOLO's maps, seven numbers each; how many is decided by the image."""
+    b.finish(s, b.make(s, "arrange", b.inputs_of(s), type=s.type, size=(1, 1, 1, 7)))
+    b.note(
+        f"{s.label}: one detection stands for as many as the image has; its decoding and "
+        "comparing of boxes is not counted"
+    )
+
+
 @caffe("Normalize")
 def normalize(b: Builder, s: Spec) -> None:
     """Divided by the length of the vector at each place (or of all), times a learned factor."""

@@ -56,7 +56,9 @@ _PARAMS = (
     "psroi_pooling_param:0:PSROIPooling bn_param:0:BN interp_param:0:Interp "
     "upsample_param:0:Upsample unpooling_param:0:Upsample reorg_param:0:Reorg "
     "shuffle_channel_param:0:Shuffle proposal_param:0:Fork dense_image_data_param:0:Fork "
-    "axpy_param:0:Fork smooth_l1_loss_param:0:Fork label_map_file:0:s"
+    "axpy_param:0:Fork smooth_l1_loss_param:0:Fork label_map_file:0:s "
+    "yolov3_detection_output_param:0:Fork yolo_detection_output_param:0:Fork "
+    "yolov3_param:0:Fork flip_param:0:Fork margin_inner_product_param:0:MarginInnerProduct"
 )
 
 _MESSAGES = {
@@ -143,6 +145,8 @@ _MESSAGES = {
     "Interp": "height:0:i width:0:i zoom_factor:0:i shrink_factor:0:i pad_beg:0:i pad_end:0:i",
     "LRN": "local_size:1:i alpha:2:f beta:3:f norm_region:4:REGION k:5:f engine:6:ENGINE",
     "Log": "base:1:f scale:2:f shift:3:f",
+    "MarginInnerProduct": "num_output:1:i type:2:s weight_filler:3:Filler axis:4:i base:5:f "
+    "gamma:6:f power:7:f lambda_min:8:f iteration:9:i",
     "MVN": "normalize_variance:1:b across_channels:2:b eps:3:f",
     "MemoryData": "batch_size:1:i channels:2:i height:3:i width:4:i dim:0:i*",
     "Normalize": "across_spatial:1:b scale_filler:2:Filler channel_shared:3:b eps:4:f",

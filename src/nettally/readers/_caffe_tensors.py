@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..layers import layer_class
 from ..network import NOTHING, Network, Node, Span
 from ._caffe_base import HANDLERS, stored_tensors
+from ._caffe_groups import grouped
 from ._caffe_net import specs
 from ._caffe_read import is_training
 
@@ -50,10 +51,8 @@ def unsized(net: Message, source: Source, why: str) -> Network:
             owner = owners.setdefault(key, f"{name}.{tensor}") if key else f"{name}.{tensor}"
             if owner != f"{name}.{tensor}":
                 shared[tensor] = owner
-        stem, _, _ = name.rpartition("/")
-        module = ".".join(part for part in stem.split("/") if part)
         layer = opaque(type=spec.type, **fields)
-        nodes.append(Node(name, layer, inputs, shared or NOTHING, module, spec.span))
+        nodes.append(Node(name, layer, inputs, shared or NOTHING, source=spec.span))
         blobs.update(dict.fromkeys(spec.tops, name))
     stem = os.path.splitext(os.path.basename(source.name))[0]
     note = (
@@ -63,7 +62,7 @@ def unsized(net: Message, source: Source, why: str) -> Network:
     return Network(
         net.text("name") or stem or "network",
         {},
-        tuple(nodes),
+        grouped(nodes, [node.name.rpartition("/")[0] for node in nodes]),
         source=Span(source.name, 0),
         notes=(note,),
     )

@@ -289,6 +289,17 @@ def eltwise(b: Builder, s: Spec) -> None:
     b.finish(s, b.make(s, kind, terms))
 
 
+@caffe("MarginInnerProduct", bottoms=(1, 2))
+def margin_inner_product(b: Builder, s: Spec) -> None:
+    """SphereFace's: a product without a bias, whose margin for the label is training's."""
+    features = s.sub("margin_inner_product_param").integer("num_output", 0)
+    if not features:
+        raise s.error("no 'num_output' is given", hint="num_output: 10572")
+    name = b.make(s, "linear", b.inputs_of(s, 1), features=features, bias=False)
+    b.share(s, name)
+    b.finish(s, name)
+
+
 @caffe("InnerProduct", "FcRistretto", bottoms=1)
 def inner_product(b: Builder, s: Spec) -> None:
     """All axes from ``axis`` on as one; ``transpose`` only turns how the weights are stored."""

@@ -346,6 +346,29 @@ def reorg(b: Builder, s: Spec) -> None:
     b.finish(s, b.make(s, "reshape", (x,), size=(channels * stride * stride, high, wide)))
 
 
+@caffe("Flip")
+def flip(b: Builder, s: Spec) -> None:
+    """The other way round; every size stays."""
+    (x,) = b.inputs_of(s)
+    shape = b.shape(x)
+    if shape is None:
+        b.finish(s, b.unknown(s, (x,)))
+        return
+    b.finish(s, b.make(s, "arrange", (x,), type=s.type, size=shape, of=(shape,)))
+
+
+@caffe("BatchReindex", bottoms=2)
+def batch_reindex(b: Builder, s: Spec) -> None:
+    """Examples by their numbers, one for each number (BatchReindexLayer::Reshape)."""
+    x, numbers = b.inputs_of(s)
+    shape, of = b.shape(x), b.shape(numbers)
+    if shape is None or of is None:
+        b.finish(s, b.unknown(s, (x, numbers)))
+        return
+    size = (prod(of), *shape[1:])
+    b.finish(s, b.make(s, "arrange", (x, numbers), type=s.type, size=size, of=(shape, of)))
+
+
 @caffe("ShuffleChannel")
 def shuffle(b: Builder, s: Spec) -> None:
     """The channels of the groups in turn (ShuffleNet)."""

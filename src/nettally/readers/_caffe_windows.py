@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ._caffe_base import MANY, Builder, caffe
@@ -107,6 +108,27 @@ def convolution(b: Builder, s: Spec) -> None:
             name = b.add(s, layer, (x,), f".{index + 1}", shared=shared)
         if s.tops:
             b.blobs[s.tops[index]] = name
+
+
+@caffe("Im2col")
+def im2col(b: Builder, s: Spec) -> None:
+    """The patches that a convolution would see, as channels (Im2colLayer::Reshape)."""
+    settings = s.sub("convolution_param")
+    (x,) = b.inputs_of(s)
+    shape = b.shape(x)
+    if shape is None:
+        b.finish(s, b.unknown(s, (x,)))
+        return
+    axes = _axes(s, settings, shape)
+    kernel, stride, pad, dilation = (
+        _sizes(s, settings, axes, name, default)
+        for name, default in (("kernel_size", None), ("stride", 1), ("pad", 0), ("dilation", 1))
+    )
+    fields = {"kernel": kernel, "stride": stride, "padding": pad, "dilation": dilation}
+    patches = b.layer(s, "conv", filters=1, **fields).shape((shape,))
+    sides = kernel if isinstance(kernel, tuple) else (kernel,) * axes
+    size = (shape[0], shape[1] * prod(sides), *patches[2:])
+    b.finish(s, b.make(s, "arrange", (x,), type=s.type, size=size, of=(shape,)))
 
 
 _POOLS = {"MAX": "max_pool", "AVE": "average_pool", "STOCHASTIC": "stochastic_pool"}

@@ -115,7 +115,7 @@ class Builder:
                 size = fields.get("size")
                 shape = None if size is None else (batch, *size)
             elif None not in xs:
-                shape = layer.shape(tuple(xs))  # type: ignore[arg-type]
+                shape = layer.shape(tuple(xs))  # type: ignore[arg-type] - none of them is None
         except LayerError as error:
             raise section.error(error.what, values=error.values, hint=error.hint) from None
         if shape is not None and max(shape) > MAX_SIZE:

@@ -282,7 +282,7 @@ def _names(value: Yaml) -> tuple[str, ...]:
     if isinstance(value, Sequence):
         return tuple(_scalar(item) for item in value.items)
     text = _scalar(value)
-    return _line.names(text) if value.plain else (text,)  # type: ignore[union-attr]
+    return _line.names(text) if value.plain else (text,)  # type: ignore[union-attr] - _scalar refused the rest
 
 
 def _scalar(value: Yaml) -> str:

@@ -239,7 +239,7 @@ class Call:
         layer = self._layer(kind, **fields)
         try:
             xs = tuple([self.b.shapes[value.node] for value in values])
-            shape = None if None in xs else layer.shape(xs)  # type: ignore[arg-type]
+            shape = None if None in xs else layer.shape(xs)  # type: ignore[arg-type] - none of them is None
         except LayerError as error:
             raise self.error(error.what, error.values, error.hint) from None
         if shape is not None and any(not 1 <= size <= MAX_SIZE for size in shape):
@@ -266,7 +266,7 @@ class Call:
         """Whose the parameters are, where the layer was called before."""
         if None in xs:
             return NOTHING
-        shapes: tuple[Shape, ...] = xs  # type: ignore[assignment]
+        shapes: tuple[Shape, ...] = xs  # type: ignore[assignment] - none of them is None
         tensors = {**layer.parameters(shapes), **layer.buffers(shapes)}
         if not tensors:
             return NOTHING

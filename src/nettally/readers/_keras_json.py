@@ -46,13 +46,25 @@ def load(text: str, name: str) -> Any:
         elif token in "]}":
             depth -= 1
     hooks: dict[str, Callable[[Any], Any]] = {
-        "object_pairs_hook": lambda pairs: _object(pairs, name),
-        "parse_constant": lambda word: _refuse(word, name),
-        "parse_float": lambda word: _float(word, name),
-        "parse_int": lambda word: _int(word, name),
+        "object_pairs_hook": _object,
+        "parse_constant": _refuse,
+        "parse_float": _float,
+        "parse_int": _int,
     }
     try:
-        return json.loads(text, **hooks)  # pyright: ignore[reportArgumentType]
+        return json.loads(text, **hooks)  # pyright: ignore[reportArgumentType] - they are all there
+    except _Twice:
+        at, key = _second_key(text)
+        raise ReadError(
+            "a JSON object has a key twice",
+            where=_place(text, at, name),
+            values=f"key {key[:60]!r}",
+        ) from None
+    except _Number as error:
+        what, word, values = error.args
+        raise ReadError(
+            what, where=_place(text, _number_at(text, word), name), values=values
+        ) from None
     except json.JSONDecodeError as error:
         raise ReadError(
             f"this is no JSON: {error.msg}",
@@ -61,41 +73,77 @@ def load(text: str, name: str) -> Any:
         ) from None
 
 
+class _Twice(Exception):
+    """An object has a key twice."""
+
+
+class _Number(Exception):
+    """A number that is refused: what to say, how it is written, the values."""
+
+
 def _place(text: str, at: int, name: str) -> str:
     return f"{name}:{text.count(chr(10), 0, at) + 1}"
 
 
-def _object(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+def _second_key(text: str) -> tuple[int, str]:
+    """Where the first key stands that its object has already, and which it is."""
+    levels: list[set[str] | None] = [None]  # the keys of each object that is open; None for a list
+    begins = False  # whether a string would be a key
+    for match in _PARTS.finditer(text):
+        token = match.group()
+        keys = levels[-1]
+        if token[0] == '"':
+            if begins and keys is not None:
+                key = json.loads(token)
+                if key in keys:
+                    return match.start(), key
+                keys.add(key)
+            begins = False
+        elif token in "[{":
+            begins = token == "{"
+            levels.append(set() if begins else None)
+        elif token in "]}":
+            levels.pop()
+        else:
+            begins = True
+    return 0, ""
+
+
+def _number_at(text: str, word: str) -> int:
+    """Where a number stands that is written so, and is no part of a string."""
+    for match in _PARTS_AND_NUMBERS.finditer(text):
+        if match.group() == word:
+            return match.start()
+    return 0
+
+
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_PARTS = re.compile(_STRING + r"|[\[\]{},]", re.DOTALL)
+_PARTS_AND_NUMBERS = re.compile(_STRING + r"|-?[\w.+-]+", re.DOTALL)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise ReadError(
-                    "a JSON object has a key twice", where=name, values=f"key {key[:60]!r}"
-                )
-            seen.add(key)
+        raise _Twice
     return made
 
 
-def _refuse(word: str, name: str) -> Any:
-    raise ReadError("the JSON has a number that is none", where=name, values=word)
+def _refuse(word: str) -> Any:
+    raise _Number("the JSON has a number that is none", word, word)
 
 
-def _float(word: str, name: str) -> float:
+def _float(word: str) -> float:
     number = float(word) if len(word) < 400 else float("inf")
     if abs(number) == float("inf"):
-        raise ReadError("the JSON has a number that is too large", where=name, values=word[:40])
+        raise _Number("the JSON has a number that is too large", word, word[:40])
     return number
 
 
-def _int(word: str, name: str) -> int:
+def _int(word: str) -> int:
     if len(word.lstrip("-")) > MAX_DIGITS:
-        raise ReadError(
-            "the JSON has a number that is too large",
-            where=name,
-            values=f"{word[:40]}, {len(word)} digits",
-        )
+        values = f"{word[:40]}, {len(word)} digits"
+        raise _Number("the JSON has a number that is too large", word, values)
     return int(word)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import _keras_conv as conv
+from . import _keras_lookup as lookup
 from . import _keras_merge as merge
 from . import _keras_ops as ops
 from . import _keras_sequence as sequence
@@ -88,6 +89,10 @@ HANDLERS: dict[str, Handler] = {
     **_each("MultiHeadAttention GroupedQueryAttention", sequence.multi_head),
     "GroupQueryAttention": sequence.multi_head,
     **_each("Attention AdditiveAttention", sequence.attention),
+    **_each("IntegerLookup StringLookup Hashing Discretization CategoryEncoding", lookup.lookup),
+    "TextVectorization": lookup.text_vectorization,
+    "FixedPointQuantizer": lookup.quantizer,
+    "SpectralNormalization": sequence.spectral_norm,
     "TFOpLambda": ops.lambda_op,
     "SlicingOpLambda": ops.lambda_op,
     "TensorFlowOpLayer": ops.graph_op,

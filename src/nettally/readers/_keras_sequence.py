@@ -187,6 +187,23 @@ def time_distributed(c: Call) -> Any:
     return handler(inside)
 
 
+def spectral_norm(c: Call) -> Any:
+    """SpectralNormalization: the layer that it holds, its weights divided by their largest stretch.
+
+    The vector that this is estimated with is kept and not learned, and counts as no parameter.
+    """
+    from ._keras_layers import HANDLERS
+
+    inner = _inner(c, c.spec.get("layer"), "layer")
+    handler = HANDLERS.get(inner.cls)
+    if handler is None or handler is spectral_norm:
+        return c.opaque("SpectralNormalization of layers that are not followed", inner.cls)
+    inside = Call.__new__(Call)
+    inside.__dict__.update(c.__dict__)
+    inside.spec = inner
+    return handler(inside)
+
+
 def _each(inner: Spec, rank: int) -> Callable[[Call], Any] | None:
     from ._keras_layers import HANDLERS
 

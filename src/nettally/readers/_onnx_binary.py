@@ -57,7 +57,7 @@ def several(call: Call, kind: str) -> None:
     shape = None
     shapes = [value.shape for value in values]
     if all(each is not None for each in shapes):
-        shape = broadcast_shapes(call, *shapes)  # type: ignore[arg-type]
+        shape = broadcast_shapes(call, *shapes)  # type: ignore[arg-type] - none of them is None
     if len(values) == 2 and kind != "average":
         call.b.combined(call, kind, values[0], values[1], shape)
         return
@@ -68,7 +68,7 @@ def where(call: Call) -> None:
     values = [call.value(place) for place in range(3)]
     shape = None
     if all(value.shape is not None for value in values):
-        shape = broadcast_shapes(call, *[value.shape for value in values])  # type: ignore[misc]
+        shape = broadcast_shapes(call, *[value.shape for value in values])  # type: ignore[misc] - none of them is None
     call.emit(
         shape,
         lambda: call.b.layer("pointwise", function="where"),

@@ -12,9 +12,9 @@ from ..errors import LayerError, ReadError
 from ..network import Network
 from ._onnx_flow import function
 from ._onnx_inputs import bind
-from ._onnx_layers import MAX_PLACES, Layers, dotted, listed
-from ._onnx_math import PLAIN
+from ._onnx_layers import Layers, dotted, listed
 from ._onnx_proto import Graph
+from ._onnx_repeats import Repeats
 from ._onnx_values import Call, Unknown, Value, known
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._wire import Blob
 
 FAMILIES = ("conv", "pool", "linear", "norm", "math", "binary", "view", "slice", "resize", "index",
-            "reduce", "attention", "recurrent", "flow")  # fmt: skip
+            "reduce", "attention", "recurrent", "sequence", "other", "flow", "scan")  # fmt: skip
 """The modules with rules, ``_onnx_NAME``; each has a table RULES of them by operator."""
 
 MAX_WRITTEN = 100_000
@@ -86,7 +86,7 @@ class Builder(Layers):
                 raise ReadError(
                     f"the graph's output '{info.name[:80]}' is made by no node", where=self.name
                 )
-            outputs.append(self.node_of(value))
+            outputs += map(self.node_of, (value,) if value.items is None else value.items)
         self.read.update(outputs)
         self.drop_inputs()
         stem = os.path.splitext(os.path.basename(self.name))[0]
@@ -168,9 +168,15 @@ class Builder(Layers):
         Raises ReadError where a node reads what no node makes, or the graph goes in a circle.
         """
         values = self.values
-        quick = not (prefix or self.model.functions)
         outside, self.prefix = self.prefix, prefix
-        for place, node in enumerate(nodes):
+        repeats = None if prefix or self.model.functions else Repeats(self)
+        place, end = 0, len(nodes)
+        while place < end:
+            if repeats is not None:
+                place = repeats.run(nodes, place)
+                if place == end:
+                    break
+            node = nodes[place]
             inputs: list[Value | None] = []
             for name in node.inputs:
                 value = values.get(name) if name else None
@@ -182,30 +188,17 @@ class Builder(Layers):
                     what = f"its input '{name}' is made by no node"
                     raise Call(self, node, [], 0).error(what)
                 inputs.append(value)
-            if node.op in PLAIN and quick and self.activation(node, inputs):
-                continue
-            self.node(node, inputs, prefix)
+            self.node(node, inputs, prefix, repeats)
+            place += 1
         self.prefix = outside
 
-    def activation(self, node: NodeDef, inputs: list[Value | None]) -> bool:
-        """Add a plain activation, in half the time of its rule; False where there is more to it."""
-        if len(inputs) != 1 or len(node.outputs) != 1 or node.domain:
-            return False
-        x, name = inputs[0], node.outputs[0]
-        label = node.name or name
-        label = dotted(label) if "/" in label else label
-        if x is None or x.node is None or not known(x.shape) or label in self.names or not label:
-            return False
-        if not name or name in self.stated or name in self.values or len(self.nodes) > MAX_PLACES:
-            return False
-        module = label.rpartition(".")[0] if "/" in node.name else ""
-        self.names.add(label)
-        self.hold(label, self.layer(PLAIN[node.op]), (x.node,), module)
-        self.read.add(x.node)
-        self.values[name] = Value(name, x.shape, x.dtype, label)
-        return True
-
-    def node(self, node: NodeDef, inputs: list[Value | None], prefix: str) -> None:
+    def node(
+        self,
+        node: NodeDef,
+        inputs: list[Value | None],
+        prefix: str,
+        repeats: Repeats | None,
+    ) -> None:
         call = Call(self, node, inputs, self.opsets.get(node.domain, 1))
         outputs = node.outputs
         if not outputs:
@@ -217,7 +210,9 @@ class Builder(Layers):
         try:
             plain = not (node.domain or self.model.functions)
             rule = self.rules.get(node.op) if plain else self.rule(node)
-            if rule is not None:
+            if rule is not None and repeats is not None and len(outputs) == 1:
+                repeats.record(rule, call)
+            elif rule is not None:
                 rule(call)
             else:
                 kind = f"{node.domain}:{node.op}" if node.domain else node.op

@@ -177,7 +177,11 @@ def conv_transpose(call: Call) -> None:
 
 
 def deform_conv(call: Call) -> None:
-    """DeformConv: a convolution whose taps are moved by offsets; counted as the convolution."""
+    """DeformConv (Dai et al. 2017): a convolution whose taps are moved by offsets.
+
+    Each tap is sampled where its offset says, which is a procedure that gives a map of the kernel's
+    size for each position; what follows is a convolution that takes one such map a step.
+    """
     x, shape = image(call)
     weight, w = _weight_shape(call, 1)
     bias = call.weight(3)
@@ -185,22 +189,34 @@ def deform_conv(call: Call) -> None:
     if kernel is None or shape is None or w is None:
         raise Unknown
     windows = Windows(call, kernel, shape)
-    _check_groups(call, shape, w, call.int("group", 1))
-    size = (shape[0], w[0], *windows.space(shape))
+    groups = call.int("group", 1)
+    _check_groups(call, shape, w, groups)
+    space = windows.space(shape)
     data = [x, call.value(2)]
     mask = call.get(4)
     if mask is not None:
         data.append(mask)
-    tensors: list[tuple[str, Dims | None]] = [("weight", weight.shape)]
-    if bias is not None:
-        tensors.append(("bias", bias.shape))
-    call.b.note("DeformConv: its parameters are known, its work is not counted")
-    call.emit(
-        size,
-        lambda: call.b.layer(
-            "opaque", type="DeformConv", size=size, whole=True, tensors=tuple(tensors)
-        ),
+    taps = tuple(n * k if type(n) is int else None for n, k in zip(space, kernel, strict=True))
+    sampled = (*shape[:2], *taps)
+    b = call.b
+    made = call.step(
+        "sampled",
+        sampled,
+        lambda: b.layer("procedure", type="DeformConv", size=sampled, of=[v.sizes for v in data]),
         data,
+    )
+    call.emit(
+        (shape[0], w[0], *space),
+        lambda: b.layer(
+            "conv",
+            filters=w[0],
+            kernel=kernel,
+            stride=kernel,
+            groups=groups,
+            bias=bias is not None,
+        ),
+        [made],
+        weights={"weight": weight, "bias": bias},
     )
 
 

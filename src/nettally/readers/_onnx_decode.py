@@ -7,23 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._onnx_nodes import Nodes
 from ._onnx_proto import (
     MAX_DEPTH,
-    MAX_EDGES,
-    MAX_NODES,
     MAX_RANK,
     MAX_VALUES,
-    NO_ATTRIBUTES,
     Function,
     Graph,
     Info,
     Model,
-    NodeDef,
     Ref,
     Tensor,
 )
-from ._onnx_tensors import Tensors, from_bits
-from ._wire import BYTES, FIXED32, fields
+from ._onnx_tensors import from_bits
+from ._wire import BYTES, FIXED32, fields, walk
 
 if TYPE_CHECKING:
     from ._onnx_proto import Dim, Dims
@@ -35,13 +32,7 @@ def model(blob: Blob) -> Model:
     return _Decoder(blob).model()
 
 
-class _Decoder(Tensors):
-    def __init__(self, blob: Blob) -> None:
-        super().__init__(blob)
-        self.count = self.edges = 0
-        self.words: dict[bytes, str] = {}
-        self.attributes: dict[bytes, tuple[str, object]] = {}
-
+class _Decoder(Nodes):
     # --- messages -------------------------------------------------------------------------------
 
     def model(self) -> Model:
@@ -89,17 +80,14 @@ class _Decoder(Tensors):
             )
         into[domain] = version
 
-    def counted(self, at: int) -> None:
-        self.count += 1
-        if self.count > MAX_NODES:
-            raise self.blob.error("the file has too many nodes", at, f"over {MAX_NODES:,}")
-
     def graph(self, field: Field, depth: int) -> Graph:
         if depth > MAX_DEPTH:
             raise self.blob.error(f"graphs nest more than {MAX_DEPTH} deep", field[4])
         graph = Graph()
         nodes, infos = graph.nodes, graph.infos
-        for each in self.message(field, "graph"):
+        if field[1] != BYTES:
+            raise self.wrong(field, "graph")
+        for each in walk(self.blob, field[4], field[2], self.nodes(nodes, depth)):
             number = each[0]
             if number == 1:
                 nodes.append(self.node(each, depth))
@@ -128,111 +116,6 @@ class _Decoder(Tensors):
         if not tensor.name:
             raise self.blob.error("an initializer has no name", at)
         graph.initializers[tensor.name] = tensor
-
-    def node(self, field: Field, depth: int) -> NodeDef:
-        self.counted(field[4])
-        node = NodeDef(field[4])
-        data = field[3]
-        try:
-            if data is None or field[1] != BYTES or not self.plain_node(node, data, field, depth):
-                node = self.any_node(field, depth)
-        except UnicodeDecodeError:
-            raise self.blob.error("a node's name is no text in UTF-8", field[4]) from None
-        self.edges += len(node.inputs) + len(node.outputs)
-        if self.edges > MAX_EDGES:
-            raise self.blob.error("the nodes have too many inputs", field[4], f"over {MAX_EDGES:,}")
-        if not node.op:
-            raise self.blob.error("a node has no op_type", field[4], f"name '{node.name}'")
-        return node
-
-    def plain_node(self, node: NodeDef, data: bytes, field: Field, depth: int) -> bool:
-        """Decode a node of short texts and attributes, as nearly all are; whether it is one.
-
-        A file may have 100,000 of them, so that this is done without a list of the fields.
-        """
-        inputs, outputs = node.inputs, node.outputs
-        place, end = 0, len(data)
-        while place + 1 < end:
-            tag, size = data[place], data[place + 1]
-            place += 2
-            if size > 127:
-                if place >= end or data[place] > 127:
-                    return False
-                size = size & 127 | data[place] << 7
-                place += 1
-            stop = place + size
-            if stop > end:
-                return False
-            if tag == 10:
-                inputs.append(data[place:stop].decode())
-            elif tag == 18:
-                outputs.append(data[place:stop].decode())
-            elif tag == 34:
-                node.op = self.word(data[place:stop])
-            elif tag == 26:
-                node.name = data[place:stop].decode()
-            elif tag == 42:
-                part = (5, BYTES, size, data[place:stop], field[4] + place)
-                self.attribute(part, node, depth)
-            elif tag == 58:
-                domain = self.word(data[place:stop])
-                node.domain = "" if domain == "ai.onnx" else domain
-            elif tag != 50:  # a doc_string
-                return False
-            place = stop
-        return place == end
-
-    def word(self, data: bytes) -> str:
-        """The text, as the same object each time."""
-        found = self.words.get(data)
-        if found is None:
-            found = self.words[data] = data.decode()
-        return found
-
-    def any_node(self, field: Field, depth: int) -> NodeDef:
-        node = NodeDef(field[4])
-        for each in self.message(field, "node"):
-            number = each[0]
-            if number == 5:
-                self.attribute(each, node, depth)
-            elif number in (1, 2, 3, 4, 7, 8):
-                text = self.text(each, "node's text")
-                if len(node.inputs) + len(node.outputs) > MAX_EDGES:
-                    raise self.blob.error("a node has too many inputs", each[4])
-                if number == 1:
-                    node.inputs.append(text)
-                elif number == 2:
-                    node.outputs.append(text)
-                elif number == 3:
-                    node.name = text
-                elif number == 4:
-                    node.op = text
-                elif number == 7:
-                    node.domain = "" if text == "ai.onnx" else text
-                else:
-                    node.overload = text
-            else:
-                self.skip(each, "NodeProto", _NODE)
-        return node
-
-    def attribute(self, field: Field, node: NodeDef, depth: int) -> None:
-        data = field[3]
-        found = self.attributes.get(data) if data is not None else None
-        if found is None:
-            found = self.named(field, depth)
-            self.counted(field[4])
-            if field[2] <= 64 and _alike(found[1]):
-                self.attributes[data or b""] = found  # kernel_shape and such stand in each node
-        name, value = found
-        if node.attributes is NO_ATTRIBUTES:
-            node.attributes = {}
-        if name in node.attributes:
-            raise self.blob.error(
-                f"the attribute '{name}' stands twice in a node",
-                field[4],
-                f"{node.op} '{node.name}'",
-            )
-        node.attributes[name] = value
 
     def named(self, field: Field, depth: int) -> tuple[str, object]:
         """An AttributeProto: its name, and an int, float, bytes, Tensor, Graph, Info or a list."""
@@ -371,16 +254,8 @@ class _Decoder(Tensors):
         return function
 
 
-def _alike(value: object) -> bool:
-    """Whether the value of an attribute is the same wherever its bytes are."""
-    if isinstance(value, list):
-        return all(isinstance(each, (int, float, bytes)) for each in value)
-    return isinstance(value, (int, float, bytes))
-
-
 _MODEL = frozenset((3, 4, 5, 6, 14, 20, 26))
 _GRAPH = frozenset((10, 14, 16))
-_NODE = frozenset((6, 9, 10))
 _ATTRIBUTE = frozenset((13, 15, 23))
 _FUNCTION = frozenset((8, 12, 14))
 

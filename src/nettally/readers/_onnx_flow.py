@@ -1,13 +1,13 @@
-"""Graphs within graphs: the functions of a file, If, Loop and Scan.
+"""Graphs within graphs: the functions of a file, If and Loop.
 
 A body is run with its own names changed, so that two runs of it do not meet.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ._onnx_proto import INT64, Graph, NodeDef, Ref
+from ._onnx_proto import INT64, Graph, Kind, NodeDef, Ref
 from ._onnx_values import Call, Value, known
 
 if TYPE_CHECKING:
@@ -42,24 +42,21 @@ def renamed(
                 names.setdefault(name, prefix + name)
     made: list[NodeDef] = []
     for node in nodes:
-        new = NodeDef(node.at)
-        new.name, new.op, new.domain = node.name, node.op, node.domain
-        new.overload = node.overload
-        new.inputs = [names.get(name, name) for name in node.inputs]
-        new.outputs = [names[name] if name else "" for name in node.outputs]
-        if node.attributes:
-            new.attributes = {}
-            for key, value in node.attributes.items():
-                if isinstance(value, Ref):
-                    if given is None:
-                        new.attributes[key] = value
-                    elif value.name in given:
-                        new.attributes[key] = given[value.name]
-                elif isinstance(value, Graph):
-                    new.attributes[key] = _renamed_graph(b, value, names, prefix, given)
-                else:
-                    new.attributes[key] = value
-        made.append(new)
+        kind = node.kind
+        own: dict[str, object] = {}
+        for key, value in kind.attributes.items():
+            if isinstance(value, Ref) and given is not None:
+                if value.name in given:
+                    own[key] = given[value.name]
+            elif isinstance(value, Graph):
+                own[key] = _renamed_graph(b, value, names, prefix, given)
+            else:
+                own[key] = value
+        if own != kind.attributes:
+            kind = Kind(kind.op, kind.domain, kind.overload, own)
+        inputs = [names.get(name, name) for name in node.inputs]
+        outputs = [names[name] if name else "" for name in node.outputs]
+        made.append(NodeDef(node.at, node.name, kind, inputs, outputs))
     return made
 
 
@@ -144,7 +141,7 @@ def if_(call: Call) -> None:
         probe = call.b.probe()
         inner = Call(probe, call.node, call.inputs, call.opset)
         inner.name = call.name
-        outputs = _body(inner, graph, [], f"{call.name}.")
+        outputs = body_of(inner, graph, [], f"{call.name}.")
         shapes.append([(value.shape, value.dtype) for value in outputs])
     if any(len(each) != len(call.node.outputs) for each in shapes):
         raise call.error("its branches have other outputs than it has")
@@ -153,16 +150,18 @@ def if_(call: Call) -> None:
     data += call.b.outer(branches)
     for place, pair in enumerate(zip(*shapes, strict=True)):
         (one, dtype), (other, _) = pair
-        _opaque(call, _common(one, other), data, place, dtype)
+        opaque_output(call, common(one, other), data, place, dtype)
 
 
-def _common(one: Dims | None, other: Dims | None) -> Dims | None:
+def common(one: Dims | None, other: Dims | None) -> Dims | None:
     if one is None or other is None or len(one) != len(other):
         return None
     return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
-def _opaque(call: Call, shape: Dims | None, data: list[Value], place: int, dtype: int) -> None:
+def opaque_output(
+    call: Call, shape: Dims | None, data: list[Value], place: int, dtype: int
+) -> None:
     name = call.node.outputs[place]
     if not name:
         return
@@ -184,13 +183,13 @@ def _opaque(call: Call, shape: Dims | None, data: list[Value], place: int, dtype
 def _inline(call: Call, graph: Graph) -> None:
     if len(graph.outputs) != len(call.node.outputs):
         raise call.error("its branch has other outputs than it has")
-    made = _body(call, graph, [], f"{call.name}.")
+    made = body_of(call, graph, [], f"{call.name}.")
     for value, name in zip(made, call.node.outputs, strict=True):
         if name:
             call.b.alias(value, name, call)
 
 
-def _body(call: Call, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:
+def body_of(call: Call, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:
     """Run a body once: its outputs."""
     b = call.b
     names: dict[str, str] = {}
@@ -238,15 +237,15 @@ def loop(call: Call) -> None:
     inner = Call(probe, call.node, call.inputs, call.opset)
     inner.name = call.name
     counter, going = Value("", (), INT64), Value("", (), 9)
-    outputs = _body(inner, graph, [counter, going, *states], f"{call.name}.")[1:]
+    outputs = body_of(inner, graph, [counter, going, *states], f"{call.name}.")[1:]
     b.note("a Loop whose number of rounds is not known: it is not counted")
     data = [v for v in call.inputs if v is not None] + b.outer([graph])
     for place, value in enumerate(outputs[: len(call.node.outputs)]):
         if place < len(states):
-            shape = _common(value.shape, states[place].shape)
+            shape = common(value.shape, states[place].shape)
         else:
             shape = None if value.shape is None else (None, *value.shape)
-        _opaque(call, shape, data, place, value.dtype)
+        opaque_output(call, shape, data, place, value.dtype)
 
 
 def _constant_condition(call: Call, graph: Graph) -> bool:
@@ -274,66 +273,43 @@ def _unroll(call: Call, graph: Graph, states: list[Value], rounds: int) -> None:
     going = Value("", (), 9, None, [1])
     for turn in range(rounds):
         counter = Value("", (), INT64, None, [turn])
-        made = _body(call, graph, [counter, going, *states], f"{call.name}.{turn}.")
+        made = body_of(call, graph, [counter, going, *states], f"{call.name}.{turn}.")
         states = made[1 : 1 + number]
         for rows, value in zip(collected, made[1 + number :], strict=True):
             rows.append(value)
         stops = b.contents(made[0])
         if stops and not stops[0]:
             break
+    gathered(call, states, collected, [0] * len(collected))
+
+
+def gathered(
+    call: Call, states: list[Value], collected: list[list[Value]], axes: Sequence[int]
+) -> None:
+    """The outputs of rounds: the last states, then what each round gave, along a new axis."""
+    b = call.b
     for place, name in enumerate(call.node.outputs):
         if not name:
             continue
-        if place < number:
+        if place < len(states):
             b.alias(states[place], name, call)
             continue
-        rows = collected[place - number]
+        rows = collected[place - len(states)]
         first: Dims | None = rows[0].shape if rows else None
         for row in rows[1:]:
-            first = _common(first, row.shape)
-        shape = None if first is None else (len(rows), *first)
+            first = common(first, row.shape)
+        shape = None
+        if first is not None:
+            at = call.axis(axes[place - len(states)], len(first) + 1)
+            shape = (*first[:at], len(rows), *first[at:])
         call.emit(
             shape,
             lambda shape=shape, rows=rows: b.layer(
-                "arrange", type="Loop", size=shape, of=tuple(v.sizes for v in rows)
+                "arrange", type=call.node.op, size=shape, of=tuple(v.sizes for v in rows)
             ),
             rows,
             place=place,
         )
 
 
-def scan(call: Call) -> None:
-    """Scan: the shapes of its outputs; its body is not counted."""
-    graph = call.graph("body")
-    b = call.b
-    number = call.int("num_scan_inputs")
-    values = [value for value in call.inputs if value is not None]
-    if call.opset < 9 or number < 1 or number > len(values):
-        b.unresolved(call)
-        return
-    states, scanned = values[: len(values) - number], values[len(values) - number :]
-    axes = call.ints("scan_input_axes") or [0] * number
-    steps: Any = None
-    pieces: list[Value] = []
-    for value, axis in zip(scanned, axes, strict=False):
-        shape = value.shape
-        if shape is not None and shape:
-            place = call.axis(axis, len(shape))
-            steps = shape[place]
-            shape = (*shape[:place], *shape[place + 1 :])
-        piece = Value("", shape, value.dtype, value.node)
-        pieces.append(piece)
-    probe = b.probe()
-    inner = Call(probe, call.node, call.inputs, call.opset)
-    inner.name = call.name
-    outputs = _body(inner, graph, [*states, *pieces], f"{call.name}.")
-    b.note("a Scan: its body is not counted")
-    data = values + b.outer([graph])
-    for place, value in enumerate(outputs[: len(call.node.outputs)]):
-        shape = value.shape
-        if place >= len(states) and shape is not None:
-            shape = (steps, *shape)
-        _opaque(call, shape, data, place, value.dtype)
-
-
-RULES: dict[str, Callable[[Call], None]] = {"If": if_, "Loop": loop, "Scan": scan}
+RULES: dict[str, Callable[[Call], None]] = {"If": if_, "Loop": loop}

@@ -336,11 +336,11 @@ def fold(call: Call, value: Value, most: int) -> Numbers | None:
     shape = value.shape
     if shape is None or not all(type(size) is int for size in shape):
         return None
-    count = prod(shape)  # type: ignore[arg-type]
+    count = prod(shape)  # type: ignore[arg-type] - all ints, as just asked
     if count > most or not call.b.spend(count + 1):
         return None
     try:
-        found = function(call, shape, 0)  # type: ignore[arg-type]
+        found = function(call, shape, 0)  # type: ignore[arg-type] - all ints, as just asked
     except (ArithmeticError, ValueError, TypeError, LookupError):
         return None  # what can't be computed is not known
     if found is None or len(found) != count:

@@ -109,7 +109,7 @@ def range_of(call: Call) -> None:
             raise Unknown
         _define(call, (None,), dtype)
         return
-    start, limit, delta = (each[0] for each in found)  # type: ignore[index]
+    start, limit, delta = (each[0] for each in found)  # type: ignore[index] - none is None, as looked at above
     if not delta or not all(map(math.isfinite, (start, limit, delta))):
         raise call.error("its delta is 0, or no number", f"{start}, {limit}, {delta}")
     count = max(math.ceil((limit - start) / delta), 0)

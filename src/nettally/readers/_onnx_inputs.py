@@ -81,7 +81,7 @@ def bind(
             first_open = first_open or name
             asked.append(f"{name[:80]} {_stated(info)}")
         else:
-            shapes[name] = dims  # type: ignore[assignment]
+            shapes[name] = dims  # type: ignore[assignment] - they are all ints here
     if asked:
         raise _asked(asked, first_open, by_name, where)
     for name, shape in shapes.items():

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 MAX_PLACES = 1_000_000
 """How many layers a network may have, with the bodies of functions and loops written out."""
 
-_new = object.__new__
-
 
 class Layers(State):
     """Puts layers into the network."""
@@ -75,17 +73,14 @@ class Layers(State):
         name = outputs[place] if place < len(outputs) else ""
         if dtype is None:
             dtype = data[0].dtype if data else 0
-        plain = not (weights or written or name in self.stated)
-        if plain and not place and data and shape is data[0].shape:
-            value = self.plain(call, name, make, data, dtype)
-            if value is not None:
-                return value
+        if self.recorder is not None:
+            self.recorder.note(shape, data, weights, written)
         if name in self.stated:
             found, shape = shape, self.merged(name, shape, dtype, call)
             if found is not shape and not known(found) and known(shape):
                 # only the file knows the size: what the rule had in mind may not fit
                 kind, said = BY_SIZE.get(call.node.op, "opaque"), shape
-                make = lambda: self.by_size(call, kind, said, data)  # noqa: E731
+                make = lambda: self.by_size(call, kind, said, data)  # noqa: E731 - takes the place of an argument
         value = Value(name, shape, dtype)
         if place and not self.needed(name):
             pass
@@ -101,33 +96,6 @@ class Layers(State):
             value.contents = fold(call, value, MAX_CONTENTS) if place == 0 else None
         if name:
             self.define(value, call)
-        return value
-
-    def plain(
-        self, call: Call, name: str, make: Callable[[], Layer], data: Sequence[Value], dtype: int
-    ) -> Value | None:
-        """What ``emit`` does for a layer that keeps its first input's shape, in half the time.
-
-        None where there is something to it that needs the whole of ``emit``.
-        """
-        shape = data[0].shape
-        if not name or name in self.values or not known(shape) or len(self.nodes) > MAX_PLACES:
-            return None
-        inputs: list[str] = []
-        for each in data:
-            if each.node is None or (each.shape is not shape and not known(each.shape)):
-                return None
-            inputs.append(each.node)
-        layer = make()
-        if layer.shape(tuple([each.shape for each in data])) != shape:  # type: ignore[misc]
-            return None
-        label = call.name
-        module = ""
-        if "." in label and (self.prefix or "/" in call.node.name):
-            module = label.rpartition(".")[0]
-        self.hold(label, layer, tuple(inputs), module)
-        self.read.update(inputs)
-        value = self.values[name] = Value(name, shape, dtype, label)
         return value
 
     def check_sizes(self, call: Call, shape: Dims) -> None:
@@ -146,6 +114,8 @@ class Layers(State):
         shared: Mapping[str, str] | None = None,
     ) -> Value:
         """A layer on the way to an output, where a node is more than one of ours."""
+        if self.recorder is not None:
+            self.recorder.emitted.append(None)
         value = Value("", shape, data[0].dtype if data else 0)
         if any([each.node is not None for each in data]):
             label = self.unique(f"{call.name}.{suffix}")
@@ -176,14 +146,14 @@ class Layers(State):
         if shape is not xs[0] and shape is not None:
             self.check_sizes(call, shape)
             ready = ready and known(shape)
-            if ready and any([size > MAX_SIZE for size in shape]):  # type: ignore[operator]
+            if ready and any([size > MAX_SIZE for size in shape]):  # type: ignore[operator] - ``ready`` says that it is known
                 if self.counting:
                     raise call.error("a size is larger than 2^31 - 1", shown(shape))
                 ready = False
         if ready and shape is not None:
             try:
                 layer = make()
-                made = layer.shape(xs)  # type: ignore[arg-type]
+                made = layer.shape(xs)  # type: ignore[arg-type] - ``ready`` says that they are known
             except LayerError as error:
                 raise call.error(error.what, error.values, error.hint) from None
             if made is not shape and made != shape:
@@ -231,18 +201,9 @@ class Layers(State):
         written: Mapping[str, Any] | None = None,
         shared: Mapping[str, str] | None = None,
     ) -> None:
-        """Node(...), in a quarter of the time: a file may have 100,000 of them."""
-        node = _new(Node)
-        node.__dict__.update(
-            name=label,
-            layer=layer,
-            inputs=inputs,
-            shared=shared or NOTHING,
-            module=module,
-            source=self.span,
-            written=written or NOTHING,
+        self.nodes.append(
+            Node(label, layer, inputs, shared or NOTHING, module, self.span, written or NOTHING)
         )
-        self.nodes.append(node)
 
     def owner(self, weight: Value, parameter: str) -> str:
         """The parameter that a constant is: this one, or the first one that it was."""
@@ -264,7 +225,7 @@ class Layers(State):
         shared = {"weight": of} if learned and of != f"{label}.weight" else None
         self.hold(label, layer, shared=shared)
         if not self.probing:
-            value.node = label
+            value.node, value.sort = label, None
         return label
 
     def combined(
@@ -312,7 +273,11 @@ class Layers(State):
         """Outputs whose shapes are as the file states them, or not known."""
         node = call.node
         kind = "opaque" if node.domain else BY_SIZE.get(node.op, "opaque")
-        data = [value for value in call.inputs if value is not None and value.node is not None]
+        given: list[Value] = []
+        for value in call.inputs:
+            if value is not None:
+                given += [value] if value.items is None else value.items
+        data = [value for value in given if value.node is not None]
         if kind != "opaque" and data:
             data = data[:1]  # the others say where or how many
         for place, name in enumerate(node.outputs):

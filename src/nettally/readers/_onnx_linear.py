@@ -45,7 +45,7 @@ def broadcast_shapes(call: Call, *shapes: Dims) -> Dims:
         return first
     if all([known(shape) for shape in shapes]):
         try:
-            return broadcast(shapes)  # type: ignore[arg-type]
+            return broadcast(shapes)  # type: ignore[arg-type] - known, as just asked
         except LayerError as error:
             raise call.error(error.what, error.values) from None
     rank = max(len(shape) for shape in shapes)
@@ -146,7 +146,7 @@ def gemm(call: Call, places: tuple[int, int, int] = (0, 1, 2)) -> None:
             )
     plain = b.constant and not a.constant and not flips[0] and known(shape) and known(b.shape)
     if plain and c.constant and known(c.shape):
-        columns = shape[-1]  # type: ignore[index]
+        columns = shape[-1]  # type: ignore[index] - ``plain`` says that it is known
         wide = c.shape
         if wide in ((columns,), (1, columns)):
             call.emit(

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _unary(call: Call, kind: str, fields: dict[str, Any], dtype: int | None = None) -> None:
+def unary(call: Call, kind: str, fields: dict[str, Any], dtype: int | None = None) -> None:
     x = call.value(0)
     b = call.b
     b.emit(call, x.shape, lambda: b.layer(kind, **fields), [x], 0, dtype)
 
 
 def _plain(kind: str, **fields: Any) -> Callable[[Call], None]:
-    return partial(_unary, kind=kind, fields=fields)
+    return partial(unary, kind=kind, fields=fields)
 
 
 def _function(name: str, dtype: int | None = None) -> Callable[[Call], None]:
-    return partial(_unary, kind="pointwise", fields={"function": name}, dtype=dtype)
+    return partial(unary, kind="pointwise", fields={"function": name}, dtype=dtype)
 
 
 def _attributes(kind: str, **names: tuple[str, float]) -> Callable[[Call], None]:
     """An activation whose fields are attributes: our name = (ONNX's name, its default)."""
 
     def rule(call: Call) -> None:
-        _unary(call, kind, {own: call.float(*theirs) for own, theirs in names.items()})
+        unary(call, kind, {own: call.float(*theirs) for own, theirs in names.items()})
 
     return rule
 
@@ -41,7 +41,7 @@ def hard_sigmoid(call: Call) -> None:
     """ONNX's own default slope is 0.2, torch's (and our layer's) 1/6."""
     slope, offset = call.float("alpha", 0.2), call.float("beta", 0.5)
     if abs(slope - 1 / 6) < 1e-6 and offset == 0.5:
-        _unary(call, "hard_sigmoid", {})
+        unary(call, "hard_sigmoid", {})
     else:
         x, b = call.value(0), call.b
         made = call.step(
@@ -51,7 +51,7 @@ def hard_sigmoid(call: Call) -> None:
 
 
 def gelu(call: Call) -> None:
-    _unary(call, "gelu", {"approximate": call.word("approximate", "none") == "tanh"})
+    unary(call, "gelu", {"approximate": call.word("approximate", "none") == "tanh"})
 
 
 def prelu(call: Call) -> None:
@@ -104,13 +104,13 @@ def clip(call: Call) -> None:
         limits = [call.contents(place) for place in (1, 2)]
         least, most = (float(each[0]) if each else None for each in limits)
     if least == 0 and most == 6:
-        _unary(call, "relu6", {})
+        unary(call, "relu6", {})
     elif least == 0 and most is not None and most > 0:
-        _unary(call, "clipped_relu", {"limit": most})
+        unary(call, "clipped_relu", {"limit": most})
     elif least == 0 and most is None and (call.opset < 11 or call.get(2) is None):
-        _unary(call, "relu", {})
+        unary(call, "relu", {})
     else:
-        _unary(call, "pointwise", {"function": "clip"})
+        unary(call, "pointwise", {"function": "clip"})
 
 
 def softmax(call: Call, kind: str = "softmax") -> None:
@@ -140,7 +140,7 @@ def along(call: Call, name: str, default: int | None = -1) -> None:
     x = call.value(0)
     if default is not None and x.shape:
         call.axis(call.int("axis", default), len(x.shape))
-    _unary(call, "pointwise", {"function": name})
+    unary(call, "pointwise", {"function": name})
 
 
 def cast(call: Call) -> None:
@@ -197,7 +197,7 @@ def bias_gelu(call: Call, approximate: bool = False) -> None:
 
 def quick_gelu(call: Call) -> None:
     """x · sigmoid(alpha · x): silu of a scaled value."""
-    _unary(call, "silu", {})
+    unary(call, "silu", {})
 
 
 def random(call: Call) -> None:

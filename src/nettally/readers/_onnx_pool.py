@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._onnx_proto import Dim, Dims
 
 
-def _pool(kind: str, **fields: Callable[[Call], Any]) -> Callable[[Call], None]:
+def pool(kind: str, **fields: Callable[[Call], Any]) -> Callable[[Call], None]:
     def rule(call: Call) -> None:
         x, shape = image(call)
         stated = call.ints("kernel_shape")
@@ -119,11 +119,11 @@ def roi_pool(call: Call) -> None:
 
 
 RULES: dict[str, Callable[[Call], None]] = {
-    "MaxPool": _pool("max_pool"),
-    "AveragePool": _pool(
+    "MaxPool": pool("max_pool"),
+    "AveragePool": pool(
         "average_pool", count_padding=lambda call: bool(call.int("count_include_pad"))
     ),
-    "LpPool": _pool("lp_pool", power=lambda call: float(call.float("p", 2))),
+    "LpPool": pool("lp_pool", power=lambda call: float(call.float("p", 2))),
     "GlobalMaxPool": _global("global_max_pool"),
     "GlobalAveragePool": _global("global_average_pool"),
     "com.microsoft:QLinearGlobalAveragePool": _global("global_average_pool"),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ._wire import signed, varints
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ._wire import Blob
 
 MAX_DEPTH = 16
@@ -87,24 +89,44 @@ class Info(NamedTuple):
     kind: str = ""
 
 
-class NodeDef:
-    """A NodeProto."""
+class Kind:
+    """What a node does: its operator and its attributes. Many nodes have the same one."""
 
-    __slots__ = ("at", "attributes", "domain", "inputs", "name", "op", "outputs", "overload")
+    __slots__ = ("attributes", "domain", "op", "overload")
 
-    def __init__(self, at: int) -> None:
-        self.at = at
-        self.name = ""
-        self.op = ""
-        self.domain = ""
-        self.overload = ""
-        self.inputs: list[str] = []
-        self.outputs: list[str] = []
-        self.attributes: dict[str, object] = NO_ATTRIBUTES
+    def __init__(
+        self, op: str, domain: str, overload: str, attributes: Mapping[str, object]
+    ) -> None:
+        self.op = op
+        self.domain = domain
+        self.overload = overload
+        self.attributes = attributes
 
 
-NO_ATTRIBUTES: dict[str, object] = {}
-"""What all nodes without attributes have; nobody writes to it."""
+class NodeDef(NamedTuple):
+    """A NodeProto. at: its place in the file."""
+
+    at: int
+    name: str
+    kind: Kind
+    inputs: list[str]
+    outputs: list[str]
+
+    @property
+    def op(self) -> str:
+        return self.kind.op
+
+    @property
+    def domain(self) -> str:
+        return self.kind.domain
+
+    @property
+    def overload(self) -> str:
+        return self.kind.overload
+
+    @property
+    def attributes(self) -> Mapping[str, object]:
+        return self.kind.attributes
 
 
 class Graph:

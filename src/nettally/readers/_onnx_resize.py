@@ -110,12 +110,12 @@ def _kept_ratio(call: Call, sizes: Sequence[Dim], wanted: list[int], policy: str
     pairs = [(w, n) for w, n in zip(wanted, sizes, strict=True)]
     best = pairs[0]
     for w, n in pairs[1:]:
-        better = w * best[1] < best[0] * n if policy == "not_larger" else w * best[1] > best[0] * n  # type: ignore[operator]
+        better = w * best[1] < best[0] * n if policy == "not_larger" else w * best[1] > best[0] * n  # type: ignore[operator] - all ints, as the caller asked
         if better:
             best = (w, n)
     top, bottom = best
     # halves are rounded away from zero, as C's round does
-    return [(2 * n * top + bottom) // (2 * bottom) for n in sizes]  # type: ignore[operator]
+    return [(2 * n * top + bottom) // (2 * bottom) for n in sizes]  # type: ignore[operator] - all ints, as the caller asked
 
 
 def _resized(

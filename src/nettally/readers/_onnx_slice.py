@@ -57,7 +57,7 @@ def split(call: Call) -> None:
 
 def _slice_out(call: Call, x: Value, shape: Dims, axis: int, start: int, place: int) -> None:
     b = call.b
-    stop = start + shape[axis] if type(shape[axis]) is int else None  # type: ignore[operator]
+    stop = start + shape[axis] if type(shape[axis]) is int else None  # type: ignore[operator] - an int, as just asked
 
     def make() -> Layer:
         if shape == x.shape:

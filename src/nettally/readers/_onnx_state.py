@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..network import Layer
     from ._onnx_proto import Dims, Info
+    from ._onnx_repeats import Recorder
     from ._onnx_values import Call, Numbers
     from ._wire import Blob
 
@@ -49,6 +50,7 @@ class State:
         self.counting = True  # sizes that can't be counted are refused
         self.probing = False  # the layers are thrown away
         self.steps = [0]  # of constants; one count for all probes
+        self.recorder: Recorder | None = None
 
     def note(self, text: str) -> None:
         self.notes[text] = self.notes.get(text, 0) + 1
@@ -62,6 +64,8 @@ class State:
 
     def contents(self, value: Value) -> Numbers | None:
         """The values of a small constant; None where they are not known."""
+        if self.recorder is not None:
+            self.recorder.by_contents = True
         if value.contents is None and value.tensor is not None:
             value.contents = contents(self.blob, value.tensor, MAX_CONTENTS)
             value.tensor = None
@@ -77,6 +81,7 @@ class State:
         made = Value(name, self.merged(name, value.shape, value.dtype, call), value.dtype)
         made.node, made.root, made.given = value.node, value.root, value.given
         made.contents, made.tensor = value.contents, value.tensor
+        made.items = value.items
         self.define(made, call)
 
     def merged(self, name: str, shape: Dims | None, dtype: int, call: Call) -> Dims | None:

@@ -33,10 +33,17 @@ class Value:
 
     node: the layer or input that makes it, None for a constant. contents: of a small constant.
     tensor: where a constant's contents lie. root: the tensor of the file that a constant comes
-    from by views, so that two uses of one weight are known as one. given: an input of the graph.
+    from by views, so that two uses of one weight are known as one; else its name. given: an input
+    of the graph. items: the tensors, of a value that is a sequence of them. sort: the same object
+    for all values of one shape, type and so on.
     """
 
-    __slots__ = ("contents", "dtype", "given", "name", "node", "root", "shape", "tensor")
+    # what few have, and no __slots__, so that the many are made quickly
+    contents: Numbers | None = None
+    tensor: Tensor | None = None
+    given: bool = False
+    items: tuple[Value, ...] | None = None
+    _root: str | None = None
 
     def __init__(
         self,
@@ -45,15 +52,23 @@ class Value:
         dtype: int = 0,
         node: str | None = None,
         contents: Numbers | None = None,
+        sort: object = None,
     ) -> None:
         self.name = name
         self.shape = shape
         self.dtype = dtype
         self.node = node
-        self.contents = contents
-        self.tensor: Tensor | None = None
-        self.root = name
-        self.given = False
+        if contents is not None:
+            self.contents = contents
+        self.sort = sort
+
+    @property
+    def root(self) -> str:
+        return self.name if self._root is None else self._root
+
+    @root.setter
+    def root(self, root: str) -> None:
+        self._root = root
 
     @property
     def constant(self) -> bool:
@@ -89,7 +104,7 @@ def known(shape: Dims | None) -> TypeGuard[tuple[int, ...]]:
 def times(sizes: Sequence[Dim]) -> Dim:
     """The product, None where a size is not known (and no other is 0)."""
     if all(type(size) is int for size in sizes):
-        return prod(sizes)  # type: ignore[arg-type]
+        return prod(sizes)  # type: ignore[arg-type] - all ints, as just asked
     if len(sizes) == 1:
         return sizes[0]
     rest = [size for size in sizes if size != 1]

@@ -40,12 +40,12 @@ class Shapes:
         xs = [self.known.get(name) for name in node.inputs]
         layer = node.layer
         if layer.kind == "opaque":
-            size: Shape | None = layer.size  # type: ignore[attr-defined]
+            size: Shape | None = layer.size  # type: ignore[attr-defined] - of ``Opaque``, which this is
             batch = next((x[0] for x in xs if x is not None), 1)
             return None if size is None else (batch, *size)
         if None in xs:
             return None
         try:
-            return layer.shape(tuple(xs))  # type: ignore[arg-type]
+            return layer.shape(tuple(xs))  # type: ignore[arg-type] - none of them is None
         except LayerError as error:
             raise error.at(str(node.source or ""), node.name) from None

@@ -12,7 +12,7 @@ from ..network import NOTHING, Network, Node, Span
 from ._table import listing
 from ._tflite_layout import first_axes, layouts, to_first
 from ._tflite_names import Names
-from ._tflite_parts import CALLS, FUSED, HELD, NotUnderstood, Value, by_axis, is_learned
+from ._tflite_parts import CALLS, FUSED, HELD, PROCEDURES, NotUnderstood, Value, by_axis, is_learned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -275,8 +275,8 @@ class Builder:
             written=written,
         )
         if padding:
-            made = made.replace(layer=resolve(made, xs))  # type: ignore[arg-type]
-        y = made.layer.shape(xs)  # type: ignore[arg-type]
+            made = made.replace(layer=resolve(made, xs))  # type: ignore[arg-type] - none of them is None, as the caller saw to
+        y = made.layer.shape(xs)  # type: ignore[arg-type] - none of them is None, as the caller saw to
         self._add(made)
         lies_first = bool(inputs and inputs[0].first) if first is None else first
         value = Value(name, y, lies_first)
@@ -323,9 +323,17 @@ class Builder:
         return shared
 
     def opaque(self, op: Operator, reason: str, known: bool) -> None:
-        """A node for each output of an operator that is not understood."""
+        """A node for each output of an operator that is not understood.
+
+        One without parameters and weighted sums is a procedure, where the file states its sizes.
+        """
+        procedure = op.kind in PROCEDURES and all(
+            index < 0 or self.stated_of(op, place) is not None
+            for place, index in enumerate(op.outputs)
+        )
         told = f"{op.kind}: {reason}" if known and reason else op.kind
-        self.odd[told] = self.odd.get(told, 0) + 1
+        if not procedure:
+            self.odd[told] = self.odd.get(told, 0) + 1
         inputs = [self.values[i] for i in op.inputs if i in self.values]
         held: tuple[tuple[str, Shape], ...] | None = None
         if not op.kind.startswith(("custom", "operator", "STABLEHLO")) and op.kind not in CALLS:
@@ -336,13 +344,16 @@ class Builder:
             size = self.stated_of(op, place)
             if size is not None and any(not 0 <= n < 2**31 for n in size):
                 raise self.error(op, "its output has a size that cannot be", by_axis(size))
-            layer = self.layer(
-                "opaque",
-                type=op.kind,
-                size=size,
-                whole=size is not None,
-                tensors=held if place == 0 else (),
-            )
+            if procedure:
+                layer = self.layer("procedure", type=op.kind, size=size)
+            else:
+                layer = self.layer(
+                    "opaque",
+                    type=op.kind,
+                    size=size,
+                    whole=size is not None,
+                    tensors=held if place == 0 else (),
+                )
             name = self.names.of(op, place)
             self._add(
                 Node(

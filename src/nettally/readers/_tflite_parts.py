@@ -27,6 +27,19 @@ HELD = frozenset(
 )
 """Operators whose constants are parameters also where the operator itself is not understood."""
 
+PROCEDURES = frozenset(
+    (
+        *("TOPK_V2", "UNPACK", "UNIQUE", "WHERE", "MATRIX_SET_DIAG", "SCATTER_ND", "SEGMENT_SUM"),
+        *("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "RFFT2D", "IMAG", "REAL"),
+        *("COMPLEX_ABS", "BROADCAST_ARGS", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"),
+        *("BUCKETIZE", "MULTINOMIAL", "DYNAMIC_UPDATE_SLICE", "UNSORTED_SEGMENT_PROD"),
+        *("UNSORTED_SEGMENT_MAX", "UNSORTED_SEGMENT_SUM", "UNSORTED_SEGMENT_MIN", "ATAN2"),
+        *("BITCAST", "BITWISE_XOR", "RIGHT_SHIFT", "HASHTABLE_FIND"),
+        "custom TFLite_Detection_PostProcess",
+    )
+)
+"""Operators without parameters or weighted sums: with the output's size all is known of them."""
+
 FLOATS = frozenset(("FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16"))
 
 

@@ -170,7 +170,7 @@ _WORDS = {"true": True, "false": False, "none": None}
 
 def several(items: list[Value]) -> Value:
     if all(isinstance(item, Constant) for item in items):
-        return Constant(tuple(item.value for item in items))  # type: ignore[union-attr]
+        return Constant(tuple(item.value for item in items))  # type: ignore[union-attr] - all Constants, as just asked
     return Several(tuple(items))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -48,7 +48,7 @@ class Blob:
         self.size = len(data)
         if path is not None:
             try:
-                self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+                self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed in __exit__
                 self.size = os.fstat(self._file.fileno()).st_size
             except OSError as error:
                 raise ReadError(f"can't open the file: {error.strerror}", where=name) from None
@@ -100,7 +100,7 @@ def fields(blob: Blob, at: int, size: int, data: bytes | None = None) -> Iterabl
         return split(blob, data, at)
     if size <= SMALL:
         return split(blob, blob.fetch(at, size), at)
-    return _walk(blob, at, at + size)
+    return walk(blob, at, size)
 
 
 def split(blob: Blob, data: bytes, base: int) -> list[Field]:
@@ -147,14 +147,25 @@ def split(blob: Blob, data: bytes, base: int) -> list[Field]:
     return found
 
 
-def _walk(blob: Blob, at: int, stop: int) -> Iterator[Field]:
-    """The fields of a message that is too long to be fetched, what is long in it skipped."""
-    data, base = b"", at
+def walk(
+    blob: Blob, at: int, size: int, quick: Callable[[bytes, int, int], int] | None = None
+) -> Iterator[Field]:
+    """The fields of a message that may be too long to be fetched, what is long in it skipped.
+
+    quick: is given what was fetched, a place in it where a field begins, and where the first byte
+    lies in the file. It takes as many fields as it likes, and tells the place after them.
+    """
+    data, base, stop = b"", at, at + size
     while at < stop:
         place = at - base
         if (place + 20 > len(data) and base + len(data) < stop) or place < 0:
             data, base = blob.fetch(at, min(WINDOW, stop - at)), at
             place = 0
+        if quick is not None:
+            after = quick(data, place, base)
+            if after > place:
+                at = base + after
+                continue
         end = len(data)
         tag = data[place]
         place += 1

@@ -29,7 +29,7 @@ FORMAT = Format(
     (".json", ".keras", ".h5", ".hdf5"),
     "model.to_json() of Keras 1, 2 and 3; .keras archives; .h5; TensorFlow.js' layers models",
     (
-        "Functional and Sequential models; a subclassed model lists no layers",
+        "models of classes of one's own, whose files list no layers, are refused",
         "weights are not read; files that hold nothing else are refused",
         "Lambda and layers of one's own are opaque; Keras 3 states the shapes of what they give",
     ),
@@ -220,7 +220,7 @@ def _call(
         handler = None
         shape = shape_of(spec, spec.get("output_shape"))
         if call.stated is None and shape is not None and None not in shape:
-            call.stated = (1, *shape)  # type: ignore[assignment]
+            call.stated = (1, *shape)  # type: ignore[assignment] - none of them is None
     if handler is None:
         return [call.opaque("layers that are not understood", _type(spec))]
     try:
@@ -259,7 +259,7 @@ def _variables(builder: Builder) -> list[str]:
         xs = [builder.shapes[name] for name in node.inputs]
         if node.layer.kind == "opaque" or None in xs:
             return ["some layers are frozen (trainable: false)"]
-        shapes: tuple[Shape, ...] = tuple(xs)  # type: ignore[assignment]
+        shapes: tuple[Shape, ...] = tuple(xs)  # type: ignore[assignment] - none of them is None
         learned = _count(node.layer.parameters(shapes), node.shared)
         trains = node.name not in builder.frozen
         counts[trains] += learned

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
+from .._garbage import Resting
 from . import Format
 from ._wire import BYTES, VARINT, Blob
 
@@ -18,8 +18,9 @@ FORMAT = Format(
     "any IR version, operator sets 1 to 25",
     (
         "weights are not read, and external data is never opened",
-        "operators of custom domains are opaque with the stated shape; so are Scan, and If and "
-        "Loop whose condition or number of rounds is computed",
+        "operators of custom domains are opaque with the stated shape, but for some of ONNX "
+        "Runtime's, QONNX' and Brevitas'; so are ai.onnx.ml, If and Loop whose condition or number "
+        "of rounds is computed, and a long Scan",
         "shapes that depend on values (NonZero, a computed Reshape) are the file's, or unknown",
     ),
 )
@@ -80,12 +81,5 @@ def read(source: Source) -> Network:
     from ._onnx_build import build
     from ._onnx_decode import model
 
-    # Nothing that is made here is garbage, and looking for it takes as long again in a large graph.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        with Blob(source.name, source.path, source.data) as blob:
-            return build(model(blob), source, blob)
-    finally:
-        if collects:
-            gc.enable()
+    with Resting(), Blob(source.name, source.path, source.data) as blob:
+        return build(model(blob), source, blob)

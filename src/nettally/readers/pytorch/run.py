@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules import module as internals
 
 from ...errors import LayerError, NettallyError, ReadError
-from ...network import NOTHING, Call, Held, Module, Network
+from ...network import NOTHING, Call, Calls, Held, Module, Network
 from .calls import prepare
 from .fallback import mapped, tensors_in, unknown
 from .inputs import Inputs, stand_ins
@@ -182,17 +182,20 @@ def _network(trace: Trace, given: Inputs, outputs: tuple[str, ...], notes: list[
         if trace.fallbacks
         else []
     )
+    nodes = tuple(trace.nodes)
+    calls = Calls([each for each in trace.calls if each is not None])
+    calls.inputs, calls.nodes = given.shapes, nodes
     return Network(
         trace.name,
         given.shapes,
-        tuple(trace.nodes),
+        nodes,
         outputs or tuple(given.shapes)[:1],
         None,
         tuple(notes),
         "",
         details,
         modules,
-        tuple([each for each in trace.calls if each is not None]),
+        calls,
         {name: _said(kind) for name, kind in trace.dtypes.items() if kind is not torch.float32},
     )
 
