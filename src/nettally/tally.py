@@ -114,7 +114,10 @@ class Tally(Record):
     @property
     def complete(self) -> bool:
         """Whether every layer is known, so that the totals are exact."""
-        return all(row.work is not None for row in self.rows)
+        known = self.__dict__.get("_complete")
+        if known is None:
+            known = self.__dict__["_complete"] = all([row.work is not None for row in self.rows])
+        return known
 
     @property
     def parameters_complete(self) -> bool:

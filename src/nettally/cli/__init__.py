@@ -74,6 +74,10 @@ def _quick(arguments: Sequence[str]) -> int | None:
         from .commands import check
 
         return check(arguments[1])
+    if len(arguments) == 2 and arguments[0] == "tally":
+        from .commands import count
+
+        return count(arguments[1])
     if len(arguments) == 3 and arguments[0] == "explain":
         from .commands import explain
 

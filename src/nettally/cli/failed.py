@@ -54,6 +54,6 @@ def _so_far(network: Network) -> str:
     lines = [f"\nthe last {len(shown)} of {len(rows):,} layers that were counted before:\n"]
     for row in shown:
         shape = size(row.shape) if row.shape is not None else "?"
-        lines.append(dim(f"  {escape(row.name):<{width}}  {row.node.layer.kind:<12}  {shape}", "dim"))
-        lines.append("\n")
+        text = f"  {escape(row.name):<{width}}  {row.node.layer.kind:<12}  {shape}"
+        lines.append(dim(text, "dim") + "\n")
     return "".join(lines)

@@ -48,10 +48,13 @@ TOTALS = ("neurons", "parameters", "operations")
 
 def total_of(tally: Tally, quantity: str) -> str:
     """A sum over the network for people: ``1,234``, ``at least 1,234``, ``not known``."""
-    sure = certainty(tally.rows, quantity)
+    sure = "exact" if tally.complete else certainty(tally.rows, quantity)
     if sure == "unknown":
         return "not known"
-    amount = sum(plain(SUMS[quantity](tally, row)) for row in tally.rows)
+    if quantity in TOTALS:  # the tally's own sums, which is the quicker way
+        amount = plain(getattr(tally, quantity))
+    else:
+        amount = sum(plain(SUMS[quantity](tally, row)) for row in tally.rows)
     return f"{amount:,}" if sure == "exact" else f"at least {amount:,}"
 
 

@@ -41,9 +41,22 @@ class LayerRow:
     """
 
     __slots__ = (
-        "class_name", "depth", "depth_index", "input_size", "is_leaf_layer", "is_recursive",
-        "kernel_size", "groups", "left_params", "mult_adds", "num_params", "output_size", "path",
-        "shares", "trainable_params", "var_name",
+        "class_name",
+        "depth",
+        "depth_index",
+        "groups",
+        "input_size",
+        "is_leaf_layer",
+        "is_recursive",
+        "kernel_size",
+        "left_params",
+        "mult_adds",
+        "num_params",
+        "output_size",
+        "path",
+        "shares",
+        "trainable_params",
+        "var_name",
     )  # fmt: skip
 
     class_name: str
@@ -193,14 +206,14 @@ class Summary:
             f"Non-trainable params: {self.total_params - self.trainable_params:,}",
         ]
         if tally is not None:
+            size = self.total_input + self.total_output_bytes + self.total_param_bytes
             made += [
                 f"Total mult-adds{_readable(self.total_mult_adds, least)}",
                 divider,
                 f"Input size (MB): {self.total_input / 1e6:0.2f}",
                 f"Forward/backward pass size (MB): {self.total_output_bytes / 1e6:0.2f}",
                 f"Params size (MB): {self.total_param_bytes / 1e6:0.2f}",
-                "Estimated Total Size (MB): "
-                f"{(self.total_input + self.total_output_bytes + self.total_param_bytes) / 1e6:0.2f}",
+                f"Estimated Total Size (MB): {size / 1e6:0.2f}",
             ]
         made.append(divider)
         notes = [note for note in self.network.notes if not note.startswith("imported")]
@@ -454,10 +467,9 @@ def _row(
     row.is_recursive = path in seen
     row.shares = path in sizes.shares
     seen.add(path)
-    if call is not None:
-        if row.is_leaf_layer and call.last == call.first + 1:
-            layer = network.nodes[call.first].layer.__dict__
-            row.kernel_size, row.groups = layer.get("kernel"), layer.get("groups")
+    if call is not None and row.is_leaf_layer and call.last == call.first + 1:
+        layer = network.nodes[call.first].layer.__dict__
+        row.kernel_size, row.groups = layer.get("kernel"), layer.get("groups")
     return row
 
 

@@ -9,7 +9,7 @@ from ._escape import escape
 from .columns import TOTALS, AtLeast, Column, chosen, seen, shown, title, total_of
 from .fields import size
 from .terminal import Terminal, count, fold, noted
-from .tree import full_depth, lines
+from .tree import END, LONG, full_depth, lines, some_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ def tally_table(
     as deep as fits on a page. notes: what is to be said below, after what the reader said.
     """
     picked = list(chosen(columns, tally))
-    listed = lines(tally, depth)
+    listed, cut = some_lines(tally) if depth is None else (lines(tally, depth), 0)
     rows: list[list[str]] = []
     dim: set[int] = set()
     told = _cells(tally, picked)
@@ -50,12 +50,21 @@ def tally_table(
         if line.module and not line.folded:
             cells = ["" if each.name != "output" else cells[i] for i, each in enumerate(picked)]
         rows.append([line.branch + label, *cells])
+    if cut:
+        rows.insert(len(rows) - END, [f"… {cut:,} layers more", *("" for _ in picked)])
     heads = ["", *(title(column, tally) for column in picked)]
     if not columns:
         rows, heads, picked = _fitted(rows, heads, picked, terminal)
-    table = grid(heads, [False, *(column.number for column in picked)], rows, terminal, dim=dim)
+    numbers = [False, *(column.number for column in picked)]
+    if cut:  # rich takes its time, and nobody reads the whole
+        table = long_grid(heads, numbers, rows, terminal)
+    else:
+        table = grid(heads, numbers, rows, terminal, dim=dim)
     head = _heading(tally, terminal)
     deeper = _folding(tally, any(line.folded for line in listed))
+    if cut:
+        every = max(full_depth(tally), 1)
+        deeper = [f"{cut:,} layers are left out; --depth {every} or --format csv lists all"]
     return "\n".join([*head, "", table, "", *footer(tally, terminal, [*deeper, *notes])]) + "\n"
 
 
@@ -277,7 +286,3 @@ def plain_number(value: Any) -> Any:
     if isinstance(value, AtLeast):
         return int(value)
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-LONG = 2000
-"""A table of more rows than this is not for a screen, and is written plainly."""

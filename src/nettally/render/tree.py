@@ -9,6 +9,13 @@ if TYPE_CHECKING:
 
     from ..tally import Row, Tally
 
+LONG = 2000
+"""A table of more rows than this is not for a screen, and is written plainly."""
+
+SHOWN, END = 500, 20
+"""Of a network with more lines than that so many are shown where no depth is asked for, and so
+many of these are its last ones."""
+
 MAX_DEPTH = 40
 """Modules nested deeper than this are shown as one level."""
 
@@ -65,6 +72,21 @@ def lines(tally: Tally, depth: int | None = None) -> tuple[Line, ...]:
     made: list[Line] = []
     _open(root, depth, "", made)
     return tuple(made)
+
+
+def some_lines(tally: Tally) -> tuple[tuple[Line, ...], int]:
+    """The first and the last lines of a network that has more than anybody reads.
+
+    Then how many layers and modules stand between; of other networks, all lines, and 0.
+    """
+    root = grouped(tally)
+    cut = len(root.members) - SHOWN
+    if len(root.members) <= LONG:
+        return lines(tally), 0
+    root.members = [*root.members[: SHOWN - END], *root.members[-END:]]
+    made: list[Line] = []
+    _open(root, 0, "", made)
+    return tuple(made), cut
 
 
 def full_depth(tally: Tally) -> int:
