@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
+import subprocess
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -367,6 +369,17 @@ def test_a_failing_forward_gives_its_own_error_and_the_layers_so_far() -> None:
 def test_a_size_that_is_none_is_refused(sizes: Any, says: str) -> None:
     with pytest.raises(nettally.NettallyError, match=says):
         nettally.read(Convnet(), sizes)
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(nettally.NettallyError, match="neither a name, a path nor a torch module"):
+        nettally.read(3)
+
+
+def test_without_torch_a_module_can_not_be_read_and_that_is_said() -> None:
+    code = "import sys; sys.modules['torch'] = None; import nettally; nettally.read('a.b:C')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "to read a PyTorch module, torch must be installed" in done.stderr
 
 
 def scripted(what: Any) -> Any:

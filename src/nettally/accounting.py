@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .arith import product, total
 from .network import NOTHING, Work
 from .record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from .tally import Row
+    from .tally import Row, Tally
 
 Terms = dict[str, int]
 """A linear combination of facts: how often each is counted, as ``{"macs": 1, "bias_adds": 1}``.
@@ -29,6 +29,8 @@ class Accounting(Record):
     that only one bias a channel is left (as if each stood after a convolution without a bias).
     neurons_of: ``weighted`` (outputs of the layers that form weighted sums), ``all`` (outputs of
     every layer) or ``conv`` (outputs of convolutions). per_mac: what a multiply-add counts for.
+    of_calls: it is a tool's that looks at calls, and of a module that was read it gives that
+    tool's own figure; these rules are for what has no calls.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Accounting(Record):
     fold: bool = False
     neurons_of: str = "weighted"
     per_mac: int = 1
+    of_calls: bool = False
 
     def counts(self, kind: str) -> bool:
         """Whether the weighted sums of such layers are counted at all."""
@@ -87,6 +90,26 @@ class Accounting(Record):
                 product(shape) for name, shape in row.buffers.items() if name not in shared
             )
         return counted
+
+    def total_operations(self, rows: Iterable[Row]) -> int:
+        """The operations of all rows."""
+        return total(map(self.operations, rows))
+
+    def total_parameters(self, rows: Iterable[Row]) -> int:
+        """The parameters of all rows."""
+        return total(map(self.parameters, rows))
+
+    def printed(self) -> Any:
+        """What a tool prints for the tally that the accounting was settled for; else None."""
+        return None
+
+    def settled(self, tally: Tally) -> Accounting:
+        """The same for one tally: of a module that was read, a tool looks at the calls."""
+        if not self.of_calls or not tally.network.calls:
+            return self
+        from importlib import import_module  # the tools stand above this module
+
+        return import_module(".tools", __package__).settled(self, tally)
 
     def neurons(self, row: Row) -> int:
         """The row's units of one example, where this accounting calls them neurons."""

@@ -70,6 +70,7 @@ ACCOUNTINGS: dict[str, Accounting] = {
                 }
             ),
             unit="mult-adds",
+            of_calls=True,
         ),
         Accounting(
             "fvcore",
@@ -84,6 +85,7 @@ ACCOUNTINGS: dict[str, Accounting] = {
                 }
             ),
             unit="flops (multiply-adds)",
+            of_calls=True,
         ),
         Accounting(
             "thop",
@@ -100,6 +102,7 @@ ACCOUNTINGS: dict[str, Accounting] = {
                     "prelu": {"inputs": 1},
                 }
             ),
+            of_calls=True,
         ),
         Accounting(
             "thop-2019",
@@ -133,12 +136,14 @@ ACCOUNTINGS: dict[str, Accounting] = {
                     "softmax": {"inputs": 1},
                 }
             ),
+            of_calls=True,
         ),
         Accounting(
             "ptflops-aten",
             "MACs with biases, and nothing else",
             "ptflops 0.7.5, aten_ops.py, the aten backend",
             _kinds({f"{CONVS} conv_transpose linear": BIASED}),
+            of_calls=True,
         ),
         Accounting(
             "torch",
@@ -147,6 +152,7 @@ ACCOUNTINGS: dict[str, Accounting] = {
             _kinds({f"{CONVS} conv_transpose linear": FLOPS}),
             unit="FLOPs",
             per_mac=2,
+            of_calls=True,
         ),
         Accounting(
             "calflops",
@@ -165,6 +171,7 @@ ACCOUNTINGS: dict[str, Accounting] = {
             ),
             unit="FLOPs",
             per_mac=2,
+            of_calls=True,
         ),
         Accounting(
             "keras",
@@ -298,12 +305,15 @@ class Reckoning(Record):
 
 
 def reconcile(counted: Tally) -> tuple[Reckoning, ...]:
-    """One network under every accounting."""
+    """One network under every accounting; of a module that was read, what the tools print."""
     return tuple(_reckon(counted.under(each)) for each in ACCOUNTINGS.values())
 
 
 def _reckon(counted: Tally) -> Reckoning:
     convention = counted.accounting
+    printed = convention.printed()
+    if printed is not None:
+        return printed
     weighted = 0
     others: dict[str, int] = {}
     for row in counted.rows:

@@ -56,6 +56,9 @@ def count(
         _print(render_working(network, working, convention, _here()))
         return TALLIES
     counted = tally(network, convention)
+    printed = counted.accounting.printed()
+    if printed is not None and printed.why:
+        said = (*said, f"as {convention.name} {printed.version} prints it: {printed.why}")
     if form == "table":
         from ..render.table import tally_table
 

@@ -14,11 +14,11 @@ from ..network import Network
 from ..record import Record
 from ._alive import Alive, alive
 from ._kept import Kept, kept
-from ._storages import indices
+from ._storages import Storages, indices
 from .rules import NO_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..network import Held
     from ..tally import Tally
@@ -214,6 +214,16 @@ def _worst(found: list[Alive], given: int) -> tuple[int, str]:
 
 def _bytes_of(moment: Alive) -> int:
     return moment.bytes
+
+
+def strides(tally: Tally) -> Mapping[str, tuple[int, ...]]:
+    """Strides, in values, of the nodes' outputs that do not lie row after row in memory.
+
+    As torch lays them on a CPU. Linear in layers.
+    """
+    storages = Storages(tally, 1)
+    kept(tally, 1, NO_NAMES, storages=storages)
+    return storages.lies
 
 
 def input_bytes(tally: Tally, width: int | None = None) -> int:

@@ -25,15 +25,19 @@ class Kept(NamedTuple):
 
 
 def kept(
-    tally: Tally, width: int, frozen: frozenset[str], rows: list[Kept] | None = None
+    tally: Tally,
+    width: int,
+    frozen: frozenset[str],
+    rows: list[Kept] | None = None,
+    storages: Storages | None = None,
 ) -> tuple[int, int, int]:
     """(bytes of activations kept, bytes of inputs kept, layers whose rule is not known).
 
     frozen: names of parameters whose gradient is not asked for; of modules all of whose own are
     such, with a dot behind; and of all modules with parameters, with a slash. rows: filled with
-    what each layer adds to the first, where given.
+    what each layer adds to the first, where given. storages: new ones, to be filled, where given.
     """
-    storages = Storages(tally, width)
+    storages = storages or Storages(tally, width)
     of, sizes, lies, inputs = storages.of, storages.sizes, storages.lies, storages.inputs
     learns: set[str] = set()  # the values whose gradient is asked for
     seen: set[int] = set()

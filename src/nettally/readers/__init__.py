@@ -127,17 +127,13 @@ def read(
     """
     sizes_given = inputs if input_size is None else input_size
     if not isinstance(what, (str, os.PathLike)):
-        from .pytorch import read_module
-
-        return read_module(
+        return _pytorch().read_module(
             what, sizes_given, input_data, mode=mode, dtypes=dtypes, keywords=keywords,
             self_check=self_check,
         )  # fmt: skip
     name = os.fspath(what)
     if names_code(name):
-        from .pytorch import read_named
-
-        return read_named(
+        return _pytorch().read_named(
             name, sizes_given, input_data, mode=mode, dtypes=dtypes, options=options,
             self_check=self_check,
         )  # fmt: skip
@@ -159,6 +155,19 @@ def read(
             data = b"" if getattr(reader, "BINARY", False) else read_bytes(name)
             return reader.read(Source(name, data, sizes, companion, name, options))
     raise _unrecognised(name, os.stat(name).st_size, head)
+
+
+def _pytorch() -> Any:
+    """The reader of live modules. Raises ReadError where torch is not installed."""
+    try:
+        return _module("pytorch")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ReadError(
+            "to read a PyTorch module, torch must be installed",
+            hint="pip install torch, or name a file",
+        ) from None
 
 
 def names_code(name: str) -> bool:

@@ -133,10 +133,26 @@ def reconcile_json(tally: Tally, reckonings: Sequence[Reckoning], notes: Sequenc
             else plain(each.operations),
             "terms": {name: plain(n) for name, n in each.terms.items()},
             "complete": each.complete,
+            **_printed(each.accounting.printed() or each),
         }
         for each in reckonings
     ]
     return _written(data, "reckonings", listed)
+
+
+def _printed(each: Any) -> dict[str, Any]:
+    """Of a tool that was worked out from a module's calls: the rest of what it prints, and why."""
+    if not hasattr(each, "why"):
+        return {}
+    return {
+        "tool": {
+            "version": each.version,
+            "trainable_parameters": each.trainable,
+            "parameter_terms": {name: plain(n) for name, n in each.parameter_terms.items()},
+            "others": {name: plain(n) for name, n in each.others.items()},
+            "why": each.why,
+        }
+    }
 
 
 def diff_json(difference: Difference, notes: Sequence[str] = ()) -> str:

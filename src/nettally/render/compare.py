@@ -147,9 +147,18 @@ def reconcile_table(
     tally: Tally, reckonings: Sequence[Any], terminal: Terminal, notes: Sequence[str] = ()
 ) -> str:
     """One count under every accounting, and below it what it is made of, term by term."""
-    number = count(len(reckonings), "convention")
-    head = f"{escape(tally.network.name)}: one network, counted by {number}"
-    made = [terminal.style(line, "bold") for line in fold(head, terminal.prose)]
+    printed = [each for each in reckonings if each.accounting.printed() or hasattr(each, "why")]
+    if printed:
+        from .tools import tools_part
+
+        made = tools_part(tally, [reckonings[0], *printed], terminal)
+        reckonings = [each for each in reckonings[1:] if each not in printed]
+        head = "Other conventions, by kinds of layers"
+        made += ["", *(terminal.style(line, "bold") for line in fold(head, terminal.prose))]
+    else:
+        number = count(len(reckonings), "convention")
+        head = f"{escape(tally.network.name)}: one network, counted by {number}"
+        made = [terminal.style(line, "bold") for line in fold(head, terminal.prose)]
     rows: list[tuple[str, str, str, str]] = []
     for each in reckonings:
         unit = escape(each.accounting.unit)
@@ -173,7 +182,8 @@ def reconcile_table(
             len(each.terms) > 1 or any(not name.startswith("multiply") for name in each.terms)
         ):
             blank = " " * (wide[0] + 2)
-            bound = terms(each.terms).replace(" ", "\xa0").replace("\xa0+\xa0", " +\xa0")
+            bound = terms(each.terms).replace(" ", "\xa0")
+            bound = bound.replace("\xa0+\xa0", " +\xa0").replace("\xa0-\xa0", " -\xa0")
             folded = fold(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
             made.extend(terminal.style(text.replace("\xa0", " "), "dim") for text in folded)
     if not tally.complete:

@@ -66,6 +66,11 @@ def read_module(
     go into and come out of every module are compared. Raises ReadError; ForwardError, whose cause
     is the module's own error, where the forward fails.
     """
+    if not isinstance(module, nn.Module):
+        raise ReadError(
+            "this is neither a name, a path nor a torch module",
+            values=f"it is a {type(module).__name__}",
+        )
     if mode not in MODES:
         raise ReadError("no such mode", values=f"mode {mode!r}", hint="it is eval, train or same")
     notes: list[str] = []

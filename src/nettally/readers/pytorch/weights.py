@@ -58,7 +58,10 @@ def _conv(axes: int) -> Any:
         )
         if x.sizes[1] != w.sizes[1] * groups:
             raise TypeError  # torch says it better
-        return trace.add("conv", layer, (x,), None, own)
+        made = trace.add("conv", layer, (x,), None, own)
+        if type(padding) is str:
+            trace.says(padding_name=padding)  # to torch an operator of its own
+        return made
 
     return conv
 
