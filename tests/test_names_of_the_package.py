@@ -16,5 +16,5 @@ def test_type_checkers_see_the_same_names() -> None:
         if isinstance(node, ast.ImportFrom) and node.level == 1
         for alias in node.names
     }
-    modules = {name: None for name in nettally._MODULES}
+    modules = dict.fromkeys(nettally._MODULES)
     assert imported == {**nettally._HOME, **modules}

@@ -323,6 +323,22 @@ def test_an_operator_that_is_not_torchs_own_is_unknown_and_not_zero() -> None:
     assert tally[tally.network.outputs[0]].shape == (2, 4)
 
 
+@pytest.mark.parametrize("how", [torch.sparse.mm, torch.matmul, lambda a, b: a @ b])
+def test_a_sparse_matrix_counts_the_values_that_it_has(how: Callable[..., Any]) -> None:
+    class Graph(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("edges", torch.eye(6).to_sparse())
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return how(self.edges, self.layer(x)).relu()
+
+    tally = reading(Graph(), (6, 4))
+    assert tally.macs == 6 * 12 + 6 * 3
+    assert tally["relu"].shape == (6, 3)
+
+
 def test_train_mode_runs_what_training_runs() -> None:
     class Auxiliary(Convnet):
         def forward(self, x: torch.Tensor) -> Any:

@@ -51,7 +51,8 @@ class _Sequence(nn.Module):
             return out
         if not self.recurrent.bidirectional:
             return out[:, -1]
-        half = self.recurrent.proj_size or self.recurrent.hidden_size  # the backward layer's last step is the first place
+        half = self.recurrent.proj_size or self.recurrent.hidden_size
+        # the backward layer's last step is the first place
         return torch.cat((out[:, -1, :half], out[:, 0, half:]), 1)
 
 

@@ -38,6 +38,8 @@ def prepare() -> None:
         if not name.startswith("__") and name + "_" not in METHODS:
             _stands_for(name + "_", _in_place(handler))
     _register(torch.linalg.norm, BY_FUNCTION[torch.norm])
+    # torch.sparse.mm is another function than torch.mm, and does the same
+    _register(torch.sparse.mm, _guarded(torch.sparse.mm, METHODS["matmul"], "torch.sparse.mm"))
     _register(torch.linalg.matmul, BY_FUNCTION[torch.matmul])
     Shadow.__setitem__ = windows.put
 

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ...layers._torch.lrn import LocalResponseNorm as OurLocalResponseNorm
-from ...layers._torch.values import RadialBasis
-from ...layers._torch.windows import ConvMap
 from ...layers.activation import Dropout, Identity
 from ...layers.conv import Conv, ConvTranspose
 from ...layers.held import Embedding
 from ...layers.linear import Linear
-from ...layers.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
+from ...layers.norm import BatchNorm, GroupNorm, LayerNorm
 from ...network import NOTHING
 from .recurrent import cell, recurrent
 from .shadow import METHODS, Shadow, note, shadow
@@ -291,30 +288,6 @@ _FUNCTIONS: dict[type, tuple[str, ...]] = {
 }
 for _type, (_name, *_fields) in _FUNCTIONS.items():
     ONE[_type] = _by_function(_name, *_fields)
-
-
-@_one(OurLocalResponseNorm)
-def lrn(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
-    """What ``nettally.build`` makes of the layer: torch's has neither groups nor space."""
-    layer = trace.layer(
-        LocalResponseNorm,
-        module.size,
-        module.alpha,
-        module.beta,
-        module.k,
-        module.groups,
-        module.across,
-    )
-    return emit(trace, path, layer, x)
-
-
-@_one(ConvMap, RadialBasis)
-def as_told(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
-    """Modules of ours of which torch does more, or other, than the layer: it has no such layer."""
-    held = [(name, module._parameters.get(name)) for name in module.layer.parameters((x.sizes,))]
-    made = emit(trace, path, module.layer, x, held)
-    trace.states_buffers(made.name, module._buffers)
-    return made
 
 
 _found: dict[type, Any] = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ...arith import product
 from ...layers.arrange import Procedure
 from ...layers.attention import Attention, Einsum, MatMul
 from ...layers.conv import Conv, ConvTranspose
@@ -146,7 +147,31 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Shadow:
 def matmul(input: Any, other: Any, **_: Any) -> Shadow:
     trace = Current.trace
     a, b = trace.stand_in(input), trace.stand_in(other)
+    stored = _stored(a)
+    if stored is not None:
+        return _sparse(a, b, stored)
     return trace.add("matmul", trace.layer(MatMul), (a, b))
+
+
+def _stored(x: Shadow) -> int | None:
+    """How many values a sparse matrix has; None of a dense one."""
+    real = x.value if x.value is not None else x.held
+    return None if real is None or real.layout is torch.strided else real._nnz()
+
+
+def _sparse(a: Shadow, b: Shadow, stored: int) -> Shadow:
+    """A sparse matrix by a dense one: each value that is there, once a column."""
+    trace = Current.trace
+    if len(a.sizes) != 2 or len(b.sizes) not in (1, 2) or a.sizes[1] != b.sizes[0]:
+        raise TypeError
+    shape = (a.sizes[0], *b.sizes[1:])
+    layer = Procedure("sparse_mm", shape, (a.sizes, b.sizes), stored * product(b.sizes[1:]))
+    return trace.add("sparse_mm", layer, (a, b), b.kind)
+
+
+@call("smm", "hspmm", "spmm")
+def sparse_mm(input: Any, mat2: Any, *_: Any) -> Shadow:
+    return matmul(input, mat2)
 
 
 @call("__rmatmul__")
