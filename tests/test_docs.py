@@ -133,9 +133,7 @@ def test_console_examples(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_python_examples(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # an example may save a file
     runner = doctest.DocTestRunner(verbose=False)
     for block in blocks(page.read_text("utf-8")):
