@@ -238,7 +238,7 @@ def tally_command(net: str, **options: Any) -> Run:
 @_input
 @_params
 @_phase
-@_form()
+@_form("svg")
 def reconcile_command(net: str, **options: Any) -> Run:
     """One count under every accounting, term by term: why tools print other numbers."""
     return partial(commands.reconcile, net, **options)
@@ -280,7 +280,7 @@ def check_command(net: str, **options: Any) -> Run:
 @_input
 @_params
 @_phase
-@_form()
+@_form("svg")
 def explain_command(net: str, claim: str, **options: Any) -> Run:
     """What someone could have meant who published a figure that is not ours."""
     return partial(commands.explain, net, claim, **options)
@@ -298,7 +298,7 @@ def explain_command(net: str, claim: str, **options: Any) -> Run:
 @_input
 @_phase
 @_accounting
-@_form()
+@_form("svg")
 def diff_command(a: str, b: str, **options: Any) -> Run:
     """Two networks: what differs, and what each difference costs."""
     return partial(commands.diff, a, b, **options)

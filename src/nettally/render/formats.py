@@ -89,6 +89,8 @@ def explain(form: str, name: str, found: Explanations, notes: Sequence[str] = ()
     """What a figure that is not ours could mean."""
     if form == "json":
         return as_json.explain_json(name, found, notes)
+    if form == "svg":
+        return found._repr_svg_() or ""
     if form == "csv":
         return as_csv.explain_csv(found)
     return _written(form, sheets.explain_sheet(name, found, notes))
@@ -100,6 +102,10 @@ def reconcile(
     """One count under each accounting."""
     if form == "json":
         return as_json.reconcile_json(counted, reckonings, notes)
+    if form == "svg":
+        from .figure.chart import reconciled
+
+        return reconciled(counted, reckonings).svg()
     if form == "csv":
         return as_csv.reconcile_csv(counted, reckonings)
     return _written(form, sheets.reconcile_sheet(counted, reckonings, notes))
@@ -109,6 +115,10 @@ def diff(form: str, difference: Difference, notes: Sequence[str] = ()) -> str:
     """What differs between two networks."""
     if form == "json":
         return as_json.diff_json(difference, notes)
+    if form == "svg":
+        from .figure.chart import compared
+
+        return compared(difference).svg()
     if form == "csv":
         return as_csv.diff_csv(difference)
     return _written(form, sheets.diff_sheet(difference, notes))
