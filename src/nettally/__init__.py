@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .render.summary import summary as summary
     from .tally import Tally as Tally
     from .tally import tally as tally
+    from .train.build import build as build
 
 _HOME = {
     "ACCOUNTINGS": "presets",
@@ -68,6 +69,7 @@ _HOME = {
     "zoo": "readers.zoo",
     "Tally": "tally",
     "tally": "tally",
+    "build": "train.build",
 }
 
 _MODULES = ("memory",)  # their functions are called by the module's name

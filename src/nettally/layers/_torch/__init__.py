@@ -31,11 +31,8 @@ def build(layer: Layer, xs: tuple[Shape, ...]) -> nn.Module:
 
     Raises LayerError where an input does not fit, and where torch can't have the layer.
     """
-    if "conv" not in _MAKERS:
-        import_module(".windows", __name__)
-        import_module(".values", __name__)
-        import_module(".recurrent", __name__)
-        import_module(".tensors", __name__)
+    for family in ("windows", "pools", "values", "recurrent", "tensors"):
+        import_module(f".{family}", __name__)
     maker = _MAKERS.get(layer.kind)
     if maker is None:
         raise LayerError(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import LayerError
-from . import Function, for_axes, makes
+from . import Function, for_axes, makes, started
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 _OWN = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
+def _ways(layer: Any) -> tuple[str, ...]:
+    """What the names of each direction's tensors end in."""
+    return ("", "_reverse")[: int(layer.directions)]
+
+
 class _Sequence(nn.Module):
     """One of torch's recurrent layers over (batch, steps, features), or over one step of it."""
 
     def __init__(self, layer: Any, seen: int) -> None:
         super().__init__()
-        if layer.biases == 1 or layer.norm:
-            raise LayerError(
-                f"torch's {layer.kind} has two biases or none, and no normalisation",
-                values=f"biases {layer.biases}, norm {layer.norm}",
-            )
         projected = int(getattr(layer, "projection", 0))
         self.recurrent = _OWN[layer.kind](
             int(seen),
@@ -41,6 +41,11 @@ class _Sequence(nn.Module):
             **({"proj_size": projected} if projected else {}),
         )
         self.sequence = layer.sequence
+        self.tensor_names = {
+            f"{tensor}{way}": f"recurrent.{tensor}_l0{way}"
+            for tensor in ("weight_ih", "weight_hh", "weight_hr", "bias_ih", "bias_hh")
+            for way in _ways(layer)
+        }
 
     def forward(self, x: Tensor) -> Tensor:
         one = x.dim() == 2
@@ -56,9 +61,90 @@ class _Sequence(nn.Module):
         return torch.cat((out[:, -1, :half], out[:, 0, half:]), 1)
 
 
+class _Steps(nn.Module):
+    """Recurrent layers in forms that torch has not: with one bias, or normalised products.
+
+    The gates stand in torch's order. A gated unit's reset comes before the product with the state
+    (Cho et al. 2014), as Keras has it with one bias, and Darknet; torch's comes after.
+    """
+
+    def __init__(self, layer: Any, seen: int) -> None:
+        super().__init__()
+        self.layer = layer
+        xs = ((1, int(seen)),)
+        for name, shape in layer.parameters(xs).items():
+            start = started(tuple(map(int, shape)), int(layer.features))
+            if name.startswith("scale"):
+                start = nn.Parameter(torch.ones_like(start))
+            elif name.startswith("bias") and layer.norm:
+                start = nn.Parameter(torch.zeros_like(start))
+            self.register_parameter(name, start)
+        for name, shape in layer.buffers(xs).items():
+            start = torch.ones if name.startswith("running_var") else torch.zeros
+            self.register_buffer(name, start(tuple(map(int, shape))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        one = x.dim() == 2
+        steps = (x[:, None] if one else x).unbind(1)
+        ways: list[Tensor] = []
+        for way in _ways(self.layer):
+            out = self._run(steps[::-1] if way else steps, way)
+            if one or not self.layer.sequence:
+                ways.append(out[-1])
+            else:
+                ways.append(torch.stack(out[::-1] if way else out, 1))
+        return torch.cat(ways, -1)
+
+    def _run(self, steps: tuple[Tensor, ...], way: str) -> list[Tensor]:
+        layer = self.layer
+        project = getattr(self, f"weight_hr{way}", None)
+        h = steps[0].new_zeros(
+            len(steps[0]), int(getattr(layer, "projection", 0) or layer.features)
+        )
+        c = steps[0].new_zeros(len(steps[0]), int(layer.features))
+        out: list[Tensor] = []
+        for step in steps:
+            given = self._product("ih", way, step)
+            if layer.kind == "rnn":
+                h = torch.tanh(given + self._product("hh", way, h))
+            elif layer.kind == "gru":
+                size = int(layer.features)
+                first = slice(0, 2 * size), slice(2 * size, 3 * size)
+                both = torch.sigmoid(given[:, first[0]] + self._product("hh", way, h, first[0]))
+                reset, update = both.chunk(2, 1)
+                new = torch.tanh(given[:, first[1]] + self._product("hh", way, reset * h, first[1]))
+                h = (1 - update) * new + update * h
+            else:
+                i, f, g, o = (given + self._product("hh", way, h)).chunk(4, 1)
+                c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+                h = torch.sigmoid(o) * torch.tanh(c)
+                if project is not None:
+                    h = functional.linear(h, project)
+            out.append(h)
+        return out
+
+    def _product(self, name: str, way: str, x: Tensor, rows: slice = slice(None)) -> Tensor:
+        """The weight times x, with its bias or its normalisation; rows: of these units."""
+
+        def part(kind: str) -> Tensor | None:
+            tensor = getattr(self, f"{kind}_{name}{way}", None)
+            return None if tensor is None else tensor[rows]
+
+        weight = part("weight")
+        assert weight is not None
+        if not self.layer.norm:
+            return functional.linear(x, weight, part("bias"))
+        product = functional.linear(x, weight)
+        statistics = part("running_mean"), part("running_var")
+        return functional.batch_norm(
+            product, *statistics, part("scale"), part("bias"), self.training
+        )
+
+
 @makes("rnn", "gru", "lstm")
 def _sequence(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    return _Sequence(layer, xs[0][-1])
+    make = _Steps if layer.biases == 1 or layer.norm else _Sequence
+    return make(layer, xs[0][-1])
 
 
 class _Normed(nn.Module):
@@ -81,6 +167,15 @@ class _Elman(nn.Module):
         super().__init__()
         self.first, self.state, self.last = first, state, last
         self.flat = flat
+        self.tensor_names: dict[str, str] = {}
+        for ours, part in (("in", "first"), ("state", "state"), ("out", "last")):
+            normed = getattr(self, part).norm is not None
+            self.tensor_names[f"weight_{ours}"] = f"{part}.product.weight"
+            self.tensor_names[f"bias_{ours}"] = f"{part}.{'norm' if normed else 'product'}.bias"
+            if normed:
+                self.tensor_names[f"scale_{ours}"] = f"{part}.norm.weight"
+                for kept in ("running_mean", "running_var"):
+                    self.tensor_names[f"{kept}_{ours}"] = f"{part}.norm.{kept}"
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
         new = torch.sigmoid(self.first(x.flatten(1) if self.flat else x))
@@ -159,6 +254,11 @@ class _ConvLSTM(nn.Module):
         self.hh = _same(layer, layer.filters, gates, bias=layer.biases == 2)
         self.sequence = layer.sequence
         self.rank = len(layer.kernel) + 2
+        self.tensor_names = {
+            f"{tensor}_{ours}": f"{part}.{tensor}"
+            for ours, part in (("ih", "ih"), ("hh", "hh.1"))
+            for tensor in ("weight", "bias")
+        }
 
     def forward(self, x: Tensor) -> Tensor:
         steps = x[:, None] if x.dim() == self.rank else x

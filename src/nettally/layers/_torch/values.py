@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ...errors import LayerError
 from . import Function, for_axes, makes
+from .lrn import LocalResponseNorm, local_response_norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -181,31 +182,38 @@ def _around(x: Tensor, axes: Iterable[int], size: int) -> Tensor:
     return x
 
 
-class LocalNorm(nn.Module):
-    """x · (k + alpha/n · Σ x²)^-beta over n neighbours; centred: of x less their mean."""
+class ContrastNorm(nn.Module):
+    """lrn of the values less the mean of their neighbours that there are."""
 
-    def __init__(self, layer: Any, centred: bool) -> None:
+    def __init__(self, layer: Any) -> None:
         super().__init__()
         self.layer = layer
-        self.centred = centred
 
     def forward(self, x: Tensor) -> Tensor:
         layer = self.layer
         values = x.unflatten(1, (layer.groups, -1))  # batch, group, channel, space
         axes = (2,) if layer.across == "channels" else tuple(range(3, values.dim()))
-        if self.centred:  # the mean is of the neighbours that there are
-            number = _around(torch.ones_like(values), axes, layer.size)
-            values = values - _around(values, axes, layer.size) / number
-        mean = _around(values.square(), axes, layer.size) / layer.size ** len(axes)
-        return (values * (layer.k + layer.alpha * mean) ** -layer.beta).flatten(1, 2)
+        number = _around(torch.ones_like(values), axes, layer.size)
+        values = values - _around(values, axes, layer.size) / number
+        return _normalised(values.flatten(1, 2), layer)
 
 
-@makes("lrn", "contrast_norm")
-def _local_norm(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    centred = layer.kind == "contrast_norm"
-    if layer.across == "channels" and layer.groups == 1 and not centred and len(xs[0]) > 2:
-        return nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
-    return LocalNorm(layer, centred)
+def _normalised(x: Tensor, layer: Any) -> Tensor:
+    return local_response_norm(
+        x, layer.size, layer.alpha, layer.beta, layer.k, layer.groups, across=layer.across
+    )
+
+
+@makes("contrast_norm")
+def _contrast_norm(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return ContrastNorm(layer)
+
+
+@makes("lrn")
+def _lrn(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return LocalResponseNorm(
+        layer.size, layer.alpha, layer.beta, layer.k, layer.groups, across=layer.across
+    )
 
 
 # --- merges -------------------------------------------------------------------------------------
@@ -331,7 +339,9 @@ def _blur(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     def blur(x: Tensor) -> Tensor:
         for axis in range(2, x.dim()):
             pads = [0, 0] * (x.dim() - 1 - axis) + [size // 2, (size - 1) // 2]
-            x = functional.pad(x, pads).unfold(axis, size, 1) @ x.new_tensor(taps)
+            places = functional.pad(x, pads).unfold(axis, size, 1).unbind(-1)
+            weighed = [place * tap for place, tap in zip(places, taps, strict=True)]
+            x = reduce(torch.add, weighed)
         return x
 
     return Function("blur", blur)
@@ -345,8 +355,9 @@ class RadialBasis(nn.Module):
 
     codes: Tensor
 
-    def __init__(self, units: int, seen: int) -> None:
+    def __init__(self, layer: Any, units: int, seen: int) -> None:
         super().__init__()
+        self.layer = layer
         self.register_buffer("codes", torch.randint(2, (units, seen)) * 2.0 - 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -355,4 +366,4 @@ class RadialBasis(nn.Module):
 
 @makes("rbf")
 def _rbf(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    return RadialBasis(layer.units, math.prod(xs[0][1:]))
+    return RadialBasis(layer, layer.units, math.prod(xs[0][1:]))

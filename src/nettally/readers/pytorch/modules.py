@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from ...layers._torch.lrn import LocalResponseNorm as OurLocalResponseNorm
+from ...layers._torch.values import RadialBasis
+from ...layers._torch.windows import ConvMap
 from ...layers.activation import Dropout, Identity
 from ...layers.conv import Conv, ConvTranspose
 from ...layers.held import Embedding
 from ...layers.linear import Linear
-from ...layers.norm import BatchNorm, GroupNorm, LayerNorm
+from ...layers.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
 from ...network import NOTHING
 from .recurrent import cell, recurrent
 from .shadow import METHODS, Shadow, note, shadow
@@ -288,6 +291,32 @@ _FUNCTIONS: dict[type, tuple[str, ...]] = {
 }
 for _type, (_name, *_fields) in _FUNCTIONS.items():
     ONE[_type] = _by_function(_name, *_fields)
+
+
+@_one(OurLocalResponseNorm)
+def lrn(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
+    """What ``nettally.build`` makes of the layer: torch's has neither groups nor space."""
+    layer = trace.layer(
+        LocalResponseNorm,
+        module.size,
+        module.alpha,
+        module.beta,
+        module.k,
+        module.groups,
+        module.across,
+    )
+    return emit(trace, path, layer, x)
+
+
+@_one(ConvMap, RadialBasis)
+def as_told(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
+    """Modules of ours of which torch does more, or other, than the layer: it has no such layer."""
+    layer = module.layer
+    held = [(name, module._parameters[name]) for name in layer.parameters((x.sizes,))]
+    made = emit(trace, path, layer, x, held)
+    for name, buffer in module._buffers.items():
+        trace.owners.setdefault(id(buffer), f"{made.name}.{name}")
+    return made
 
 
 _found: dict[type, Any] = {}
