@@ -30,6 +30,15 @@ def given(kind: str, *xs: tuple[int, ...], **fields: Any) -> Any:
     return lambda: layer_class(kind)(**fields).shape(xs or (SQUARE,))
 
 
+def normalised_in_torch(groups: int) -> Any:
+    """Local response normalisation of 6 channels, as torch computes it for us."""
+    import torch
+
+    from nettally.layers._torch.lrn import local_response_norm
+
+    return local_response_norm(torch.zeros(1, 6, 2, 2), 3, groups=groups)
+
+
 def in_torch(kind: str, *xs: tuple[int, ...], **fields: Any) -> Any:
     return lambda: layer_class(kind)(**fields).torch(xs or (SQUARE,))
 
@@ -125,7 +134,7 @@ CASES: list[tuple[Any, str]] = [
     (made("lstm", features=1, directions=3), "directions is 1 or 2\n  values: directions 3"),
     (made("gru", features=1, biases=3), "biases is 0, 1 or 2\n  values: biases 3"),
     (given("rnn", features=1), "rnn reads (batch, steps, features), or one step of it\n  values: input 1x6x8x8"),
-    (in_torch("rnn", (1, 6), features=1, biases=1), "torch's rnn has two biases or none, and no normalisation"),
+    (lambda: normalised_in_torch(groups=5), "lrn normalises across channels, which the groups divide, or across space"),
     (made("conv_elman", filters=3, hidden=2, groups=2),
      "the groups must divide filters\n  values: filters 3, groups 2"),
     (made("conv_elman", filters=2, hidden=2, stride=2), "a state keeps its size: its stride is 1"),
