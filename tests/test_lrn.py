@@ -14,6 +14,7 @@ from torch.nn import functional
 from nettally.errors import LayerError
 from nettally.layers import layer_class
 from nettally.layers._torch import _lrn_blocks as blocks
+from nettally.layers._torch import _lrn_compiled as compiled
 from nettally.layers._torch import lrn as inside
 from nettally.train.lrn import LocalResponseNorm, local_response_norm
 
@@ -43,24 +44,47 @@ def laid(x: Tensor, how: torch.memory_format) -> Tensor:
     return x.to(memory_format=how) if x.dim() == 4 else x
 
 
-@pytest.fixture(params=[1, 100, blocks.BLOCK], ids=lambda size: f"blocks of {size}")
-def block(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks so small that tensors are cut in many ways, and the size in use."""
-    monkeypatch.setattr(blocks, "MOST", request.param)
+WAYS = ["compiled, 50", "compiled, 40000", "blocks, 1", "blocks, 100", f"blocks, {blocks.BLOCK}"]
+
+
+@pytest.fixture(params=WAYS)
+def way(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """By C and by torch's operations; in parts so small that they cut in many ways, and whole."""
+    how, _, size = request.param.partition(", ")
+    if how == "blocks":
+        monkeypatch.setattr(blocks, "MOST", int(size))
+        by_torch(monkeypatch)
+    else:
+        monkeypatch.setattr(compiled, "TILE", int(size))
+        monkeypatch.setattr(compiled, "WINDOWS", int(size))
+        monkeypatch.setattr(compiled, "ALONE", 100)
+        needs_a_compiler()
+    return request.param
+
+
+def by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "function", lambda _: compiled.Found(None, "not wanted"))
+
+
+def needs_a_compiler() -> None:
+    found = compiled.function(torch.float32)
+    if found.function is None:
+        pytest.skip(f"nothing is compiled here: {found.said}")
 
 
 # --- what it computes ---------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("block")
 @pytest.mark.parametrize("how", LAID)
 @pytest.mark.parametrize("groups", [1, 3])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 10])
-def test_it_is_torchs_in_each_group(size: int, groups: int, how: torch.memory_format) -> None:
+def test_it_is_torchs_in_each_group(
+    size: int, groups: int, how: torch.memory_format, way: str
+) -> None:
     """In double, to double's rounding: values and gradients, of each power that has a way apart."""
     torch.manual_seed(size)
     for shape in SHAPES:
-        if shape[1] == 48 and blocks.MOST == 1:
+        if shape[1] == 48 and way == "blocks, 1":
             continue  # 1,000 blocks
         for beta in (0.75, 0.5, 1.0, 0.6) if size == 5 else (0.75,):
             x = laid(torch.randn(shape, dtype=torch.double), how).requires_grad_()
@@ -75,6 +99,7 @@ def test_it_is_torchs_in_each_group(size: int, groups: int, how: torch.memory_fo
             assert y.stride() == x.stride() == ours.stride()
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
 def test_narrower_types_to_their_rounding(kind: torch.dtype) -> None:
     """The sum and the power are those of float32; the result is rounded once, at the end."""
@@ -85,6 +110,7 @@ def test_narrower_types_to_their_rounding(kind: torch.dtype) -> None:
     wide = x.detach().double().requires_grad_()
     expected = theirs(wide, 5, 1e-2, 0.75, 2.0, 2)
     assert y.dtype == kind
+    assert y.stride() == x.stride()
     step = torch.finfo(kind).eps
     torch.testing.assert_close(y.double(), expected, rtol=4 * step, atol=1e-6)
     ours = torch.autograd.grad(y, x, g)[0]
@@ -93,10 +119,9 @@ def test_narrower_types_to_their_rounding(kind: torch.dtype) -> None:
     torch.testing.assert_close(ours.double(), best, rtol=8 * step, atol=8 * step)
 
 
-@pytest.mark.usefixtures("block")
 @pytest.mark.parametrize("how", LAID)
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 9])
-def test_across_space(size: int, how: torch.memory_format) -> None:
+def test_across_space(size: int, how: torch.memory_format, way: str) -> None:
     torch.manual_seed(size)
     x = laid(torch.randn(2, 3, 5, 6, dtype=torch.double), how).requires_grad_()
     y = local_response_norm(x, size, 0.7, 0.75, 1.5, across="space")
@@ -108,18 +133,20 @@ def test_across_space(size: int, how: torch.memory_format) -> None:
     assert y.stride() == x.stride() == grads[0].stride()
 
 
+@pytest.mark.usefixtures("way")
 def test_across_space_of_lines_and_volumes() -> None:
     for shape in ((2, 3, 7), (2, 3, 4, 3, 5)):
         x = torch.randn(shape, dtype=torch.double)
-        one = inside._whole(x, inside.Terms(3, 0.7, 0.6, 1.5, 1, True))
+        one = inside.whole(x, inside.Terms(3, 0.7, 0.6, 1.5, 1, True))
         torch.testing.assert_close(local_response_norm(x, 3, 0.7, 0.6, 1.5, across="space"), one)
     image = torch.randn(1, 3, 4, 4, dtype=torch.double)
-    flat = inside._whole(image, inside.Terms(3, 0.7, 0.6, 1.5, 1, True))
+    flat = inside.whole(image, inside.Terms(3, 0.7, 0.6, 1.5, 1, True))
     torch.testing.assert_close(flat, by_loops(image, 3, 0.7, 0.6, 1.5))
 
 
 @pytest.mark.parametrize("across", ["channels", "space"])
 @pytest.mark.parametrize("beta", [0.75, 0.5, 1.0, 0.6])
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("size", [4, 5])
 def test_gradients_by_finite_differences(size: int, beta: float, across: str) -> None:
     """Of the gradient, too."""
@@ -137,6 +164,7 @@ def test_gradients_by_finite_differences(size: int, beta: float, across: str) ->
 
 def test_the_comparison_with_finite_differences_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """A neighbour's place off by one in the gradient; for an even size it is not the forward's."""
+    by_torch(monkeypatch)
     within = blocks._Block._within
 
     def wrong(self: Any, padded: Tensor, before: int) -> Tensor:
@@ -151,6 +179,7 @@ def test_the_comparison_with_finite_differences_can_fail(monkeypatch: pytest.Mon
 # --- tensors as they come -----------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("way")
 def test_other_layouts_and_no_values() -> None:
     x = torch.randn(4, 5, 6, 7).transpose(0, 2)
     torch.testing.assert_close(local_response_norm(x, 3), theirs(x, 3, 1e-4, 0.75, 1.0, 1))
@@ -164,6 +193,7 @@ def test_other_layouts_and_no_values() -> None:
     torch.testing.assert_close(local_response_norm(pairs, 3), expected)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_gradient_laid_out_otherwise() -> None:
     x = torch.randn(2, 6, 4, 4, requires_grad=True)
     g = torch.randn(2, 6, 4, 4).to(memory_format=torch.channels_last)
@@ -175,6 +205,7 @@ def test_a_gradient_laid_out_otherwise() -> None:
     torch.testing.assert_close(summed, best)
 
 
+@pytest.mark.usefixtures("way")
 def test_neither_the_input_nor_the_gradient_is_written_over() -> None:
     x, g = torch.randn(2, 6, 4, 4, requires_grad=True), torch.randn(2, 6, 4, 4)
     before = x.detach().clone(), g.clone()
@@ -194,6 +225,7 @@ def test_large_pages_are_asked_for_and_change_nothing(monkeypatch: pytest.Monkey
     local_response_norm(x, 5)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
 def test_within_autocast(kind: torch.dtype) -> None:
     """The result is of the input's type, and no less exact than outside."""
@@ -216,12 +248,12 @@ def test_in_one_piece_it_is_the_same(groups: int, across: str) -> None:
     """What runs on other devices, in export, and where a gradient's gradient is asked for."""
     x = torch.randn(2, 6, 5, 5, dtype=torch.double, requires_grad=True)
     terms = inside.Terms(4, 0.7, 0.75, 1.5, groups, across == "space")
-    whole, ours = inside._whole(x, terms), inside._ByBlocks.apply(x, terms)
+    whole, ours = inside.whole(x, terms), inside._Normalise.apply(x, terms)
     torch.testing.assert_close(ours, whole)
     g = torch.randn_like(x)
     best = torch.autograd.grad(whole, x, g)[0]
     torch.testing.assert_close(torch.autograd.grad(ours, x, g)[0], best)
-    torch.testing.assert_close(inside._whole_gradient(x, g, terms), best)
+    torch.testing.assert_close(inside.whole_gradient(x, g, terms), best)
     assert local_response_norm(torch.empty(2, 6, 5, 5, device="meta"), 5).shape == x.shape
 
 
@@ -242,9 +274,9 @@ def test_on_a_gpu() -> None:
 def test_within_torchs_compiler(how: torch.memory_format) -> None:
     """One graph, in which ours is one call; forward and gradient are the same."""
     module = LocalResponseNorm(5, 0.7, k=2.0, groups=2)
-    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    made = torch.compile(module, backend="aot_eager", fullgraph=True)
     x = torch.randn(2, 6, 5, 5).to(memory_format=how).requires_grad_()
-    ours, best = compiled(x), module(x)
+    ours, best = made(x), module(x)
     torch.testing.assert_close(ours, best)
     g = torch.randn_like(x)
     grads = [torch.autograd.grad(each, x, g)[0] for each in (ours, best)]

@@ -10,22 +10,29 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from ..errors import NettallyError
 from . import INTERRUPTED, UNUSABLE, commands
+from .options import (
+    NET,
+    accounting_option,
+    claims_option,
+    examples,
+    form_option,
+    input_option,
+    params_option,
+    phase_option,
+)
+from .running import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextvars import ContextVar
 
-    Command = Callable[..., Any]
     Run = Callable[[], int]
 
 PROGRAM = "nettally"
 COMPLETE = "_NETTALLY_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
-FORMATS = ("table", "markdown", "latex", "html", "csv", "json")
 SCHEMAS = ("tally", "check", "explain", "reconcile", "diff", "network")
 
 EPILOG = """\b
@@ -46,131 +53,6 @@ NET is the name of a network of the zoo (nettally zoo), a file, or the name of
 a PyTorch module: torchvision:resnet50, timm:convnext_base,
 package.module:factory or file.py:Class(3, width=64), whose code is then run.
 """
-
-
-class Net(click.types.StringParamType):
-    """A zoo name or a file; the shell completes both."""
-
-    name = "net"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The zoo's names; where none fits, files."""
-        from ..readers.zoo import names
-
-        fitting = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
-        return fitting or [CompletionItem(incomplete, type="file")]
-
-
-class AccountingName(click.types.StringParamType):
-    """The name of an accounting; the shell completes it. An unknown one is refused when used."""
-
-    name = "name"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The accountings' names."""
-        from ..presets import ACCOUNTINGS
-
-        return [CompletionItem(name) for name in ACCOUNTINGS if name.startswith(incomplete)]
-
-
-def _examples(*lines: str) -> str:
-    return "\n".join(["\b", "For example:", *(f"  {line}" for line in lines)])
-
-
-NET = Net()
-ACCOUNTING = AccountingName()
-
-
-def _input(command: Command) -> Command:
-    command = click.option(
-        "--self-check",
-        is_flag=True,
-        expose_value=False,
-        callback=_set(commands.SELF_CHECK),
-        help="Let torch run a module too, without values, and compare every shape.",
-    )(command)
-    command = click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        expose_value=False,
-        callback=_set(commands.VERBOSE),
-        help="Say what only a closer look needs.",
-    )(command)
-    return click.option(
-        "--input",
-        "inputs",
-        multiple=True,
-        metavar="SIZE",
-        help="The input's size, as 3x224x224 or name=3x224x224; a batch may stand before it, and "
-        "for a module a dtype behind it, as 1x128:int64.",
-    )(command)
-
-
-def _set(variable: ContextVar[bool]) -> Callable[..., None]:
-    """What to do with a flag that every command has."""
-
-    def keep(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
-        variable.set(asked)
-
-    return keep
-
-
-def _params(command: Command) -> Command:
-    return click.option(
-        "--params",
-        "companion",
-        metavar="FILE",
-        type=click.Path(),
-        help="The file that belongs to this one (cuda-convnet's layer-params).",
-    )(command)
-
-
-def _phase(command: Command) -> Command:
-    command = click.option(
-        "--stage",
-        "stages",
-        multiple=True,
-        metavar="NAME",
-        help="A stage that the layers of a Caffe file ask for.",
-    )(command)
-    return click.option(
-        "--phase",
-        type=click.Choice(("test", "train")),
-        help="Which layers of a Caffe file are read, or how a module runs (usually test).",
-    )(command)
-
-
-def _claims(command: Command) -> Command:
-    return click.option(
-        "--claims",
-        metavar="FILE",
-        type=click.Path(),
-        help="What was published; by default the claims that come with a network of the zoo.",
-    )(command)
-
-
-def _accounting(command: Command) -> Command:
-    return click.option(
-        "--accounting",
-        type=ACCOUNTING,
-        metavar="NAME",
-        help="Whose convention of counting (nettally reconcile NET lists them).",
-    )(command)
-
-
-def _form(*more: str) -> Callable[[Command], Command]:
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice((*FORMATS, *more)),
-        default="table",
-        help="For the terminal, for papers and pages, or for programs.",
-    )
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
@@ -205,7 +87,7 @@ def cli() -> None:
 @cli.command(
     "tally",
     short_help="Count a network, layer by layer.",
-    epilog=_examples(
+    epilog=examples(
         "nettally tally alexnet",
         "nettally tally alexnet --working conv1",
         "nettally tally resnet-50 --depth 1 --columns output,parameters,share",
@@ -217,11 +99,11 @@ def cli() -> None:
 @click.option("--working", metavar="LAYER", help="The arithmetic of one layer or module.")
 @click.option("--columns", metavar="LIST", help="With commas: output,parameters,share (see below).")
 @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
-@_input
-@_params
-@_phase
-@_accounting
-@_form("svg")
+@input_option
+@params_option
+@phase_option
+@accounting_option
+@form_option("svg")
 def tally_command(net: str, **options: Any) -> Run:
     """Count a network: neurons, parameters, MACs and receptive field of each layer."""
     return partial(commands.count, net, **options)
@@ -230,15 +112,15 @@ def tally_command(net: str, **options: Any) -> Run:
 @cli.command(
     "reconcile",
     short_help="One count under every accounting.",
-    epilog=_examples(
+    epilog=examples(
         "nettally reconcile alexnet",
     ),
 )
 @click.argument("net", type=NET)
-@_input
-@_params
-@_phase
-@_form("svg")
+@input_option
+@params_option
+@phase_option
+@form_option("svg")
 def reconcile_command(net: str, **options: Any) -> Run:
     """One count under every accounting, term by term: why tools print other numbers."""
     return partial(commands.reconcile, net, **options)
@@ -247,18 +129,18 @@ def reconcile_command(net: str, **options: Any) -> Run:
 @cli.command(
     "check",
     short_help="Check what was published about it.",
-    epilog=_examples(
+    epilog=examples(
         "nettally check alexnet",
         "nettally check my-network.yaml --claims my-claims.yaml",
     ),
 )
 @click.argument("net", type=NET)
-@_claims
+@claims_option
 @click.option("--all", "every", is_flag=True, help="One line a claim, in their order.")
-@_input
-@_params
-@_phase
-@_form("svg")
+@input_option
+@params_option
+@phase_option
+@form_option("svg")
 def check_command(net: str, **options: Any) -> Run:
     """Check what was published about a network; what differs is explained."""
     return partial(commands.check, net, **options)
@@ -267,7 +149,7 @@ def check_command(net: str, **options: Any) -> Run:
 @cli.command(
     "explain",
     short_help="What a figure that is not ours could mean.",
-    epilog=_examples(
+    epilog=examples(
         "nettally explain alexnet 'conv1.neurons = 253,440'",
         "nettally explain resnet-50 'macs = 3.8G'",
         "nettally explain alexnet 'conv1.output = 55x55' --input 3x227x227",
@@ -275,12 +157,12 @@ def check_command(net: str, **options: Any) -> Run:
 )
 @click.argument("net", type=NET)
 @click.argument("claim")
-@_claims
+@claims_option
 @click.option("--most", type=click.IntRange(1, 50), default=5, help="How many explanations.")
-@_input
-@_params
-@_phase
-@_form("svg")
+@input_option
+@params_option
+@phase_option
+@form_option("svg")
 def explain_command(net: str, claim: str, **options: Any) -> Run:
     """What someone could have meant who published a figure that is not ours."""
     return partial(commands.explain, net, claim, **options)
@@ -289,16 +171,16 @@ def explain_command(net: str, claim: str, **options: Any) -> Run:
 @cli.command(
     "diff",
     short_help="What differs between two networks.",
-    epilog=_examples(
+    epilog=examples(
         "nettally diff alexnet alexnet-torchvision",
     ),
 )
 @click.argument("a", type=NET)
 @click.argument("b", type=NET)
-@_input
-@_phase
-@_accounting
-@_form("svg")
+@input_option
+@phase_option
+@accounting_option
+@form_option("svg")
 def diff_command(a: str, b: str, **options: Any) -> Run:
     """Two networks: what differs, and what each difference costs."""
     return partial(commands.diff, a, b, **options)
@@ -307,7 +189,7 @@ def diff_command(a: str, b: str, **options: Any) -> Run:
 @cli.command(
     "draw",
     short_help="A figure of a network, to scale.",
-    epilog=_examples(
+    epilog=examples(
         "nettally draw alexnet -o alexnet.svg",
         "nettally draw resnet-50 --style blocks --width 600 -o resnet-50.pdf",
         "nettally draw layers.cfg --style bars --theme auto -o bars.svg",
@@ -342,15 +224,15 @@ def diff_command(a: str, b: str, **options: Any) -> Run:
     help="Where the style blocks goes.",
 )
 @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
-@_claims
+@claims_option
 @click.option(
     "--marks/--no-marks",
     default=True,
     help="Whether claims that do not tally are marked (usually they are).",
 )
-@_input
-@_params
-@_phase
+@input_option
+@params_option
+@phase_option
 def draw_command(net: str, **options: Any) -> Run:
     """A figure of a network, to the scale of its true sizes, fit for a paper.
 
@@ -364,18 +246,18 @@ def draw_command(net: str, **options: Any) -> Run:
 @cli.command(
     "report",
     short_help="All of it as one page, to be sent to someone.",
-    epilog=_examples(
+    epilog=examples(
         "nettally report alexnet -o report.html",
         "nettally report my-network.yaml --claims my-claims.yaml -o report.html",
     ),
 )
 @click.argument("net", type=NET)
-@_claims
+@claims_option
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
-@_input
-@_params
-@_phase
-@_accounting
+@input_option
+@params_option
+@phase_option
+@accounting_option
 def report_command(net: str, **options: Any) -> Run:
     """The whole audit as one page: verdict, claims, explanations, figure, table, accountings.
 
@@ -389,7 +271,7 @@ def report_command(net: str, **options: Any) -> Run:
 @cli.command(
     "memory",
     short_help="What training and inference need, in bytes.",
-    epilog=_examples(
+    epilog=examples(
         "nettally memory alexnet",
         "nettally memory resnet-50 --input 32x3x224x224 --optimizer adamw",
         "nettally memory torchvision:vit_b_16 --dtype bfloat16",
@@ -401,9 +283,9 @@ def report_command(net: str, **options: Any) -> Run:
     "--optimizer", metavar="NAME", default="none", help="none, sgd, momentum, adam, adamw, ..."
 )
 @click.option("--all", "every", is_flag=True, help="Every layer, in their order.")
-@_input
-@_params
-@_phase
+@input_option
+@params_option
+@phase_option
 def memory_command(net: str, **options: Any) -> Run:
     """Estimate memory: what autograd keeps, the peak of a forward, parameters and optimizer.
 
@@ -417,7 +299,7 @@ def memory_command(net: str, **options: Any) -> Run:
 @cli.command(
     "schema",
     short_help="The schema of what a command writes as JSON.",
-    epilog=_examples(
+    epilog=examples(
         "nettally schema check > check.schema.json",
     ),
 )
@@ -433,7 +315,7 @@ def schema_command(of: str) -> Run:
 @cli.command(
     "zoo",
     short_help="The networks that come with nettally.",
-    epilog=_examples(
+    epilog=examples(
         "nettally zoo",
     ),
 )
@@ -445,7 +327,7 @@ def zoo_command() -> Run:
 @cli.command(
     "formats",
     short_help="The formats that are read.",
-    epilog=_examples(
+    epilog=examples(
         "nettally formats",
     ),
 )
@@ -457,7 +339,7 @@ def formats_command() -> Run:
 @cli.command(
     "completion",
     short_help="What your shell needs to complete.",
-    epilog=_examples(
+    epilog=examples(
         "nettally completion bash >> ~/.bashrc",
         "nettally completion zsh >> ~/.zshrc",
         "nettally completion fish > ~/.config/fish/completions/nettally.fish",
@@ -467,6 +349,10 @@ def formats_command() -> Run:
 def completion_command(shell: str) -> Run:
     """Print what makes the shell complete commands, options and the zoo's names."""
     return partial(_print_completion, shell)
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 def _print_completion(shell: str) -> int:

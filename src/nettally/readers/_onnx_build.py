@@ -58,6 +58,7 @@ class Builder(Layers):
     def __init__(self, model: Model, source: Source, blob: Blob) -> None:
         super().__init__(blob, source.name)
         self.model = model
+        self.learned = model.learned
         self.source = source
         graph = model.graph
         assert graph is not None

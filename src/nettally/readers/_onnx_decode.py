@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ._onnx_nodes import Nodes
 from ._onnx_proto import (
+    LEARNED,
     MAX_DEPTH,
     MAX_RANK,
     MAX_VALUES,
@@ -50,6 +51,8 @@ class _Decoder(Nodes):
                 result.producer = self.text(field, "producer_name")
             elif number == 8:
                 self.opset(field, result.opsets)
+            elif number == 14:
+                self.learned(field, result.learned)
             elif number == 25:
                 self.counted(field[4])
                 function = self.function(field)
@@ -63,6 +66,18 @@ class _Decoder(Nodes):
             raise blob.error("the model has no graph", blob.size, hint="is the file cut off?")
         result.graph = self.graph(at, 0)
         return result
+
+    def learned(self, field: Field, into: dict[str, bool]) -> None:
+        """A note that ``nettally export`` writes: whether a tensor is learned. Others are skipped."""
+        key = value = ""
+        for each in self.message(field, "metadata_props"):
+            if each[0] == 1 and each[3] is not None:
+                key = each[3].decode("utf-8", "replace")
+            elif each[0] == 2 and each[3] is not None:
+                value = each[3].decode("utf-8", "replace")
+        if key.startswith(LEARNED) and value in ("true", "false"):
+            self.counted(field[4])
+            into[key.removeprefix(LEARNED)] = value == "true"
 
     def opset(self, field: Field, into: dict[str, int]) -> None:
         domain, version = "", 0

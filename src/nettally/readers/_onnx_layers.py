@@ -215,7 +215,7 @@ class Layers(State):
             return value.node
         shape = value.shape
         count = prod(shape) if known(shape) else 0
-        learned = count > 1 and value.dtype in FLOATS
+        learned = self.is_learned(value, count > 1 and value.dtype in FLOATS)
         label = self.unique(dotted(value.name))
         if not known(shape):
             layer = self.layer("opaque", type="constant", tensors=())
@@ -248,13 +248,13 @@ class Layers(State):
         if a.constant == b.constant or operation not in _HELD or not known(size):
             return self.emit(call, shape, lambda: self.layer(kind, **fields), [a, b], 0, dtype)
         single = prod(size) == 1
-        if single and x.shape is not None and len(size) <= len(x.shape):
+        learned = self.is_learned(held, not single and held.dtype in FLOATS)
+        if single and not learned and x.shape is not None and len(size) <= len(x.shape):
             number = self.contents(held)
             layer = _by_number(operation, short(float(number[0])), a.constant) if number else None
             if layer is not None:
                 kind, numbers = layer
                 return self.emit(call, shape, lambda: self.layer(kind, **numbers), [x], 0, dtype)
-        learned = not single and held.dtype in FLOATS
         own = "bias" if operation == "add" else "weight"
         combine = {"operation": operation, "size": size, "first": a.constant, "learned": learned}
         return self.emit(

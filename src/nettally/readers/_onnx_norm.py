@@ -42,15 +42,24 @@ def batch_norm(call: Call) -> None:
         _vector(call, place, shape, what)
         for place, what in ((1, "scale"), (2, "bias"), (3, "mean"), (4, "variance"))
     ]
+    own = {
+        name: value
+        for name, value in (("weight", found[0]), ("bias", found[1]))
+        if value is None or call.b.is_learned(value, True)
+    }
     if shape is not None and len(shape) == 1:
         call.emit(shape, lambda: call.b.layer("opaque", type="BatchNormalization", size=shape,
                                               whole=True), [x])  # fmt: skip
     else:
         call.emit(
             shape,
-            lambda: call.b.layer("batch_norm", epsilon=call.float("epsilon", 1e-5)),
+            lambda: call.b.layer(
+                "batch_norm",
+                epsilon=call.float("epsilon", 1e-5),
+                **{name: False for name in ("weight", "bias") if name not in own},
+            ),
             [x],
-            weights={"weight": found[0], "bias": found[1]},
+            weights=own,
         )
     for place in range(1, len(call.node.outputs)):
         # in training, the new mean and variance, which nothing but the next step reads
@@ -142,6 +151,8 @@ def layer_norm(call: Call, kind: str = "layer_norm") -> None:
     axis = call.axis(call.int("axis", -1), len(shape))
     last = shape[axis:]
     scale = call.weight(1)
+    if scale is not None and scale.shape == last and not call.b.is_learned(scale, True):
+        scale = None  # ONNX has it always; this one is there to do nothing
     bias = call.weight(2) if kind == "layer_norm" else None
     plain = all(w is None or w.shape == last for w in (scale, bias)) and axis > 0
     fields = {"axes": len(shape) - axis, "epsilon": call.float("epsilon", 1e-5)}

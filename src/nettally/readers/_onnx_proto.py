@@ -32,6 +32,11 @@ MAX_EDGES = 1_500_000
 MAX_VALUES = 100_000
 """How many numbers an attribute may have."""
 
+LEARNED = "nettally.learned:"
+"""How the key of a note begins that says of a tensor whether it is learned. ONNX has no word for
+that: its readers guess by a tensor's type and its place, and ``nettally export`` says where they
+would be wrong."""
+
 FLOAT, UINT8, INT8, UINT16, INT16, INT32, INT64, STRING, BOOL = 1, 2, 3, 4, 5, 6, 7, 8, 9
 FLOAT16, DOUBLE, UINT32, UINT64 = 10, 11, 12, 13
 
@@ -168,10 +173,11 @@ class Ref(NamedTuple):
 class Model:
     """A ModelProto."""
 
-    __slots__ = ("functions", "graph", "ir", "opsets", "producer", "unknown")
+    __slots__ = ("functions", "graph", "ir", "learned", "opsets", "producer", "unknown")
 
     def __init__(self) -> None:
         self.ir = 0
+        self.learned: dict[str, bool] = {}  # as our own files say it of some tensors
         self.producer = ""
         self.opsets: dict[str, int] = {}
         self.graph: Graph | None = None

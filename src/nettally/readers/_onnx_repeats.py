@@ -139,7 +139,9 @@ class Repeats:
 
     def sort(self, value: Value) -> object:
         """The sort of a value: the same object for all that a rule can't tell apart."""
-        key = (value.shape, value.dtype, value.node is None, value.given)
+        said = self.builder.learned
+        learned = said.get(value.root) if said and value.node is None else None
+        key = (value.shape, value.dtype, value.node is None, value.given, learned)
         found = self.sorts.get(key)
         if found is None:
             found = self.sorts[key] = object()  # its hash is had for nothing

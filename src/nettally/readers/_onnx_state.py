@@ -27,7 +27,7 @@ class State:
 
     nodes: in order. names: of nodes and inputs. read: of those that something reads. owners: by
     the root of a constant, the first parameter that it is. stated: what the graph says of its
-    values. prefix: of the body that is run.
+    values. learned: what the file says of some tensors. prefix: of the body that is run.
     """
 
     def __init__(self, blob: Blob, name: str) -> None:
@@ -38,6 +38,7 @@ class State:
         self.names: set[str] = set()
         self.numbers: dict[str, int] = {}
         self.read: set[str] = set()
+        self.learned: Mapping[str, bool] = {}
         self.weight_inputs: set[str] = set()
         self.owners: dict[str, str] = {}
         self.notes: dict[str, int] = {}
@@ -70,6 +71,10 @@ class State:
             value.contents = contents(self.blob, value.tensor, MAX_CONTENTS)
             value.tensor = None
         return value.contents
+
+    def is_learned(self, value: Value, likely: bool) -> bool:
+        """Whether a constant is a parameter: as the file says of it, else as its place makes likely."""
+        return self.learned.get(value.root, likely) if self.learned else likely
 
     def spend(self, steps: int) -> bool:
         """Whether so many more values of constants may be computed."""

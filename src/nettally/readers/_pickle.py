@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..errors import ReadError
     from ._wire import Blob
@@ -67,7 +67,8 @@ class Machine:
     """Reads one pickle after another, from bytes or from a place in a file.
 
     call: what stands for ``function(*arguments)``. load: what stands for something that lies
-    outside the pickle, by what the pickle says of it.
+    outside the pickle, by what the pickle says of it. steps: what some instructions do instead.
+    longest: how many bytes a pickle may have.
     """
 
     def __init__(
@@ -77,6 +78,9 @@ class Machine:
         load: Callable[[Machine, Any], Any],
         data: bytes | None = None,
         at: int = 0,
+        *,
+        steps: Mapping[int, Callable[[Machine], None]] | None = None,
+        longest: int = MAX_PICKLE,
     ) -> None:
         self.blob = blob
         self.call = call
@@ -89,6 +93,8 @@ class Machine:
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
         self.steps = 0
+        self.other = steps or {}
+        self.longest = longest
 
     @property
     def at(self) -> int:
@@ -104,6 +110,7 @@ class Machine:
         begun = self.at
         from ._pickle_steps import NOT_READ, TABLE
 
+        table = {**TABLE, **self.other} if self.other else TABLE
         try:
             while True:
                 if self.place >= len(self.data):
@@ -112,7 +119,7 @@ class Machine:
                 self.place += 1
                 if code == 46:  # "."
                     break
-                step = TABLE.get(code)
+                step = table.get(code)
                 if step is None:
                     raise self.error(
                         "the pickle has an instruction that is not read",
@@ -120,7 +127,7 @@ class Machine:
                     )
                 step(self)
                 self.steps += 1
-                if self.steps > MAX_STEPS or self.at - begun > MAX_PICKLE:
+                if self.steps > MAX_STEPS or self.at - begun > self.longest:
                     raise self.error("the pickle is too long", f"over {self.steps:,} instructions")
             value = self.stack.pop()
         except (IndexError, KeyError):
@@ -154,7 +161,7 @@ class Machine:
         have = len(self.data) - self.place
         start = self.base + len(self.data)
         left = self.blob.size - start if self.more else 0
-        if size - have > left or size > MAX_PICKLE:
+        if size - have > left or size > self.longest:
             raise self.error(
                 "the pickle ends too soon", f"{size:,} bytes wanted, {have + left:,} left"
             )

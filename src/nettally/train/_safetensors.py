@@ -55,6 +55,18 @@ def of_safetensors(path: str) -> Tensors:
     return found
 
 
+def metadata_of(path: str) -> dict[str, str]:
+    """The text that goes with a file's tensors. Raises ReadError."""
+    from ..readers import safetensors
+    from ..readers._wire import Blob
+
+    with Blob(path, path) as blob:
+        for name, entry, _ in safetensors._entries(safetensors._header(blob), blob):
+            if name == "__metadata__":
+                return {key: str(text) for key, text in entry.items()}
+    return {}
+
+
 def save(
     module: nn.Module | Mapping[str, Tensor],
     path: str | os.PathLike[str],

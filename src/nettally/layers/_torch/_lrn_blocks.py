@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ._lrn_whole import Terms
 
 BLOCK = 2**18
 """Values of a block, for each thread. Its buffers then stay in the last cache; smaller blocks would
@@ -27,24 +29,6 @@ MOST = 2**21
 
 LARGE = 2**23
 """Bytes from which a result is asked for in large pages."""
-
-
-class Terms(NamedTuple):
-    """The constants of the formula, and who is a neighbour of whom.
-
-    groups: of the channels. space: neighbours are those within each map, along all its axes.
-    """
-
-    size: int
-    alpha: float
-    beta: float
-    k: float
-    groups: int
-    space: bool
-
-    def scale(self, rank: int) -> float:
-        """alpha/n, for an input of so many axes."""
-        return self.alpha / self.size ** (rank - 2 if self.space else 1)
 
 
 def forward(x: Tensor, terms: Terms) -> Tensor:

@@ -1,4 +1,4 @@
-"""Local response normalisation, fast where torch's own is slow: on processors.
+"""Local response normalisation, fast where torch's own is slow.
 
 y = x · d^-beta, d = k + alpha/n · S, where S is the sum of x² over n neighbours (Krizhevsky et al.
 2012, section 3.3, with alpha divided by n as in its code). With g the gradient of y, and S' the sum
@@ -7,9 +7,12 @@ over the neighbours that see a value:
     gradient of x = g · d^-beta - 2 · alpha · beta / n · x · S'(g · x · d^(-beta - 1))
 
 torch's own pads, makes a pooling of it, and keeps each step for the gradient; every step goes
-through the whole tensor, from memory and back. Here all steps are done on one block after the
-other, small enough for the processor's cache (``_lrn_blocks``); x alone is kept for the gradient,
-and what the forward made of it is made again, which costs less than to fetch it.
+through the whole tensor, from memory and back. Here x alone is kept for the gradient, and what the
+forward made of it is made again, which costs less than to fetch it. On a processor all steps are
+done on one block after the other, small enough for its cache: by C that the user's own compiler has
+made fit for it (``_lrn_compiled``), and by torch's operations where there is none
+(``_lrn_blocks``). On a GPU it is a kernel of Triton's (``_lrn_triton``), and elsewhere torch's
+operations on the whole tensor (``_lrn_whole``).
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import LayerError
-from ._lrn_blocks import Terms, backward, forward, laid_alike
+from . import _lrn_blocks, _lrn_compiled, _lrn_triton
+from ._lrn_blocks import laid_alike
+from ._lrn_whole import Terms, whole, whole_gradient
 
 
 def local_response_norm(
@@ -57,12 +62,21 @@ def local_response_norm(
             values=f"input {tuple(x.shape)}, size {size}, groups {groups}, across {across!r}",
             hint="the input is (batch, channels, …)",
         )
-    if not isinstance(x, Tensor) or x.device.type != "cpu" or _is_exported():
-        return _whole(x, terms)
+    if not isinstance(x, Tensor) or _is_exported() or not _has_a_way(x, terms):
+        return whole(x, terms)
     if torch.compiler.is_compiling():
-        return _whole(x, terms) if _compiled is None else _compiled(x, *terms)
-    made: Any = _ByBlocks.apply(x, terms)
+        return whole(x, terms) if _operation is None else _operation(x, *terms)
+    made: Any = _Normalise.apply(x, terms)
     return made
+
+
+def how_it_runs(kind: torch.dtype = torch.float32, device: str = "cpu") -> str:
+    """Which way is taken for tensors of a type on a device, and why, in words for the user."""
+    if device == "cpu":
+        found = _lrn_compiled.function(kind)
+        return found.said if found.function else f"by torch's operations, in blocks: {found.said}"
+    why = _lrn_triton.why_not(kind, device)
+    return "by Triton" if why is None else f"by torch's operations, on the whole tensor: {why}"
 
 
 class LocalResponseNorm(nn.Module):
@@ -93,63 +107,44 @@ class LocalResponseNorm(nn.Module):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}{groups}{across}"
 
 
-# --- in one piece: any device, differentiable as often as one likes -------------------------------
+# --- the ways it is computed ----------------------------------------------------------------------
 
 
-def _whole(x: Tensor, terms: Terms) -> Tensor:
-    values = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-    return (values * _base(values, terms) ** -terms.beta).to(x.dtype)
+def _has_a_way(x: Tensor, terms: Terms) -> bool:
+    """Whether it is not torch's operations on the whole tensor anyway."""
+    return x.device.type == "cpu" or _lrn_triton.can(x, terms)
 
 
-def _base(x: Tensor, terms: Terms) -> Tensor:
-    """d = k + alpha/n · the neighbours' squares."""
-    return terms.k + terms.scale(x.dim()) * _near(x * x, terms, terms.size // 2)
+def _forward(x: Tensor, terms: Terms) -> Tensor:
+    if x.device.type != "cpu":
+        return _lrn_triton.normalised(x, terms)
+    made = _lrn_compiled.normalised(x, terms)
+    return _lrn_blocks.forward(x, terms) if made is None else made
 
 
-def _near(values: Tensor, terms: Terms, before: int) -> Tensor:
-    """The sum over the neighbours, ``before`` of them before along each axis; beyond all are 0."""
-    shape, size = values.shape, terms.size
-    total = values
-    if not terms.space:
-        total = values.reshape(shape[0], terms.groups, shape[1] // terms.groups, -1)
-    for axis in range(2, total.dim() if terms.space else 3):
-        pads = [0, 0] * (total.dim() - 1 - axis) + [before, size - 1 - before]
-        padded = nn.functional.pad(total, pads)
-        length = total.shape[axis]
-        total = padded.narrow(axis, 0, length)
-        for shift in range(1, size):
-            total = total + padded.narrow(axis, shift, length)
-    return total.reshape(shape)
+def _backward(x: Tensor, gradient: Tensor, terms: Terms) -> Tensor:
+    if x.device.type != "cpu":
+        return _lrn_triton.gradient(x, gradient, terms)
+    made = _lrn_compiled.gradient(x, gradient, terms)
+    return _lrn_blocks.backward(x, gradient, terms) if made is None else made
 
 
-def _whole_gradient(x: Tensor, gradient: Tensor, terms: Terms) -> Tensor:
-    """The gradient, by operations that are themselves differentiable."""
-    base = _base(x, terms)
-    power = base**-terms.beta
-    after = (terms.size - 1) // 2  # who sees a value stands the other way round
-    seen = _near(gradient * x * power / base, terms, after)
-    return gradient * power - 2 * terms.beta * terms.scale(x.dim()) * x * seen
-
-
-# --- block by block -------------------------------------------------------------------------------
-
-
-class _ByBlocks(torch.autograd.Function):
-    """Forward and gradient on blocks that stay in the cache; x alone is kept between them."""
+class _Normalise(torch.autograd.Function):
+    """Forward and gradient; x alone is kept between them."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, terms: Terms) -> Tensor:
         ctx.save_for_backward(x)
         ctx.terms = terms
-        return forward(x.detach(), terms)
+        return _forward(x.detach(), terms)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         (x,) = ctx.saved_tensors
         terms: Terms = ctx.terms
         if torch.is_grad_enabled():  # the gradient's own gradient will be asked for
-            return _whole_gradient(x, gradient, terms), None
-        return backward(x, gradient, terms), None
+            return whole_gradient(x, gradient, terms), None
+        return _backward(x, gradient, terms), None
 
 
 def _is_traced() -> bool:
@@ -174,10 +169,10 @@ def _registered() -> Any:
         return None
 
     def normalise(x: Tensor, *terms: Any) -> Tensor:
-        return forward(x, Terms(*terms))
+        return _forward(x, Terms(*terms))
 
-    def gradient_by_blocks(x: Tensor, gradient: Tensor, *terms: Any) -> Tensor:
-        return backward(x, gradient, Terms(*terms))
+    def find_gradient(x: Tensor, gradient: Tensor, *terms: Any) -> Tensor:
+        return _backward(x, gradient, Terms(*terms))
 
     def fake(x: Tensor, *_: Any) -> Tensor:
         return laid_alike(x)[1]
@@ -192,7 +187,7 @@ def _registered() -> Any:
     )
     of_gradient = torch.library.custom_op(
         "nettally::lrn_gradient",
-        gradient_by_blocks,
+        find_gradient,
         mutates_args=(),
         schema=f"(Tensor x, Tensor gradient, {kinds}) -> Tensor",
     )
@@ -206,4 +201,4 @@ def _registered() -> Any:
     return made
 
 
-_compiled = _registered()
+_operation = _registered()
