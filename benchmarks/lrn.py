@@ -114,14 +114,14 @@ def case(name: str, pairs: int, batch: int, device: str) -> float:
     whole = median(sum(b) for _, b, _ in took) * 1e3
     print(
         f"{name:<14}{forward + backward:>9.1f} ms = {forward:>5.1f} +{backward:>6.1f}"
-        f"{whole:>10.1f} ms{ratio:>9.1f}x" + (f"{above:>12.1f}x" if device == "cpu" else "")
+        f"{whole:>10.1f} ms{ratio:>9.1f}x" + (f"{above:>14.1f}x" if device == "cpu" else "")
     )
     return ratio
 
 
 def table(device: str, pairs: int, batch: int, how: str) -> float:
     """Print a table; the least ratio in it of those that count."""
-    last = f"{'of the floor':>12}" if device == "cpu" else ""
+    last = f"{'of the floor':>15}" if device == "cpu" else ""
     print(f"\n{how}\n{'':14}{'ours = forward + backward':>28}{'torch':>11}{'ratio':>12}{last}")
     ratios = {name: case(name, pairs, batch, device) for name in CASES}
     return min(ratios[name] for name in COUNTED)

@@ -70,6 +70,13 @@ def test_idx_files_are_packed_as_they_are(tmp_path, packed, names):
         assert same(data.splits[split], images[..., None], labels)
 
 
+def test_a_folder_in_a_folder_is_found(tmp_path):
+    """As torchvision leaves them: MNIST/raw."""
+    mnist(tmp_path / "MNIST" / "raw")
+    found = find(str(tmp_path / "MNIST"))
+    assert (found.name, found.counts) == ("MNIST", {"train": 9, "test": 6})
+
+
 def test_names_of_classes_come_from_a_file_or_from_what_fashion_mnist_is(tmp_path):
     mnist(tmp_path / "Fashion-MNIST")
     data = opened(tmp_path / "Fashion-MNIST", tmp_path / "out")

@@ -144,7 +144,7 @@ def test_stopped_by_the_keyboard_it_says_how_to_go_on(tmp_path):
     folder(tmp_path / "in", train=150, val=0, side=300)
     command = [
         sys.executable, "-m", "nettally", "data", "pack", str(tmp_path / "in"),
-        str(tmp_path / "out"), "--workers", "2",
+        str(tmp_path / "out"), "--workers", "2", "--side", "700",
     ]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     while process.poll() is None and not list(tmp_path.glob("out/*.part")):

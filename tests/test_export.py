@@ -207,21 +207,28 @@ def test_each_kind_of_layer_computes_and_counts_the_same(kind: str, tmp_path: Pa
 def test_the_zoo_tallies_the_same(name: str, tmp_path: Path) -> None:
     network = read(name)
     path = str(tmp_path / "net.onnx")
-    with torch.device("cpu"):
+    with torch.device("meta"):
         module = build(network)
+    module.to_empty(device="cpu")  # whatever the values are; to draw them takes longer
     size = write_onnx(network, module, path)
     assert size == Path(path).stat().st_size
     exported = read(path)
     assert counts(exported) == counts(network)
     assert exported.outputs == network.outputs
     assert list(exported.inputs) == list(network.inputs)
+    counted, found = tally(network), tally(exported)
+    # LeNet's subsampling, which has weights, is ONNX's mean, a product and a sum
+    assert (int(found.neurons) == int(counted.neurons)) == (name != "lenet-5")
     theirs = {row.name: row for row in tally(exported).rows}
     for row in tally(network).rows:  # each layer keeps its name, and what it gives
         assert theirs[row.name].shape == row.shape
-    onnx.checker.check_model(path, full_check=True)
-    stated = onnx.load(path, load_external_data=False).graph
-    inferred = onnx.shape_inference.infer_shapes(onnx.load(path), strict_mode=True).graph
-    sizes = {info.name: info.type for info in (*stated.value_info, *stated.output)}
+    if int(counted.parameters) > 100_000_000 and name != "vgg-16":
+        return  # half a gigabyte each, and no layer of another kind
+    model = onnx.load(path)
+    onnx.checker.check_model(model)
+    sizes = {info.name: info.type for info in (*model.graph.value_info, *model.graph.output)}
+    inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True).graph
+    assert set(sizes) == {node.name for node in network.nodes}
     for info in (*inferred.value_info, *inferred.output):
         if info.name in sizes:
             assert info.type == sizes[info.name], info.name
@@ -301,6 +308,24 @@ def test_a_shared_tensor_is_in_the_file_once_and_counted_once(tmp_path: Path) ->
     held = [tensor.name for tensor in onnx.load(path).graph.initializer]
     assert held == ["a.weight", "a.bias", "b.bias"]
     assert counts(read(path)) == counts(network)
+
+
+def test_sums_and_tables_do_not_lose_what_others_share(tmp_path: Path) -> None:
+    conv = layer_class("conv")
+    total = layer_class("conv_sum")(parts=(conv(4, 3, padding=1), conv(4, 3, padding=1)))
+    nodes = (
+        Node("a", total, ("x", "x")),
+        Node("b", conv(4, 3, padding=1), ("a",), {"weight": "a.weight0"}),
+    )
+    network = Network("twice", {"x": (1, 4, 6, 6)}, nodes)
+    path = str(tmp_path / "twice.onnx")
+    write_onnx(network, build(network), path)
+    assert counts(read(path)) == counts(network)
+    table = layer_class("conv_map")(kernel=3, table=((0,), (1,)), padding=1)
+    nodes = (Node("a", table, ("x",)), Node("b", table, ("a",), {"weight": "a.weight"}))
+    network = Network("tables", {"x": (1, 2, 6, 6)}, nodes)
+    refusal = refused(network, build(network), path)
+    assert refusal.count("its weights are cut to pieces there, and another layer has them") == 2
 
 
 @pytest.mark.parametrize("name", ["a/b", "\x1b[31mred", "<script>", "a\nb", "é漢"])
@@ -488,18 +513,22 @@ def test_two_alike_norms_of_which_one_is_learned_are_told_apart(tmp_path: Path) 
 
 def test_cuda_convnet_nets_of_the_corpus_are_exported(corpus: Path, tmp_path: Path) -> None:
     """Layer files of the 2012 code and of its CIFAR nets: grouped, local, with odd norms."""
-    found = 0
-    for file in sorted(corpus.rglob("*.cfg")):
+    found, seen = 0, set[bytes]()
+    for file in sorted((corpus / "cuda-convnet").rglob("*.cfg")):
+        data = file.read_bytes()
+        if data in seen or file.name.startswith("layer-params"):
+            continue
+        seen.add(data)
         try:
             network = read(str(file))
-            module = build(network)
+            if int(tally(network).parameters) > 10_000_000:
+                continue  # the same kinds of layers, and slower
+            with torch.device("meta"):
+                module = build(network)
         except NettallyError:
             continue
-        if int(tally(network).parameters) > 5_000_000:
-            continue  # the same kinds of layers, and slower
         path = str(tmp_path / "x.onnx")
-        refusal = refused(network, module, path)
-        if not refusal:
-            assert counts(read(path)) == counts(network), file
-            found += 1
-    assert found > 5
+        assert not refused(network, module.to_empty(device="cpu"), path), file
+        assert counts(read(path)) == counts(network), file
+        found += 1
+    assert found >= 4

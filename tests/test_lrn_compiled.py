@@ -5,7 +5,6 @@ The numbers it makes are held to torch's in test_lrn.py, beside those of the oth
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import stat
@@ -408,38 +407,3 @@ def test_how_it_runs_is_said() -> None:
     assert how_it_runs() == HERE.said or how_it_runs().endswith(HERE.said)
     assert how_it_runs(torch.int32).endswith("in blocks: not for torch.int32")
     assert "no kernel for mps" in how_it_runs(device="mps")
-
-
-# --- on a GPU -----------------------------------------------------------------------------------
-
-KERNELS = """
-    import torch
-    from nettally.layers._torch import _lrn_triton as ours
-    from nettally.layers._torch._lrn_whole import Terms, whole, whole_gradient
-    torch.manual_seed(0)
-    last, first = torch.channels_last, torch.contiguous_format
-    for shape in ((2, 6, 3, 5), (1, 70, 5, 7), (3, 12, 1), (2, 8)):
-        for size, groups, beta in ((1, 1, 0.75), (2, 2, 0.6), (5, 1, 0.75), (4, 2, 1.0)):
-            for kind in ours.KINDS:
-                for laid in (first, last) if len(shape) == 4 else (first,):
-                    terms = Terms(size, 0.7, beta, 1.5, groups, False)
-                    x = torch.randn(shape).to(kind).to(memory_format=laid)
-                    g = torch.randn(shape).to(kind)
-                    y, dx = ours.normalised(x, terms), ours.gradient(x, g, terms)
-                    assert y.dtype == dx.dtype == kind
-                    assert y.stride() == dx.stride() == x.stride()
-                    step = torch.finfo(kind).eps
-                    wide = x.double(), g.double()
-                    best = whole(wide[0], terms), whole_gradient(*wide, terms)
-                    torch.testing.assert_close(y.double(), best[0], rtol=8 * step, atol=step)
-                    torch.testing.assert_close(dx.double(), best[1], rtol=8 * step, atol=8 * step)
-    x = torch.full((1, 8, 1), float("inf"))
-    assert ours.normalised(x, Terms(5, 0.7, 0.75, 1.5, 1, False)).isnan().all()
-    print("all alike")
-"""
-
-
-@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-def test_tritons_kernels_in_its_interpreter() -> None:
-    """What they compute; not that they run on a GPU, nor how fast."""
-    assert run(KERNELS, TRITON_INTERPRET="1") == "all alike"

@@ -47,6 +47,7 @@ def losses(path: Path) -> list[float]:
     return [line["loss"] for line in lines(path) if "loss" in line]
 
 
+NORMALISED = training.SMALL.replace("  - pool1:", "  - norm1: lrn 5, alpha 0.01, k 2\n  - pool1:")
 EVERY_STEP = Settings(log_every=1)
 
 
@@ -113,11 +114,38 @@ def test_a_batch_in_parts_is_the_batch(tmp_path: Path) -> None:
     assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), abs=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
-def test_other_precisions(precision: str, tmp_path: Path) -> None:
-    settings = Settings(precision=precision, channels_last=True)
-    made = train(training.net(), training.packed(), str(tmp_path / "a"), SHORT, settings)
-    assert made.best is not None
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+@pytest.mark.parametrize("last", [True, False], ids=["channels last", "channels first"])
+def test_other_precisions(precision: str, last: bool, tmp_path: Path) -> None:
+    network = training.net(NORMALISED)
+    found: dict[str, list[float]] = {}
+    for each in ("32-true", precision):
+        settings = Settings(precision=each, channels_last=last, log_every=1)
+        train(network, training.packed(), str(tmp_path / each), SHORT, settings)
+        found[each] = losses(tmp_path / each)
+    assert found[precision] != found["32-true"]
+    near = 1e-4 if precision == "64-true" else 0.05
+    assert found[precision] == pytest.approx(found["32-true"], abs=near)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, on the way
+def test_compiled_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With batches of two sizes, and response normalisation, into which no compiler looks.
+
+    Traced and differentiated as ever, but run by torch's own operations: making C++ of it takes a
+    minute, and is torch's part.
+    """
+    compiles = torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module,
+        "compile",
+        lambda module, **options: compiles(module, backend="aot_eager", **options),
+    )
+    for name, compiled in (("a", False), ("b", True)):
+        settings = Settings(compile=compiled, log_every=1)
+        short = SHORT.replace(epochs=1)
+        train(training.net(NORMALISED), training.packed(40), str(tmp_path / name), short, settings)
+    assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), abs=1e-4)
 
 
 def test_the_average_is_what_is_used(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def predictions_command(path: str, **options: Any) -> Run:
     short_help="Images and the training images nearest to them.",
     epilog=examples(
         "nettally show neighbours runs/alexnet -o near.png",
-        "nettally show neighbours runs/alexnet --layer pool5 --among 20000 -o near.png",
+        "nettally show neighbours runs/alexnet --layer pool5 --among 9000 -o n.png",
     ),
 )
 @click.argument("path", metavar="RUN", type=click.Path())
@@ -234,7 +234,7 @@ COMMANDS.append(classify_command)
     short_help="What a layer computes of images, as .npy.",
     epilog=examples(
         "nettally features runs/alexnet --split test --layer fc7 -o fc7.npy",
-        "nettally features runs/alexnet --split train --layer fc7 -o x.npy --labels y.npy",
+        "nettally features runs/alexnet --split train -o x.npy --labels y.npy",
         "nettally features runs/alexnet a.jpg b.jpg --layer pool5 -o pool5.npy",
     ),
 )

@@ -186,7 +186,7 @@ COMMANDS.append(data_commands)
         "nettally data pack imagenet/ packed/",
         "nettally data pack photographs/ packed/ --hold-out 0.1",
         "nettally data pack fashion-mnist/ fashion/",
-        "nettally data pack cifar-10-python.tar.gz cifar/ --mirror",
+        "nettally data pack cifar-10-python.tar.gz cifar/",
     ),
 )
 @click.argument("source", metavar="DIR", type=click.Path())

@@ -68,7 +68,7 @@ class _Decoder(Nodes):
         return result
 
     def learned(self, field: Field, into: dict[str, bool]) -> None:
-        """A note that ``nettally export`` writes: whether a tensor is learned. Others are skipped."""
+        """A note that ``nettally export`` writes: whether a tensor is learned."""
         key = value = ""
         for each in self.message(field, "metadata_props"):
             if each[0] == 1 and each[3] is not None:

@@ -73,7 +73,7 @@ class State:
         return value.contents
 
     def is_learned(self, value: Value, likely: bool) -> bool:
-        """Whether a constant is a parameter: as the file says of it, else as its place makes likely."""
+        """Whether a constant is a parameter: as the file says, else as its place makes likely."""
         return self.learned.get(value.root, likely) if self.learned else likely
 
     def spend(self, steps: int) -> bool:

@@ -59,6 +59,7 @@ class Graph:
         self.held: list[wire.Held] = []
         self.names: set[str] = set()
         self.values: dict[str, str] = {}  # of a node or input of the network: its value here
+        self.sharing: set[str] = set()  # layers whose tensors others have too
         self.learned: dict[str, bool] = {}  # tensors for which the reader's rule would be wrong
         self._own: dict[int, tuple[str, Shape]] = {}
 
@@ -109,6 +110,11 @@ class At:
     @property
     def x(self) -> Shape:
         return self.xs[0]
+
+    @property
+    def shares(self) -> bool:
+        """Whether another layer has a tensor of this one too, or this one another's."""
+        return self.node.name in self.graph.sharing
 
     def refuse(self, why: str) -> NoReturn:
         raise Refused(why)

@@ -47,12 +47,15 @@ def _conv(at: At) -> str:
 
 @writes("conv_sum")
 def _conv_sum(at: At) -> str:
-    """A convolution an input; the first has the bias, where it is one a channel."""
+    """One of all channels where the windows are alike; else one an input.
+
+    Of several the first has the bias, where it is one a channel.
+    """
     layer, tied = at.layer, at.layer.bias and not at.layer.untied_bias
-    if layer.bias and len(layer.parts) == 1 and tied:
-        return _convolved(
-            at, layer.parts[0], at.inputs[0], at.x, at.weight("weight0"), at.weight("bias")
-        )
+    windows = {part.replace(filters=layer.parts[0].filters) for part in layer.parts}
+    alike = len(windows) == 1 and layer.parts[0].groups == 1 and not at.shares
+    if alike and len({x[2:] for x in at.xs}) == 1 and (tied or not layer.bias):
+        return _side_by_side(at)
     made = [
         _partly(at, place, at.weight("bias") if tied and not place else None)
         for place in range(len(layer.parts))
@@ -60,6 +63,19 @@ def _conv_sum(at: At) -> str:
     if layer.bias and not tied:
         made.append(at.weight("bias"))
     return at.put("Sum", *made)
+
+
+def _side_by_side(at: At) -> str:
+    """A sum of convolutions with the same window is one of all their channels."""
+    layer, x = at.layer, at.inputs[0]
+    if len(at.inputs) > 1:
+        x = at.step("side_by_side", "Concat", *at.inputs, axis=1)
+    weights = [at.values(f"weight{place}") for place in range(len(layer.parts))]
+    seen = sum(int(each.shape[1]) for each in weights)
+    shape = (*weights[0].shape[:1], seen, *weights[0].shape[2:])
+    weight = at.graph.hold(f"{at.name}.weight", shape, _joined(weights, 1))
+    bias = at.weight("bias") if layer.bias else None
+    return _convolved(at, layer.parts[0], x, at.x, weight, bias)
 
 
 def _partly(at: At, place: int, bias: str | None) -> str:
@@ -92,6 +108,8 @@ def _conv_map(at: At) -> str:
 
     Its input are the channels of the table, one after the other, some of them several times.
     """
+    if at.shares:
+        at.refuse("its weights are cut to pieces there, and another layer has them too")
     layer = at.layer
     weight = at.values("weight")
     bias = at.values("bias") if layer.bias else None
@@ -109,10 +127,10 @@ def _conv_map(at: At) -> str:
         taken = at.step(f"{part}.channels", "Gather", x, at.ints(f"{part}.table", channels), axis=1)
         kernels = [weight[starts[i] : starts[i + 1]] for i in filters]
         shape = (len(filters), seen, *layer.kernel)
-        own = [at.graph.hold(f"{at.name}.{part}.weight", shape, _stacked(kernels))]
+        own = [at.graph.hold(f"{at.name}.{part}.weight", shape, _joined(kernels))]
         if bias is not None:
             each = [bias[i : i + 1] for i in filters]
-            own.append(at.graph.hold(f"{at.name}.{part}.bias", (len(filters),), _stacked(each)))
+            own.append(at.graph.hold(f"{at.name}.{part}.bias", (len(filters),), _joined(each)))
         made.append(
             at.step(
                 part,
@@ -133,10 +151,10 @@ def _conv_map(at: At) -> str:
     return at.put("Gather", whole, at.ints("order", back), axis=1)
 
 
-def _stacked(parts: list[Any]) -> Any:
+def _joined(parts: list[Any], axis: int = 0) -> Any:
     import torch
 
-    return torch.cat(parts)
+    return torch.cat(parts, axis)
 
 
 @writes("conv_transpose")

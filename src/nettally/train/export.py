@@ -81,6 +81,9 @@ def model_of(network: Network, module: Built) -> wire.Model:
     """What ``write_onnx`` writes."""
     counted, free = _for_any_batch(network)
     graph = Graph()
+    for node in network.nodes:
+        for owner in node.shared.values():
+            graph.sharing |= {node.name, owner.rpartition(".")[0]}
     inputs: list[bytes] = []
     for name, shape in counted.network.inputs.items():
         graph.values[name] = graph.unique(name)

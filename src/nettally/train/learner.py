@@ -97,7 +97,8 @@ class Learner:
 
     def _set_up(self) -> None:
         if self.settings.compile:
-            self.module.compile()
+            # the last batch of an epoch is smaller: that is another size, not a changing one
+            self.module.compile(dynamic=False)
         self.optimizer = recipes.optimizer_of(self.module, self.recipe)
         if self.plan is None:
             self.wrapped, self.optimizer = self.fabric.setup(self.module, self.optimizer)

@@ -31,13 +31,8 @@ def find(
     called = name or os.path.basename(real.rstrip(os.sep)).split(".")[0] or "data"
     if not os.path.isdir(real):
         return _file(path, called, classes, devkit)
-    try:
-        with os.scandir(real) as entries:
-            held = {each.name: each.is_dir() for each in entries if not each.name.startswith(".")}
-    except OSError as error:
-        raise ReadError(f"can't read the folder: {error.strerror}", where=path) from None
-    files = sorted(each for each, is_folder in held.items() if not is_folder)
-    folders = sorted(each for each, is_folder in held.items() if is_folder)
+    files = _names(path)
+    folders = _names(path, folders=True)
     if idx.is_idx(files):
         return idx.read_idx(path, called, classes)
     kind = cifar.kind_of(files)
@@ -45,6 +40,11 @@ def find(
         return cifar.read_folder(path, called, classes, kind)
     if ilsvrc.TRAIN in files or ilsvrc.VALIDATION in files:
         return ilsvrc.read_ilsvrc(path, files, called, devkit)
+    if len(folders) == 1:  # as they are unpacked: cifar/cifar-10-batches-py, MNIST/raw
+        inner = os.path.join(path, folders[0])
+        inside = _names(inner)
+        if idx.is_idx(inside) or cifar.kind_of(inside) is not None:
+            return find(inner, name=called, classes=classes, devkit=devkit)
     found = [os.path.join(path, each) for each in files if each.lower().endswith(".tar")]
     if found and folders:
         raise ReadError(
@@ -62,6 +62,19 @@ def find(
             hint="leave out --classes, or rename the folders",
         )
     return folder.read_folder(path, called)
+
+
+def _names(path: str, *, folders: bool = False) -> list[str]:
+    """The names of the files in a folder, or of the folders, sorted; hidden ones are left out."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(
+                each.name
+                for each in entries
+                if each.is_dir() == folders and not each.name.startswith(".")
+            )
+    except OSError as error:
+        raise ReadError(f"can't read the folder: {error.strerror}", where=path) from None
 
 
 def _file(path: str, name: str, classes: Sequence[str], devkit: str | None) -> Photos | Arrays:

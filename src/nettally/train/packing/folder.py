@@ -27,8 +27,9 @@ SPLIT_NAMES = {
 def read_folder(root: str, name: str) -> Photos:
     """The images of a folder, in the order of their names.
 
-    A class is a folder; below it folders may nest, and add nothing to the class. Links to folders
-    are not followed. Raises ReadError where there is no image.
+    A class is a folder, or a link to one; below it folders may nest, and add nothing to the class,
+    and links to folders are not followed: they may lead in circles. Raises ReadError where there is
+    no image.
     """
     top = _folders(root)
     splits = {SPLIT_NAMES[each.lower()]: each for each in top if each.lower() in SPLIT_NAMES}
@@ -84,9 +85,7 @@ def _folders(path: str) -> list[str]:
     try:
         with os.scandir(path) as entries:
             return sorted(
-                each.name
-                for each in entries
-                if each.is_dir(follow_symlinks=False) and not each.name.startswith(".")
+                each.name for each in entries if each.is_dir() and not each.name.startswith(".")
             )
     except OSError as error:
         raise ReadError(f"can't read the folder: {error.strerror}", where=path) from None

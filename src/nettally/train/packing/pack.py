@@ -246,8 +246,9 @@ def _plans(source: Photos | Arrays, options: Options, out: str) -> list[Piece]:
             # of few images so many shards that several workers have something to do
             each = min(most, max(FEW, -(-count // MANY)))
         for i, start in enumerate(range(0, count, each)):
-            plan = Plan(out, f"{split}-{i:05d}.u8", shape, split == "train")
-            plans.append((split, plan, (start, min(start + each, count))))
+            stop = min(start + each, count)
+            plan = Plan(out, f"{split}-{i:05d}.u8", shape, split == "train", stop - start)
+            plans.append((split, plan, (start, stop)))
     return plans
 
 

@@ -26,12 +26,16 @@ PART = ".part"
 
 
 class Plan(NamedTuple):
-    """Where a shard goes. name: of its file. sums: whether the mean is computed of it."""
+    """Where a shard goes. name: of its file. sums: whether the mean is computed of it.
+
+    planned: how many images it is made of, broken ones among them.
+    """
 
     folder: str
     name: str
     shape: tuple[int, int, int]
     sums: bool
+    planned: int
 
 
 class Record(NamedTuple):
@@ -115,6 +119,8 @@ def read_record(plan: Plan) -> Record | None:
         record = Record(**found)
         bytes_each = int(np.prod(plan.shape))
         if record.file != plan.name or len(record.labels) != record.images:
+            return None
+        if record.images + len(record.broken) != plan.planned:
             return None
         if os.path.getsize(path) != record.images * bytes_each:
             return None
