@@ -30,6 +30,7 @@ from torch import nn
 from torch.nn import functional
 
 import nettally
+from nettally.train.allocator import keep_freed_memory
 from nettally.train.augment import Scaling, augment, draw, noise
 from nettally.train.chance import generator_of, network_of_scores, with_dropout
 from nettally.train.data import Loader, Split
@@ -254,6 +255,7 @@ def main() -> int:
         f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
         f"{count} rounds"
     )
+    keep_freed_memory()  # as nettally train does
     ok = on_processor(count, batch)
     if torch.cuda.is_available():
         on_gpu()

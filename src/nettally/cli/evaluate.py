@@ -30,10 +30,12 @@ def run_evaluation(
     form: str,
 ) -> int:
     """Print top-1 and top-5 errors by one crop, by ten, or by both as the recipe tests."""
+    from ..train.allocator import keep_freed_memory
     from ..train.data import open_packed
     from ..train.evaluate import evaluate
     from ..train.run import device_of, open_run
 
+    keep_freed_memory()
     run = open_run(path)
     packed = open_packed(data or run.data)
     check_classes(run, packed)

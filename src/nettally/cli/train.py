@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..render._escape import escape
+from ..train.allocator import keep_freed_memory
 from ..train.loop import Report, resume, train
 from ..train.recipe import changed, recipe_called
 from ..train.settings import Settings
@@ -45,6 +46,7 @@ def run_training(
     **settings: Any,
 ) -> int:
     """``nettally train``; the exit code."""
+    keep_freed_memory()
     asked = {name: value for name, value in settings.items() if value is not None}
     if taken_up is not None:
         return _take_up(taken_up, net, data, asked, changed_too=bool(changes or epochs or batch))
