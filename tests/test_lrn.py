@@ -327,3 +327,17 @@ def test_what_can_not_be(shape: tuple[int, ...], more: dict[str, Any]) -> None:
     said = str(caught.value)
     assert said.startswith("lrn normalises across channels, which the groups divide, or across")
     assert f"values: input {shape}, size {more.get('size', 5)}" in said
+
+
+def test_the_compiler_may_leave_the_sizes_open() -> None:
+    """One graph for batches of any size: what is traced has no number of bytes."""
+
+    def ours(x: Tensor) -> Tensor:
+        return local_response_norm(x, 5, 1e-2, 0.75, 2.0, groups=2)
+
+    traced = torch.compile(ours, dynamic=True, backend="aot_eager")
+    for batch in (2, 3, 5):
+        x = torch.randn(batch, 8, 5, 4, requires_grad=True)
+        traced(x).sum().backward()
+        (expected,) = torch.autograd.grad(ours(x).sum(), x)
+        torch.testing.assert_close(x.grad, expected)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -420,6 +422,32 @@ def test_a_folder_that_has_a_run(tmp_path: Path) -> None:
         train(training.net(), training.packed(), str(tmp_path / "a"), SHORT)
 
 
+def test_a_run_that_never_began_is_no_hindrance(tmp_path: Path) -> None:
+    """What could not start (weights that are not there) leaves a folder that can be used."""
+    path = str(tmp_path / "a")
+    with pytest.raises(ReadError, match=r"none\.safetensors"):
+        train(
+            training.net(), training.packed(), path, SHORT,
+            Settings(weights=str(tmp_path / "none.safetensors")),
+        )  # fmt: skip
+    assert train(training.net(), training.packed(), path, SHORT).epochs == 2
+
+
+def test_taken_up_before_the_first_checkpoint_it_begins_anew(tmp_path: Path) -> None:
+    train(training.net(), training.packed(), str(tmp_path / "a"), SHORT, EVERY_STEP)
+    whole = losses(tmp_path / "a")
+    train(
+        training.net(),
+        training.packed(),
+        str(tmp_path / "b"),
+        SHORT,
+        Settings(steps=2, log_every=1),
+    )
+    (tmp_path / "b/last.safetensors").unlink()
+    resume(str(tmp_path / "b"), training.packed(), EVERY_STEP)
+    assert losses(tmp_path / "b") == whole
+
+
 NO_FIT = [
     ("1x8x8", "3x8x8", r"small does not take the images of made up\n  values: it takes 3x8x8, "),
     ("1x8x8", "1x9x9", r"it takes 1x9x9, they are 1x8x8"),
@@ -489,3 +517,46 @@ def test_a_strategy_that_there_is_not(tmp_path: Path) -> None:
             training.net(), training.packed(), str(tmp_path / "a"), SHORT,
             Settings(strategy="telepathy"),
         )  # fmt: skip
+
+
+# --- nets that others described ------------------------------------------------------------------
+
+OTHERS = [
+    "cuda-convnet/computerhistory__AlexNet-Source-Code/layers-cifar/layers-18pct.cfg",
+    "cuda-convnet/computerhistory__AlexNet-Source-Code/layers-cifar/layers-80sec.cfg",
+    "caffe/BVLC__caffe/examples/cifar10/cifar10_quick.prototxt",
+    "caffe/BVLC__caffe/examples/cifar10/cifar10_full.prototxt",
+]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_nets_of_the_time_of_cifar_train(name: str, corpus: Path, tmp_path: Path) -> None:
+    """As their files describe them; a recipe that knows none of them takes the loss down."""
+    path = corpus / name
+    if not path.exists():
+        pytest.skip(f"{name} is not among the collected files")
+    network = nettally.read(str(path))
+    images = training.packed(64, 0, size=(32, 32, 3))
+    recipe = MODERN.replace(epochs=6, batch=16, warmup=0.1)
+    train(network, images, str(tmp_path / "a"), recipe, EVERY_STEP)
+    found = losses(tmp_path / "a")
+    assert sum(found[-4:]) < 0.9 * sum(found[:4])
+
+
+def test_alexnet_trains_at_its_real_size_on_photographs(tmp_path: Path) -> None:
+    """Two updates by the recipe of 2012; docs/training.md has what becomes of more of them."""
+    pytest.importorskip("skimage")
+    photographs = EXAMPLE.parent / "photographs.py"
+    out = tmp_path / "photographs"
+    subprocess.run([sys.executable, str(photographs), str(out)], check=True, timeout=120)
+    assert len(list(out.glob("*/*.png"))) == 128
+    done = training.run(*("data", "pack", str(out), "packed", "--side", "224"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    packed = open_packed(str(tmp_path / "packed"))
+    assert (len(packed.splits["train"]), len(packed.classes)) == (128, 16)
+    settings = Settings(steps=2, log_every=1)
+    recipe = PAPER.replace(batch=4, noise="")
+    made = train(nettally.read("alexnet"), packed, str(tmp_path / "run"), recipe, settings)
+    assert (made.stopped, made.steps) == (True, 2)
+    # before anything is learnt each of the 1000 classes is nearly as likely as any
+    assert losses(tmp_path / "run")[0] == pytest.approx(math.log(1000), abs=0.5)

@@ -115,6 +115,8 @@ def resume(
     last = os.path.join(path, LAST)
     if os.path.exists(last):
         training.restore(last)
+    else:
+        training.log.cut_after(0)
     return training.go()
 
 

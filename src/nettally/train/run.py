@@ -183,11 +183,11 @@ def check_fit(network: Network, packed: Packed) -> None:
 def begin(
     path: str, network: Network, recipe: Recipe, packed: Packed, seed: int, settings: Any
 ) -> Run:
-    """Make a run's folder. Raises NettallyError where there is a run already."""
+    """Make a run's folder. Raises NettallyError where a run there has got somewhere already."""
     from ..readers.native import write
     from .weights import save
 
-    if os.path.exists(os.path.join(path, RUN)):
+    if any(os.path.exists(os.path.join(path, name)) for name in (LAST, BEST, LOG)):
         raise NettallyError(
             "there is a run in this folder",
             where=path,

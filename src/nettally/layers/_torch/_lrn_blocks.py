@@ -58,7 +58,7 @@ def laid_alike(x: Tensor) -> tuple[Tensor, Tensor]:
     if not x.is_contiguous() and not _last(x).is_contiguous():
         x = x.contiguous()
     y = torch.empty_like(x)
-    if y.nbytes >= LARGE and type(y) is Tensor:
+    if type(y) is Tensor and y.nbytes >= LARGE:  # a traced one may have no number of bytes
         _in_large_pages(y)
     return x, y
 
