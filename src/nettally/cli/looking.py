@@ -80,7 +80,7 @@ def _seed(command: Command) -> Command:
 
 @click.group("show", short_help="What a run has learnt, as pictures.")
 def show_commands() -> None:
-    """Draw kernels, maps, guesses and nearest images of a run, as .png or .svg."""
+    """Draw how a run went, its kernels, maps, guesses and nearest images, as .png or .svg."""
 
 
 COMMANDS.append(show_commands)
@@ -104,6 +104,22 @@ def filters_command(path: str, **options: Any) -> Run:
     from .show import show_filters
 
     return partial(show_filters, path, **options)
+
+
+@show_commands.command(
+    "curve",
+    short_help="Loss and errors over the epochs.",
+    epilog=examples(
+        "nettally show curve runs/alexnet -o curve.svg",
+    ),
+)
+@click.argument("path", metavar="RUN", type=click.Path())
+@_picture
+def curve_command(path: str, **options: Any) -> Run:
+    """Draw how a run went: its loss and its errors, epoch by epoch, out of its log."""
+    from .show import show_curve
+
+    return partial(show_curve, path, **options)
 
 
 @show_commands.command(

@@ -31,6 +31,15 @@ def show_filters(
     return _saved(picture, output, theme)
 
 
+def show_curve(path: str, *, output: str, theme: str) -> int:
+    """Loss and errors over the epochs."""
+    from ..train.curve import curve
+    from ..train.run import open_run
+
+    pictures.ending(output)
+    return _saved(curve(open_run(path)), output, theme)
+
+
 def show_activations(
     path: str,
     *,

@@ -7,13 +7,14 @@ same everywhere. The same picture gives the same bytes.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import zlib
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
-from ..train.pictures import Photo, Picture, Pixels, Words
+from ..train.pictures import Photo, Picture, Pixels, Stroke, Words
 from .figure._metrics import FONTS, clean, is_measured, width
 from .figure._palette import colours
 
@@ -96,6 +97,13 @@ def svg(picture: Picture, theme: str = "light") -> str:
             )
         elif isinstance(item, Words):
             made.append(_label(item, paint[item.colour]))
+        elif isinstance(item, Stroke):
+            points = " ".join(f"{_n(x)},{_n(y)}" for x, y in item.points)
+            dashes = ' stroke-dasharray="6 4"' if item.dashed else ""
+            made.append(
+                f'<polyline points="{points}" fill="none" stroke="{paint[item.colour]}" '
+                f'stroke-width="{_n(item.width)}" stroke-linejoin="round"{dashes}/>'
+            )
         else:
             fill = paint[item.fill] if item.fill else "none"
             edge = f' stroke="{paint[item.stroke]}"' if item.stroke else ""
@@ -182,6 +190,8 @@ def png(picture: Picture, theme: str = "light") -> bytes:
                 font = fonts[item.size] = ImageFont.load_default(item.size * FINER)
             mask, left, top = _mask(item, font)
             sheet.paste(paint[item.colour], (left, top), mask)
+        elif isinstance(item, Stroke):
+            _stroke(sheet, item, paint[item.colour])
         else:
             x, y, right, bottom = (round(each) for each in _corners(item))
             if right > x and bottom > y:
@@ -189,6 +199,41 @@ def png(picture: Picture, theme: str = "light") -> bytes:
                 edge = paint[item.stroke] if item.stroke else None
                 draw.rectangle(box, fill=paint[item.fill] if item.fill else None, outline=edge)
     return encoded(Pixels(picture.width, picture.height, sheet.tobytes()))
+
+
+def _stroke(sheet: Any, item: Stroke, colour: str) -> None:
+    """Draw a line, as fine as text is drawn."""
+    from PIL import Image, ImageDraw
+
+    mask = Image.new("L", (sheet.width * 2, sheet.height * 2))
+    draw = ImageDraw.Draw(mask)
+    points = [(x * 2, y * 2) for x, y in item.points]
+    wide = max(1, round(item.width * 2))
+    for run in _dashes(points) if item.dashed else [points]:
+        draw.line(run, fill=255, width=wide, joint="curve")
+    sheet.paste(colour, (0, 0), mask.resize(sheet.size, Image.Resampling.BOX))
+
+
+Points = list[tuple[float, float]]
+
+
+def _dashes(points: Points, on: float = 12.0, off: float = 8.0) -> list[Points]:
+    """Pieces of a line of length ``on``, ``off`` apart."""
+    made: list[Points] = []
+    piece, left, drawing = points[:1], on, True
+    for end in points[1:]:
+        begin = piece[-1]
+        while (far := math.dist(begin, end)) > left:
+            share = left / far
+            begin = (begin[0] + (end[0] - begin[0]) * share, begin[1] + (end[1] - begin[1]) * share)
+            piece.append(begin)
+            if drawing:
+                made.append(piece)
+            piece, drawing = [begin], not drawing
+            left = on if drawing else off
+        left -= far
+        piece.append(end)
+    return [*made, piece] if drawing and len(piece) > 1 else made
 
 
 FINER = 4

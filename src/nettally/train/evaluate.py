@@ -135,7 +135,7 @@ def evaluate(
             else:
                 chances = scores.softmax(1).unflatten(0, (-1, views)).mean(1)
                 chances = chances.clamp(min=1e-30).log()
-            loss += functional.nll_loss(chances, labels, reduction="sum").double().cpu()
+            loss += functional.nll_loss(chances, labels, reduction="sum").cpu().double()
             if totals is None:
                 totals = _metrics(chances.shape[1], confusion, device, sync=not alike)
             for metric in totals:

@@ -168,7 +168,7 @@ class Learner:
                 # averaged over the processes it is the mean over the whole batch
                 loss = self._loss(scores, target) * (count * world / size)
                 self.fabric.backward(loss)
-            told[0] += loss.detach().double().cpu() / world
+            told[0] += loss.detach().cpu().double() / world
             told[1] += float((last_of(scores).argmax(1) != target).sum())
         told[2] = float(stop)
         if self.fabric.world_size > 1:

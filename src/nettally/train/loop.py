@@ -245,7 +245,7 @@ class _Training:
         }
         self.learner.check_finite()
         self.learner.masks.clear()
-        if self.held_out is not None and len(self.held_out):
+        if self.held_out is not None and len(self.held_out) >= self.fabric.world_size:
             self.scores = scores = self._evaluate()
             if not math.isfinite(scores.loss):
                 raise TrainError(

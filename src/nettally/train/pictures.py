@@ -55,7 +55,16 @@ class Block(NamedTuple):
     stroke: str = ""
 
 
-Item = Photo | Words | Block
+class Stroke(NamedTuple):
+    """A line through points (x, y). dashed: to be told from another one without its colour."""
+
+    points: tuple[tuple[float, float], ...]
+    colour: str = "ink"
+    width: float = 1.5
+    dashed: bool = False
+
+
+Item = Photo | Words | Block | Stroke
 
 
 class Picture(NamedTuple):
