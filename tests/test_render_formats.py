@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 
 import nettally
 from nettally import claims as claiming
-from nettally.cli import parser, run
+from nettally.cli import options, parser, run
 from nettally.errors import NettallyError
 from nettally.layers import layer_class
 from nettally.network import Network, Node
@@ -228,7 +228,7 @@ def test_a_schema_that_is_not_there() -> None:
 
 def test_the_parser_knows_the_formats_and_schemas() -> None:
     """They are told there again, so that a command need not import what writes them."""
-    assert (*parser.FORMATS, "svg") == formats.FORMATS
+    assert (*options.FORMATS, "svg") == formats.FORMATS
     assert list(as_json.VERSIONS) == list(parser.SCHEMAS)
 
 

@@ -523,7 +523,7 @@ def test_a_strategy_that_there_is_not(tmp_path: Path) -> None:
 
 OTHERS = [
     "cuda-convnet/computerhistory__AlexNet-Source-Code/layers-cifar/layers-18pct.cfg",
-    "cuda-convnet/computerhistory__AlexNet-Source-Code/layers-cifar/layers-80sec.cfg",
+    "cuda-convnet/computerhistory__AlexNet-Source-Code/example-layers/layers-80sec.cfg",
     "caffe/BVLC__caffe/examples/cifar10/cifar10_quick.prototxt",
     "caffe/BVLC__caffe/examples/cifar10/cifar10_full.prototxt",
 ]

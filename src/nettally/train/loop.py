@@ -143,7 +143,8 @@ class _Training:
         self.best: float | None = None
         self.sums = [0.0, 0, 0]  # of this epoch: loss, errors, images
         self.scores: Scores | None = None
-        self.asked = self.stop = False  # one process may be asked; all stop together
+        # one process may be asked; all stop together, after the step in which they hear of it
+        self.asked = self.all_asked = self.stop = False
         self.saved_at = monotonic()
         self.log = Log(run.path, settings.tensorboard, active=self.first)
 
@@ -170,7 +171,7 @@ class _Training:
             self.learner.masks.clear()
             self.log.close()
         return Outcome(
-            self.run.path, self.epoch, self.steps, self.scores, self.best, self.stop, self.asked
+            self.run.path, self.epoch, self.steps, self.scores, self.best, self.stop, self.all_asked
         )  # fmt: skip
 
     def _over(self) -> bool:
@@ -215,7 +216,7 @@ class _Training:
                 since, waited, images_done = now, loader.waited, 0
                 self._tell(made.loss, speed, waiting)
             self.stop = made.stop or self.steps == self.settings.steps
-            self.asked = made.stop
+            self.all_asked = made.stop
             if not ends and (self.stop or self._time_to_save()):
                 self._save()
             if self.stop and not ends:
