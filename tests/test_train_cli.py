@@ -96,6 +96,7 @@ COMPLAINTS = [
     (["small.yaml", "--devices", "2"], "where does the run go?\n  try: several processes need -o"),
     (["small.yaml", "--precision", "8"], "there is no precision '8'"),
     (["small.yaml", "--strategy", "fsdp"], "each process has a part of each parameter then"),
+    (["small.yaml", "--strategy", "ddp_spawn"], "its processes begin in a function"),
     (["small.yaml", "--weights", "none.safetensors"], "none.safetensors"),
     (["alexnet"], "alexnet does not take the images of digits"),
 ]

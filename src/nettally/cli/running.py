@@ -90,7 +90,7 @@ def _command(name: str, **options: Any) -> Callable[[Callable[..., Any]], click.
 @click.option("--accelerator", help="auto, cpu, cuda, mps, ... as Fabric has them.")
 @click.option("--devices", type=click.IntRange(1), help="How many; under torchrun, its own.")
 @click.option("--nodes", type=click.IntRange(1), help="How many machines; under torchrun, its own.")
-@click.option("--strategy", help="ddp, ddp_spawn, ... as Fabric has them.")
+@click.option("--strategy", help="ddp, ddp_find_unused_parameters_true, ... as Fabric has them.")
 @click.option(
     "--columns",
     flag_value=2,

@@ -14,6 +14,9 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-t
 SHARDED = ("fsdp", "deepspeed", "model_parallel", "xla_fsdp")
 """Strategies in which no process has the whole of a parameter."""
 
+BY_FUNCTION = ("ddp_spawn", "ddp_fork", "ddp_notebook")
+"""Strategies that start processes which begin in a function that they are handed."""
+
 
 class Settings(Record):
     """None of these but ``seed`` and ``weights`` changes what is computed, save by rounding.
@@ -66,6 +69,8 @@ def fabric_of(settings: Settings) -> Any:
     try:
         if strategy.startswith(SHARDED):
             raise ValueError("each process has a part of each parameter then, a checkpoint all")
+        if strategy.startswith(BY_FUNCTION):
+            raise ValueError("its processes begin in a function; torchrun or --devices starts ours")
         fabric = Fabric(
             accelerator=settings.accelerator,
             devices=devices,
