@@ -380,6 +380,20 @@ def test_a_checkpoint_that_was_cut_short(kept: int, tmp_path: Path) -> None:
         resume(str(tmp_path / "a"), training.packed())
 
 
+def test_of_two_checkpoints_the_one_before_is_named_and_does(tmp_path: Path) -> None:
+    train(
+        training.net(), training.packed(), str(tmp_path / "a"), SHORT,
+        Settings(steps=3, save_every=0, log_every=1),
+    )  # fmt: skip
+    path, before = (tmp_path / "a" / f"{name}.safetensors" for name in ("last", "previous"))
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(ReadError, match=r"try: put .*previous\.safetensors in its place"):
+        resume(str(tmp_path / "a"), training.packed())
+    os.replace(before, path)
+    assert resume(str(tmp_path / "a"), training.packed(), EVERY_STEP).epochs == 2
+    assert [line["step"] for line in lines(tmp_path / "a") if "loss" in line] == list(range(1, 9))
+
+
 def test_a_checkpoint_of_another_net(tmp_path: Path) -> None:
     other = training.net(training.SMALL.replace("conv 8", "conv 9"))
     for name, network in (("a", training.net()), ("b", other)):

@@ -114,7 +114,18 @@ def resume(
     training = _Training(fabric, run, packed, settings, report)
     last = os.path.join(path, LAST)
     if os.path.exists(last):
-        training.restore(last)
+        try:
+            training.restore(last)
+        except ReadError as error:
+            other = os.path.join(path, PREVIOUS)
+            if not os.path.exists(other):
+                raise
+            raise ReadError(
+                error.what,
+                where=error.where,
+                values=error.values,
+                hint=f"put {other} in its place: the checkpoint before",
+            ) from None
     else:
         training.log.cut_after(0)
     return training.go()
