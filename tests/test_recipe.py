@@ -23,13 +23,13 @@ from nettally.train.recipe import (
     Momentum,
     Plateau,
     Recipe,
-    changed,
     initialise,
     optimizer_of,
     rate_at,
     recipe_called,
     set_rates,
 )
+from nettally.train.recipe_words import changed
 
 # --- what the sources say -------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from ..errors import NettallyError
 from ..render._escape import escape
 from ..train.allocator import keep_freed_memory
 from ..train.loop import Report, resume, train
-from ..train.recipe import changed, recipe_called
+from ..train.recipe import recipe_called
+from ..train.recipe_words import changed
 from ..train.settings import Settings
 from . import commands
 

@@ -70,7 +70,7 @@ class Learner:
         with_dropout(module, self.recipe.dropout)
         self.masks = Masks(module, tally(network), settings.seed, cut)
         if settings.channels_last:
-            module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - torch's stubs lack it
         self.module = module
         self.wrapped: Callable[[Tensor], Any]
         self.optimizer: Any = None

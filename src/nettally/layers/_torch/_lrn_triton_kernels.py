@@ -9,7 +9,7 @@ number of a d below zero, as a power does, and is right where d is zero or infin
 
 from __future__ import annotations
 
-import triton  # pyright: ignore[reportMissingImports]
+import triton  # pyright: ignore[reportMissingImports] - imported only where it is installed
 import triton.language as tl  # pyright: ignore[reportMissingImports]
 
 
