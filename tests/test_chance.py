@@ -118,6 +118,19 @@ def test_folded_it_computes_the_same(name: str) -> None:
         assert not torch.allclose(unfolded(x), expected, rtol=1e-3)
 
 
+def test_what_is_folded_is_what_is_kept_and_not_what_is_silenced() -> None:
+    """At a rate of 0.5 the two are the same; here they are not."""
+    torch.manual_seed(0)
+    network = training.net(training.SMALL.replace("dropout 0.5", "dropout 0.3"))
+    folded, module = build(network).eval(), build(network)
+    module.load_state_dict(folded.state_dict())
+    with_dropout(module, "2012")
+    fold_dropout(folded)
+    x = torch.randn(4, 1, 8, 8)
+    torch.testing.assert_close(folded(x), module.eval()(x))
+    torch.testing.assert_close(folded.fc3.weight, 0.7 * module.fc3.weight)
+
+
 FOLDS_NOT = [
     (
         "  - sig: sigmoid from drop2\n  - fc3: linear 10\n",
