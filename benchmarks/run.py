@@ -143,7 +143,7 @@ def searching() -> Line:
     """All that ``explain`` tries for 253,440: single edits and pairs."""
     from nettally import explain, read
     from nettally.claims import load
-    from nettally.readers.zoo import claims_path
+    from nettally.formats.zoo import claims_path
 
     network = read("alexnet")
     claims = load(claims_path("alexnet") or "").claims

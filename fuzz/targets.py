@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
-from nettally import readers
+from nettally import formats
 from nettally.errors import NettallyError
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ SUFFIXES = {
 
 def _reader(name: str) -> Target:
     """The target of a format."""
-    reader: Any = readers._module(name)
+    reader: Any = formats._module(name)
     suffix = SUFFIXES.get(name, ".bin")
 
     def run(data: bytes) -> None:
-        source = readers.Source(f"x{suffix}", data)
-        reader.sniff(data[: readers.HEAD], source.name)
+        source = formats.Source(f"x{suffix}", data)
+        reader.sniff(data[: formats.HEAD], source.name)
         try:
             counted(reader.read(source), data)
         except NettallyError as error:
@@ -60,7 +60,7 @@ def _reader(name: str) -> Target:
             if "input" in said:  # a size is asked for: answer
                 with_input(source)
 
-    def with_input(source: readers.Source) -> None:
+    def with_input(source: formats.Source) -> None:
         try:
             counted(reader.read(source.replace(inputs={"": (3, 32, 32)})), source.data)
         except NettallyError as error:
@@ -126,16 +126,16 @@ def _claims(data: bytes) -> None:
     from nettally.tally import tally
 
     if not KEPT:
-        KEPT["tally"] = tally(readers.read("lenet-5"))
-        KEPT["read_bytes"] = readers.read_bytes
-    readers.read_bytes = lambda _: data  # the file itself need not be written
+        KEPT["tally"] = tally(formats.read("lenet-5"))
+        KEPT["read_bytes"] = formats.read_bytes
+    formats.read_bytes = lambda _: data  # the file itself need not be written
     try:
         made = claims.load("claims.yaml").claims
     except NettallyError as error:
         str(error)
         made = ()
     finally:
-        readers.read_bytes = KEPT["read_bytes"]
+        formats.read_bytes = KEPT["read_bytes"]
     text = data.decode("utf-8", "replace")
     try:
         made = (*made, claims.parse_claim(text))
@@ -150,7 +150,7 @@ def _claims(data: bytes) -> None:
             str(error)
 
 
-TARGETS = {name: _reader(name) for name in readers.FORMATS}
+TARGETS = {name: _reader(name) for name in formats.FORMATS}
 TARGETS["expression"] = Target("expression", ".txt", _expression)
 TARGETS["printed"] = Target("printed", ".txt", _printed)
 TARGETS["claims"] = Target("claims", ".yaml", _claims)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nettally
 from nettally.claims import check, load
-from nettally.readers.zoo import claims_path
+from nettally.formats.zoo import claims_path
 from nettally.render.figure import STYLES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
+from nettally.formats.caffe.schema import WORDS, fields
+from nettally.formats.caffe.types import V1_NUMBERS
+from nettally.formats.encodings.protobuf_tree import Message
+from nettally.formats.encodings.prototxt import parse
 from nettally.network import Shape
-from nettally.readers._caffe_schema import WORDS, fields
-from nettally.readers._caffe_types import V1_NUMBERS
-from nettally.readers._prototxt import parse
-from nettally.readers._prototxt_tree import Message
 
 PACKED = frozenset((("BlobShape", "dim"), ("Blob", "data"), ("Blob", "double_data")))
 

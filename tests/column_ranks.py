@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import nettally
+from nettally.formats import Source, native
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.readers import Source, native
 from nettally.train import _columns_link
 from nettally.train.build import Built, build
 from nettally.train.columns import (

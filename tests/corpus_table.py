@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from malformed import INPUTS, MALFORMED
-from nettally import claims, readers
+from nettally import claims, formats
 from nettally.errors import NettallyError
-from nettally.readers import read
+from nettally.formats import read
 from nettally.tally import Tally, tally
 from targets import SUFFIXES
 
@@ -100,8 +100,8 @@ def look_malformed(name: str, what: str, folder: Path) -> str:
     path = folder / f"x{SUFFIXES[name]}"
     data = MALFORMED[name][what]
     path.write_bytes(data.encode() if isinstance(data, str) else data)
-    reader = readers._module(name)
-    source = readers.Source(
+    reader = formats._module(name)
+    source = formats.Source(
         str(path), b"" if getattr(reader, "BINARY", False) else path.read_bytes(),
         INPUTS.get(name, {}), None, str(path),
     )  # fmt: skip
@@ -327,7 +327,7 @@ def measure(folder: Path, before: Lines, kinds: list[str]) -> tuple[Lines, dict[
             lines["malformed"] = {
                 f"{name}/{what}": look_malformed(name, what, Path(place))
                 for name, cases in MALFORMED.items()
-                if name in readers.FORMATS
+                if name in formats.FORMATS
                 for what in cases
             }
     else:

@@ -133,11 +133,11 @@ class Limited:
 def serve() -> None:
     """Answers lines of JSON on stdin with lines on stdout, one file each."""
     sys.path[:] = [SOURCE, *filter(os.path.isdir, sys.path)]
-    from nettally import readers
+    from nettally import formats
     from nettally.tally import tally
 
-    readers.formats()  # imports each reader, and what finds those of other packages
-    _show(tally(readers.read("lenet-5")))  # … and what prints
+    formats.formats()  # imports each reader, and what finds those of other packages
+    _show(tally(formats.read("lenet-5")))  # … and what prints
     if _there("h5py"):
         import_module("h5py")  # its own imports need more than a file may
     allowed = tuple({os.path.realpath(root) + os.sep for root in _roots()} | set(_roots()))
@@ -238,7 +238,7 @@ def _judge(asked: dict[str, Any], allowed: tuple[str, ...], out: int) -> None:
 
 def _work(asked: dict[str, Any]) -> Any:
     """What is to be done with the file; all that it imports by itself is imported now."""
-    from nettally import readers
+    from nettally import formats
     from nettally.tally import tally
 
     if asked["target"]:
@@ -262,7 +262,7 @@ def _work(asked: dict[str, Any]) -> Any:
 
     def read_and_count() -> dict[str, object]:
         inputs = {name: tuple(sizes) for name, sizes in asked["inputs"].items()}
-        network = readers.read(
+        network = formats.read(
             os.path.basename(asked["path"]),
             inputs=inputs or None,
             companion=asked["companion"],

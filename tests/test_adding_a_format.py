@@ -28,7 +28,7 @@ def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     about.mkdir(parents=True)
     (packages / "chain.py").write_text(block("chain.py"), "utf-8")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nettally-chain\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[nettally.readers]\nchain = chain\n")
+    (about / "entry_points.txt").write_text("[nettally.formats]\nchain = chain\n")
     monkeypatch.syspath_prepend(packages)
     monkeypatch.delitem(sys.modules, "chain", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -38,7 +38,7 @@ def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_page_says_how_to_install_it() -> None:
-    assert '[project.entry-points."nettally.readers"]\nchain = "chain"\n' in PAGE.read_text("utf-8")
+    assert '[project.entry-points."nettally.formats"]\nchain = "chain"\n' in PAGE.read_text("utf-8")
 
 
 def test_it_is_read(chain: Path) -> None:

@@ -17,8 +17,8 @@ from torch.nn import functional
 import nettally
 from corpus_table import asked, load
 from nettally.errors import LayerError, NetworkError
+from nettally.formats import Source, caffe, cuda_convnet, native, read, zoo
 from nettally.network import Network
-from nettally.readers import Source, caffe, cuda_convnet, native, read, zoo
 from nettally.tally import tally
 from nettally.train.build import RULES, Built, build, places
 

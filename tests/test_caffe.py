@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from nettally.errors import ReadError
+from nettally.formats import Source, _read
+from nettally.formats.caffe import sniff
 from nettally.network import Network, Shape
-from nettally.readers import Source, _read
-from nettally.readers.caffe import sniff
 from nettally.tally import tally
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from nettally.errors import ReadError
+from nettally.formats import read
 from nettally.network import Shape
-from nettally.readers import read
 from nettally.tally import Tally, tally
 
 Tree = dict[str, list[Any]]

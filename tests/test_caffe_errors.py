@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from nettally.errors import ReadError
-from nettally.readers import Source, _read
+from nettally.formats import Source, _read
 
 HEAD = "layer { name: 'data' type: 'Input' top: 'data' input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }\n"
 TWO = (

@@ -10,11 +10,11 @@ import pytest
 
 from caffe_files import blobs, caffemodel, encode, field, varint
 from nettally.errors import ReadError
+from nettally.formats import Source
+from nettally.formats import read as read_file
+from nettally.formats.caffe.caffemodel import read, sniff
+from nettally.formats.encodings.prototxt import parse
 from nettally.network import Network, Shape
-from nettally.readers import Source
-from nettally.readers import read as read_file
-from nettally.readers._prototxt import parse
-from nettally.readers.caffemodel import read, sniff
 from nettally.tally import tally
 
 NET = """
@@ -126,8 +126,8 @@ def test_more_values_than_the_shape() -> None:
 
 
 def test_a_net_of_200_megabytes_is_not_fetched(tmp_path: Path) -> None:
-    from nettally.readers._caffe_binary import decode
-    from nettally.readers._wire import Blob
+    from nettally.formats.caffe.binary import decode
+    from nettally.formats.encodings.protobuf import Blob
 
     path = tmp_path / "large.caffemodel"
     head = encode(parse("x", 'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" '

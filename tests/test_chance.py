@@ -8,7 +8,7 @@ from torch import nn
 
 import training
 from nettally.errors import NetworkError
-from nettally.readers import read
+from nettally.formats import read
 from nettally.tally import tally
 from nettally.train.build import build
 from nettally.train.chance import Dropout, Masks, network_of_scores, order_of, seed_of, with_dropout

@@ -13,10 +13,10 @@ import nettally
 from nettally.claims import Claim, check, judge, load, parse_claim
 from nettally.comparing import compare, difference, figure
 from nettally.errors import ClaimError, NettallyError
+from nettally.formats import Source
+from nettally.formats.native import read
+from nettally.formats.zoo import claims_path
 from nettally.printed import parse_printed
-from nettally.readers import Source
-from nettally.readers.native import read
-from nettally.readers.zoo import claims_path
 
 if TYPE_CHECKING:
     from nettally.tally import Tally

@@ -15,7 +15,7 @@ import pytest
 from nettally.cli.commands import parse_input
 from nettally.cli.parser import SHELLS, cli
 from nettally.errors import NettallyError
-from nettally.readers.zoo import names
+from nettally.formats.zoo import names
 
 GOLDEN = Path(__file__).parent / "golden"
 UNUSUAL = ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "_NETTALLY_COMPLETE", "PYTHONIOENCODING")

@@ -14,9 +14,9 @@ import pytest
 import corpus_table
 from corpus_table import WITH, asked, by_itself, collected, confirmations, confirmed, load, look
 from malformed import INPUTS, MALFORMED
-from nettally import readers
+from nettally import formats
 from nettally.errors import NettallyError
-from nettally.readers import Source
+from nettally.formats import Source
 from nettally.tally import tally
 from targets import SUFFIXES
 
@@ -74,7 +74,7 @@ def test_what_others_published_is_about_files_in_the_table() -> None:
 
 def test_a_figure_that_differs_is_seen() -> None:
     """The comparison itself: what it is given to find, it finds."""
-    counted = tally(readers.read("lenet-5"))
+    counted = tally(formats.read("lenet-5"))
     wrong = corpus_table.claims.parse_claim("parameters = 1", work="nobody")
     good, bad = confirmed([wrong], counted)
     assert not good
@@ -123,7 +123,7 @@ def test_a_network_in_two_formats_does_the_same_work(keras: str, tflite: str) ->
 
 
 def test_ten_wrong_files_a_format() -> None:
-    assert set(MALFORMED) == set(readers.FORMATS)
+    assert set(MALFORMED) == set(formats.FORMATS)
     assert all(len(cases) >= 10 for cases in MALFORMED.values())
     listed = [f"{name}/{what}" for name, cases in MALFORMED.items() for what in cases]
     assert sorted(EXPECTED["malformed"]) == sorted(listed)
@@ -140,7 +140,7 @@ def test_malformed(name: str, tmp_path: Path) -> None:
 
 def test_a_message_names_the_file_and_is_short(tmp_path: Path) -> None:
     for name, cases in MALFORMED.items():
-        reader = readers._module(name)
+        reader = formats._module(name)
         for what, data in cases.items():
             source = Source(
                 f"some{SUFFIXES[name]}",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nettally.errors import ReadError
-from nettally.readers import Source
-from nettally.readers._cuda_convnet_ini import parse
-from nettally.readers._cuda_convnet_input import extents
-from nettally.readers.cuda_convnet import TYPES, _plans, read, sniff
+from nettally.formats import Source
+from nettally.formats.cuda_convnet import TYPES, _plans, read, sniff
+from nettally.formats.cuda_convnet.ini import parse
+from nettally.formats.cuda_convnet.input import extents
 from nettally.tally import tally
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def network(text: str, size: tuple[int, ...] | None = (3, 32, 32), **more: objec
 
 def agree(found: Network, text: str) -> None:
     """The sizes worked out after layer.py are those of our layers, layer by layer."""
-    from nettally.readers._cuda_convnet_base import Extent
+    from nettally.formats.cuda_convnet.builder import Extent
 
     rows = {row.name: row for row in tally(found)}
     plans = _plans(parse(text, "")[0])

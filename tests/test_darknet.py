@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nettally.errors import ReadError
+from nettally.formats import Source
+from nettally.formats import read as read_file
+from nettally.formats.darknet import TYPES, cfg, read, sniff
 from nettally.presets import accounting
-from nettally.readers import Source
-from nettally.readers import _darknet_cfg as cfg
-from nettally.readers import read as read_file
-from nettally.readers.darknet import TYPES, read, sniff
 from nettally.tally import tally
 
 if TYPE_CHECKING:
@@ -714,7 +713,7 @@ def test_darknets_files_are_recognised(text: str, ours: bool) -> None:
 
 
 def test_cuda_convnets_files_are_told_apart(corpus: Path) -> None:
-    from nettally.readers import cuda_convnet
+    from nettally.formats import cuda_convnet
 
     darknet = list(corpus.glob("darknet/**/*.cfg"))
     other = list(corpus.glob("cuda-convnet/**/*.cfg"))

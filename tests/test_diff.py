@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nettally.diff import Difference, diff
+from nettally.formats import read
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import ACCOUNTINGS
-from nettally.readers import read
 from nettally.render.compare import diff_table
 from nettally.render.terminal import Terminal
 

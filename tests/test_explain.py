@@ -10,9 +10,9 @@ import nettally
 from nettally.claims import Claims, load, parse_claim
 from nettally.errors import ClaimError
 from nettally.explain import Explanation, Explanations, explain
+from nettally.formats.zoo import claims_path
 from nettally.network import Network
 from nettally.quantities import measure
-from nettally.readers.zoo import claims_path
 from nettally.tally import Tally
 
 

@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from nettally import Network, Node, build, read, tally
 from nettally.errors import NettallyError, NetworkError
+from nettally.formats import Source, native
+from nettally.formats.zoo import names
 from nettally.layers import layer_class
-from nettally.readers import Source, native
-from nettally.readers.zoo import names
 from nettally.train import _onnx_wire as wire
 from nettally.train.export import export, write_onnx
 from nettally.train.weights import load

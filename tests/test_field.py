@@ -16,8 +16,8 @@ from nettally.field import (
     padding_depends_on_input,
     receptive_fields,
 )
+from nettally.formats import read
 from nettally.network import Layer
-from nettally.readers import read
 from nettally.tally import tally
 
 # --- AlexNet and what the answer says

@@ -10,8 +10,8 @@ from typing import Any
 
 from field_nets import ALEXNET, Build, chain, conv, make
 from nettally.field import NOT_ALIGNED, padding_depends_on_input, receptive_fields
+from nettally.formats import read
 from nettally.network import Layer, Network
-from nettally.readers import read
 from nettally.tally import tally
 
 

@@ -15,7 +15,7 @@ import pytest
 import nettally
 from nettally.claims import Verdict, check, load
 from nettally.errors import NettallyError
-from nettally.readers.zoo import claims_path
+from nettally.formats.zoo import claims_path
 from nettally.render.figure import STYLES, Figure, draw
 from nettally.render.figure._columns import stages
 from nettally.render.figure._metrics import clean, elide, is_measured, width, wrap

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nettally.errors import ReadError
+from nettally.formats import Source, native
+from nettally.formats.native.field_values import signature
+from nettally.formats.native.writing import _text
 from nettally.layers import FAMILIES, layer_class
-from nettally.readers import Source, native
-from nettally.readers._value import signature
-from nettally.readers._write import _text
 from nettally.tally import tally
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

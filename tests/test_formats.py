@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from nettally import cli, read, readers, tally
+from nettally import cli, formats, read, tally
 from nettally.errors import NettallyError
-from nettally.readers import FORMATS, Format, formats
+from nettally.formats import FORMATS, Format
 from seeds import seeds
 from targets import TARGETS
 
 
 def test_each_format_is_listed_in_the_order_of_asking() -> None:
-    assert list(formats())[: len(FORMATS)] == list(FORMATS)
+    assert list(formats.formats())[: len(FORMATS)] == list(FORMATS)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_reader_says_what_it_reads(name: str) -> None:
-    said = import_module(f"nettally.readers.{name}").FORMAT
+    said = formats._module(name).FORMAT
     assert isinstance(said, Format)
     assert said.title
     assert said.versions
@@ -33,7 +32,7 @@ def test_each_reader_says_what_it_reads(name: str) -> None:
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["formats"]) == 0
     shown = capsys.readouterr().out
-    for said in formats().values():
+    for said in formats.formats().values():
         assert said.title in shown
         for suffix in said.suffixes:
             assert suffix in shown
@@ -46,9 +45,9 @@ def test_a_reader_that_says_nothing_is_named(
     about = tmp_path / "silent-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: silent\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[nettally.readers]\nquiet = silent\n")
+    (about / "entry_points.txt").write_text("[nettally.formats]\nquiet = silent\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert readers.formats()["quiet"] == Format("quiet")
+    assert formats.formats()["quiet"] == Format("quiet")
     assert cli.run(["formats"]) == 0
     assert "quiet" in capsys.readouterr().out
     sys.modules.pop("silent", None)
@@ -61,16 +60,16 @@ def test_sniffing_imports_little() -> None:
     code = """
 import sys
 before = set(sys.modules)
-from importlib import import_module
+from nettally import formats
 for name in ("safetensors", "checkpoint", "tflite"):
-    import_module(f"nettally.readers.{name}").sniff(b"PK\\x03\\x04" + b"x" * 300, "x")
+    formats._module(name).sniff(b"PK\\x03\\x04" + b"x" * 300, "x")
 print(*sorted({"json", "zipfile", "zlib", "pickle", "struct"} & set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
-@pytest.mark.parametrize("name", list(readers.FORMATS))
+@pytest.mark.parametrize("name", list(formats.FORMATS))
 def test_a_file_whose_name_is_no_utf8_is_read(name: str, tmp_path: Path) -> None:
     """POSIX names files by bytes; what is no text in them comes out escaped."""
     path = os.path.join(os.fsencode(tmp_path), b"net\xe9" + TARGETS[name].suffix.encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import mutate
-from nettally import readers
+from nettally import formats
 from seeds import MADE, seeds
 from targets import TARGETS
 
@@ -14,7 +14,7 @@ FILES = 150
 
 
 def test_each_format_has_seeds_and_a_target() -> None:
-    assert set(readers.FORMATS) < set(TARGETS)
+    assert set(formats.FORMATS) < set(TARGETS)
     assert set(MADE) == set(TARGETS)
 
 
@@ -29,13 +29,13 @@ def test_seeds_and_what_is_near_them(name: str) -> None:
         run(mutator.next())
 
 
-@pytest.mark.parametrize("name", list(readers.FORMATS))
+@pytest.mark.parametrize("name", list(formats.FORMATS))
 def test_the_first_seed_is_read(name: str) -> None:
-    reader = readers._module(name)
+    reader = formats._module(name)
     seed = seeds(name)[0]
-    assert reader.sniff(seed[: readers.HEAD], "x" + TARGETS[name].suffix)
+    assert reader.sniff(seed[: formats.HEAD], "x" + TARGETS[name].suffix)
     sizes = {"": (3, 32, 32)} if name == "cuda_convnet" else {}
-    assert reader.read(readers.Source("x", seed, sizes)).nodes
+    assert reader.read(formats.Source("x", seed, sizes)).nodes
 
 
 def test_the_same_seed_makes_the_same_files() -> None:

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from keras_layers import ROWS
 from nettally.errors import ReadError
+from nettally.formats import Source
+from nettally.formats import read as read_file
+from nettally.formats.encodings.json import MAX_DEPTH, load
+from nettally.formats.keras import read, sniff
 from nettally.presets import accounting
-from nettally.readers import Source
-from nettally.readers import read as read_file
-from nettally.readers._keras_json import MAX_DEPTH, load
-from nettally.readers.keras import read, sniff
 from nettally.tally import tally
 
 if TYPE_CHECKING:
@@ -725,8 +725,8 @@ def np_bytes(text: str) -> Any:
 def test_hdf5_as_libhdf5_writes_it(tmp_path: Path, newest: str, length: int, others: int) -> None:
     """Attributes of a fixed and of a variable length, in each layout that h5py has."""
     h5py = pytest.importorskip("h5py", reason="h5py, which writes them, is not installed")
-    from nettally.readers._hdf5 import text
-    from nettally.readers._wire import Blob
+    from nettally.formats.encodings.hdf5 import text
+    from nettally.formats.encodings.protobuf import Blob
 
     path, said = tmp_path / "m.h5", "é" * (length // 2)
     for value in (said, said.encode(), np_bytes(said)):

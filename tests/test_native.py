@@ -9,11 +9,11 @@ import pytest
 import nettally
 from nettally.arith import Num, Product, factors
 from nettally.errors import LayerError, NettallyError, NetworkError, ReadError
+from nettally.formats import Source, native, zoo
+from nettally.formats.native.field_values import signature
+from nettally.formats.native.grammar import RESERVED
 from nettally.layers import kinds, layer_class
 from nettally.network import Network
-from nettally.readers import Source, native, zoo
-from nettally.readers._line import RESERVED
-from nettally.readers._value import signature
 from nettally.tally import tally
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from nettally.arith import Num
 from nettally.errors import ReadError
+from nettally.formats import Source, native, zoo
 from nettally.layers import kinds, layer_class
 from nettally.network import Network, Node
-from nettally.readers import Source, native, zoo
 from strategies import CASES, UNBUILT
 
 

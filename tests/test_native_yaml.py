@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nettally.errors import NettallyError
-from nettally.readers import _yaml
-from nettally.readers._yaml_plain import compose_plain
+from nettally.formats.encodings import yaml as _yaml
+from nettally.formats.encodings.yaml.plain import compose_plain
 
 
 def slow(text: str) -> Any:

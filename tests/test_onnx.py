@@ -13,12 +13,12 @@ import pytest
 import onnx_files as w
 from nettally import read, tally
 from nettally.errors import NettallyError, ReadError
+from nettally.formats import Source, onnx
+from nettally.formats.encodings.protobuf import Blob
+from nettally.formats.onnx.builder import inferred
+from nettally.formats.onnx.decode import model as decode
+from nettally.formats.onnx.values import Value
 from nettally.network import Network
-from nettally.readers import Source, onnx
-from nettally.readers._onnx_build import inferred
-from nettally.readers._onnx_decode import model as decode
-from nettally.readers._onnx_values import Value
-from nettally.readers._wire import Blob
 
 
 def network(data: bytes, **inputs: tuple[int, ...]) -> Network:

@@ -10,12 +10,12 @@ import pytest
 import onnx_files as w
 from nettally import tally
 from nettally.errors import ReadError
+from nettally.formats import Source
+from nettally.formats import onnx as reader
+from nettally.formats.encodings.protobuf import Blob
+from nettally.formats.onnx.builder import inferred
+from nettally.formats.onnx.decode import model as decode
 from nettally.network import Network
-from nettally.readers import Source
-from nettally.readers import onnx as reader
-from nettally.readers._onnx_build import inferred
-from nettally.readers._onnx_decode import model as decode
-from nettally.readers._wire import Blob
 
 
 def of(

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 import onnx_files as w
 from nettally import read
 from nettally.errors import NettallyError
+from nettally.formats import Source, onnx
+from nettally.formats.encodings.protobuf import Blob
+from nettally.formats.onnx.decode import _Decoder
+from nettally.formats.onnx.decode import model as decode
+from nettally.formats.onnx.proto import NodeDef
+from nettally.formats.onnx.repeats import Repeats
 from nettally.network import Network
-from nettally.readers import Source, onnx
-from nettally.readers._onnx_decode import _Decoder
-from nettally.readers._onnx_decode import model as decode
-from nettally.readers._onnx_proto import NodeDef
-from nettally.readers._onnx_repeats import Repeats
-from nettally.readers._wire import Blob
 
 HELD = [
     w.tensor("two", [], [2]),

@@ -12,11 +12,11 @@ import nettally
 from nettally.accounting import FACTS, NETTALLY, Accounting
 from nettally.comparing import compare
 from nettally.errors import NettallyError
+from nettally.formats import zoo
 from nettally.layers import layer_class
 from nettally.network import Network, Node, Work
 from nettally.presets import ACCOUNTINGS, accounting, reconcile
 from nettally.printed import parse_printed
-from nettally.readers import zoo
 from nettally.tally import Tally
 from strategies import CASES
 

@@ -9,12 +9,12 @@ import pytest
 
 from caffe_files import encode
 from nettally.errors import ReadError
-from nettally.readers._caffe_binary import decode
-from nettally.readers._caffe_schema import WORDS, fields, messages
-from nettally.readers._caffe_types import V1_NUMBERS
-from nettally.readers._prototxt import MAX_DEPTH, parse
-from nettally.readers._prototxt_tree import Message
-from nettally.readers._wire import Blob
+from nettally.formats.caffe.binary import decode
+from nettally.formats.caffe.schema import WORDS, fields, messages
+from nettally.formats.caffe.types import V1_NUMBERS
+from nettally.formats.encodings.protobuf import Blob
+from nettally.formats.encodings.protobuf_tree import Message
+from nettally.formats.encodings.prototxt import MAX_DEPTH, parse
 
 
 def plain(message: Message) -> list[Any]:

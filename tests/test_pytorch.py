@@ -21,7 +21,7 @@ from torch.nn.utils import parametrizations
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import nettally
-from nettally.readers.pytorch import ForwardError
+from nettally.formats.torch_module import ForwardError
 
 IMAGE = (2, 3, 16, 16)
 

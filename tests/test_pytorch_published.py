@@ -13,7 +13,7 @@ import torch
 
 import nettally
 import torch_models
-from nettally.readers.pytorch.load import WithoutWeights
+from nettally.formats.torch_module.load import WithoutWeights
 
 TASKS = ("", "segmentation", "video", "optical_flow")
 

@@ -15,7 +15,7 @@ import pytest
 
 import nettally
 import torch_models
-from nettally.readers.pytorch.load import WithoutWeights
+from nettally.formats.torch_module.load import WithoutWeights
 
 TRUTH = Path(__file__).parent / "torch_truth.csv"
 

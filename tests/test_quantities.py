@@ -8,9 +8,9 @@ import pytest
 
 import nettally
 from nettally.errors import ClaimError
+from nettally.formats import Source
+from nettally.formats.native import read
 from nettally.quantities import SAME, SUMS, NotDerivable, count, matching, measure, names_like
-from nettally.readers import Source
-from nettally.readers.native import read
 
 if TYPE_CHECKING:
     from nettally.tally import Tally

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nettally.errors import NettallyError
-from nettally.readers import read
+from nettally.formats import read
 from nettally.train.build import build
 from nettally.train.chance import generator_of
 from nettally.train.recipe import (

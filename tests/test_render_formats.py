@@ -23,11 +23,11 @@ import nettally
 from nettally import claims as claiming
 from nettally.cli import options, parser, run
 from nettally.errors import NettallyError
+from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import reconcile
 from nettally.quantities import SUMS
-from nettally.readers.zoo import claims_path, names
 from nettally.render import as_json, formats
 from nettally.render.architecture import architecture
 from nettally.render.columns import total_of

@@ -16,10 +16,10 @@ import nettally
 from browser import violations
 from nettally import claims as claiming
 from nettally.cli import run
+from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import reconcile
-from nettally.readers.zoo import claims_path, names
 from nettally.render._escape import html_text
 from nettally.render.report import Audit, Drawing, Made, report
 from nettally.render.steps import steps

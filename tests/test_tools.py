@@ -22,8 +22,8 @@ import torch_models
 import torch_nets
 import torch_peers
 from nettally import ACCOUNTINGS, NettallyError, tools
+from nettally.formats.torch_module.load import WithoutWeights
 from nettally.presets import Reckoning
-from nettally.readers.pytorch.load import WithoutWeights
 from nettally.render.compare import reconcile_table
 from nettally.render.formats import reconcile as written
 from nettally.render.terminal import Terminal

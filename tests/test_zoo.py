@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from nettally.claims import check, load
+from nettally.formats import read, zoo
 from nettally.network import Network
 from nettally.presets import accounting
-from nettally.readers import read, zoo
 from nettally.tally import Tally, tally
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from nettally.readers._tflite_codes import BUILTIN
+from nettally.formats.tflite.codes import BUILTIN
 
 NUMBERS = {name: number for number, name in BUILTIN.items()}
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int8": 9}

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nettally.formats import Source, native
 from nettally.network import Network
-from nettally.readers import Source, native
 from nettally.train.data import Packed, Split
 
 DECLARE = """

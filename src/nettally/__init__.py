@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from .explain import Explanation as Explanation
     from .explain import explain as explain
     from .field import receptive_fields as receptive_fields
+    from .formats import read as read
+    from .formats.native import write as write
+    from .formats.zoo import zoo as zoo
     from .layers import layer_class as layer_class
     from .network import Network as Network
     from .network import Node as Node
     from .network import verify as verify
     from .presets import ACCOUNTINGS as ACCOUNTINGS
     from .presets import reconcile as reconcile
-    from .readers import read as read
-    from .readers.native import write as write
-    from .readers.zoo import zoo as zoo
     from .render.figure import Figure as Figure
     from .render.figure import draw as draw
     from .render.summary import summary as summary
@@ -61,12 +61,12 @@ _HOME = {
     "Network": "network",
     "Node": "network",
     "verify": "network",
-    "read": "readers",
-    "write": "readers.native",
+    "read": "formats",
+    "write": "formats.native",
     "Figure": "render.figure",
     "draw": "render.figure",
     "summary": "render.summary",
-    "zoo": "readers.zoo",
+    "zoo": "formats.zoo",
     "Tally": "tally",
     "tally": "tally",
     "build": "train.build",

@@ -217,8 +217,8 @@ def _pattern(subject: str) -> str:
 
 def load(path: str) -> Claims:
     """The claims of a YAML file. Raises ReadError and ClaimError with ``file:line``."""
-    from .readers import Source, read_bytes
-    from .readers._yaml import Mapping, Scalar, Sequence, compose
+    from .formats import Source, read_bytes
+    from .formats.encodings.yaml import Mapping, Scalar, Sequence, compose
 
     tree = compose(Source(path, read_bytes(path)))
     if not isinstance(tree, Mapping) or not isinstance(items := tree.get("claims"), Sequence):

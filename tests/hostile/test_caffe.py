@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from caffe_files import caffemodel, encode, field, varint
-from nettally.readers._prototxt import parse
+from nettally.formats.encodings.prototxt import parse
 
 if TYPE_CHECKING:
     from conftest import Hostile

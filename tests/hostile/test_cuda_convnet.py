@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nettally.readers._cuda_convnet_conv import MAX_TABLE
-from nettally.readers._cuda_convnet_ini import MAX_BYTES, MAX_SECTIONS
+from nettally.formats.cuda_convnet.convolution import MAX_TABLE
+from nettally.formats.cuda_convnet.ini import MAX_BYTES, MAX_SECTIONS
 
 if TYPE_CHECKING:
     from conftest import Hostile

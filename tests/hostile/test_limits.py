@@ -100,7 +100,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
     (packages / "bad.py").write_text(BAD)
     (packages / "secret.py").write_text("")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nettally-bad\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[nettally.readers]\nbad = bad\n")
+    (about / "entry_points.txt").write_text("[nettally.formats]\nbad = bad\n")
     path = os.pathsep.join([str(packages), *filter(None, [os.environ.get("PYTHONPATH")])])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", path)

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from nettally.errors import NettallyError
-from nettally.readers import Source, _yaml, native
-from nettally.readers._yaml_tree import MAX_DEPTH
+from nettally.formats import Source, native
+from nettally.formats.encodings import yaml as _yaml
+from nettally.formats.encodings.yaml.tree import MAX_DEPTH
 
 if TYPE_CHECKING:
     from conftest import Hostile

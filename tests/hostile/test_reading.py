@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nettally.cli import run
-from nettally.readers import FORMATS, MAX_TEXT
+from nettally.formats import FORMATS, MAX_TEXT
 from seeds import MADE
 from targets import SUFFIXES
 

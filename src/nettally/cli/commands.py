@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
-from ..readers import read
+from ..formats import read
 from ..render.terminal import Terminal, printable, terminal
 from ..tally import AXES, tally
 
@@ -220,7 +220,7 @@ def diff(
 
 def formats() -> int:
     """``nettally formats``."""
-    from ..readers import formats as listed
+    from ..formats import formats as listed
     from ..render.compare import formats_table
 
     _print(formats_table(listed(), _here()))
@@ -237,7 +237,7 @@ def schema(of: str) -> int:
 
 def zoo() -> int:
     """``nettally zoo``."""
-    from ..readers.zoo import zoo as entries
+    from ..formats.zoo import zoo as entries
     from ..render.compare import zoo_table
 
     listed = [(entry.name, entry.title, tally(read(entry.name))) for entry in entries()]
@@ -270,7 +270,7 @@ def _own_claims(net: str) -> str | None:
     """The claims that come with a network of the zoo."""
     if not _is_zoo_name(net):
         return None
-    from ..readers.zoo import claims_path
+    from ..formats.zoo import claims_path
 
     return claims_path(net)
 

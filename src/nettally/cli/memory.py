@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..formats import names_code
 from ..memory import inference, training
-from ..readers import names_code
 from ..tally import tally
 from . import commands
 

@@ -27,7 +27,7 @@ class Net(click.types.StringParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The zoo's names; where none fits, files."""
-        from ..readers.zoo import names
+        from ..formats.zoo import names
 
         fitting = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
         return fitting or [CompletionItem(incomplete, type="file")]

@@ -133,7 +133,7 @@ def _files(
     net: str, companion: str | None, claims: str | None
 ) -> tuple[tuple[str, str, str, int], ...]:
     """What was read: what it is, its name, its SHA-256 and its bytes. Folders are left out."""
-    from ..readers import zoo
+    from ..formats import zoo
 
     asked: list[tuple[str, str, str]] = []
     if commands._is_zoo_name(net):

@@ -6,8 +6,8 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
+from ..formats import read, zoo
 from ..quantities import SUMS
-from ..readers import read, zoo
 from ..tally import tally
 from .conventions import units_of
 from .edits import KIND_BITS, Edit

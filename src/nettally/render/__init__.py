@@ -37,7 +37,7 @@ def text(noun: Any) -> str:
 
         return diff_table(noun, PLAIN).rstrip()
     if kind == "Network":
-        from ..readers.native import write
+        from ..formats.native import write
 
         return write(noun).rstrip()
     return repr(noun)

@@ -275,7 +275,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
 
 def _place(source: Span) -> str:
     """``file:line``; a file of the zoo by its place there and not on this machine."""
-    from ..readers.zoo import ROOT
+    from ..formats.zoo import ROOT
 
     if not source.file.startswith(ROOT + os.sep):
         return str(source)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ..diff import Difference, Pair
-    from ..readers import Format
+    from ..formats import Format
     from ..tally import Tally
 
 _SIGNS = {"changed": "~", "moved": ">", "follows": "·", "removed": "-", "added": "+"}

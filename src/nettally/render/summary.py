@@ -254,8 +254,8 @@ def summary(
     arguments of the forward. Raises NettallyError for options that are none, and what
     ``nettally.read`` raises.
     """
+    from ..formats.torch_module import read_module, structure
     from ..presets import accounting as preset
-    from ..readers.pytorch import read_module, structure
 
     del device, cache_forward_pass
     given = input_size is not None or input_data is not None or bool(kwargs)

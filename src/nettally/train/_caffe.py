@@ -29,8 +29,8 @@ def of_caffe(path: str, module: nn.Module) -> Tensors:
     The values lie as torch has them: filters, channels of the group, rows, columns; units, values
     seen. What is stored for layers without a place keeps a name of its own, ``fc8.blob0``.
     """
-    from ..readers import caffemodel
-    from ..readers._wire import Blob
+    from ..formats.caffe import caffemodel
+    from ..formats.encodings.protobuf import Blob
 
     found: Tensors = {}
     with Blob(path, path) as blob:
@@ -85,7 +85,7 @@ def _scaled(stored: list[Stored]) -> list[Stored]:
 
 
 def _caffe_layers(blob: Any, path: str) -> Iterator[tuple[str, list[Stored]]]:
-    from ..readers._wire import fields
+    from ..formats.encodings.protobuf import fields
 
     for number, wire, size, data, place in fields(blob, 0, blob.size):
         if number in _FORMS and wire == 2:
@@ -97,7 +97,7 @@ def _caffe_layers(blob: Any, path: str) -> Iterator[tuple[str, list[Stored]]]:
 def _caffe_layer(
     blob: Any, path: str, at: int, size: int, data: bytes | None, form: Mapping[str, int]
 ) -> tuple[str, list[Stored]]:
-    from ..readers._wire import fields
+    from ..formats.encodings.protobuf import fields
 
     name, stored = "", list[Stored]()
     for number, wire, length, raw, place in fields(blob, at, size, data):
@@ -115,7 +115,7 @@ def _caffe_layer(
 
 def _caffe_tensor(blob: Any, path: str, at: int, size: int, data: bytes | None) -> Stored:
     """A BlobProto: its shape, as a list or as four sizes, and floats or doubles, packed or not."""
-    from ..readers._wire import fields, varints
+    from ..formats.encodings.protobuf import fields, varints
 
     shape: list[int] | None = None
     four: dict[int, int] = {}

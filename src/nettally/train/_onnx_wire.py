@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import NettallyError
-from ..readers._onnx_proto import FLOAT, INT64
+from ..formats.onnx.proto import FLOAT, INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -33,8 +33,8 @@ _WORDS = {kind: word for word, kind in _KINDS.items()}
 
 def of_safetensors(path: str) -> Tensors:
     """The tensors of a file. Raises ReadError for what the reader of its header refuses."""
-    from ..readers import Source, safetensors
-    from ..readers._wire import Blob
+    from ..formats import Source, safetensors
+    from ..formats.encodings.protobuf import Blob
 
     safetensors.read(Source(path, b"", path=path))  # which holds the header against the file
     found: Tensors = {}
@@ -57,8 +57,8 @@ def of_safetensors(path: str) -> Tensors:
 
 def metadata_of(path: str) -> dict[str, str]:
     """The text that goes with a file's tensors. Raises ReadError."""
-    from ..readers import safetensors
-    from ..readers._wire import Blob
+    from ..formats import safetensors
+    from ..formats.encodings.protobuf import Blob
 
     with Blob(path, path) as blob:
         for name, entry, _ in safetensors._entries(safetensors._header(blob), blob):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import NettallyError, NetworkError
-from ..readers._onnx_proto import FLOAT, LEARNED, TYPES
+from ..formats.onnx.proto import FLOAT, LEARNED, TYPES
 from ..tally import tally
 from . import _onnx_wire as wire
 from ._onnx_graph import At, Graph, Refused, rule_of

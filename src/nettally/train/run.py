@@ -122,7 +122,7 @@ def scaling_of(
 
 def digest_of(network: Network) -> str:
     """What a network is known by, however it is called and wherever it was read."""
-    from ..readers.native import write
+    from ..formats.native import write
 
     plain = network.replace(name="", title="", source=None, notes=(), details=())
     return sha256(write(plain).encode()).hexdigest()
@@ -184,7 +184,7 @@ def begin(
     path: str, network: Network, recipe: Recipe, packed: Packed, seed: int, settings: Any
 ) -> Run:
     """Make a run's folder. Raises NettallyError where a run there has got somewhere already."""
-    from ..readers.native import write
+    from ..formats.native import write
     from .weights import save
 
     if any(os.path.exists(os.path.join(path, name)) for name in (LAST, BEST, LOG)):
@@ -235,7 +235,7 @@ def _write_text(path: str, text: str) -> None:
 
 def open_run(path: str) -> Run:
     """A run, by its folder. Raises NettallyError where it is none, or is damaged."""
-    from ..readers import read
+    from ..formats import read
 
     told = _told(path)
     network = read(os.path.join(path, NETWORK))

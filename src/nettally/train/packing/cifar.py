@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...errors import ReadError
-from ...readers._pickle import Dictionary, Global, Machine, Thing
-from ...readers._wire import Blob
+from ...formats.encodings.pickle import Dictionary, Global, Machine, Thing
+from ...formats.encodings.protobuf import Blob
 from .source import Arrays, named
 from .tars import DAMAGED, small_files
 

@@ -13,7 +13,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import ReadError
-from ...readers._keras_json import load
+from ...formats.encodings.json import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,245 @@
+"""Where Caffe's nets get their data, and what the file says about its size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import ReadError, closest
+from ...network import MAX_SIZE, Shape
+from .builder import Builder, Pending, with_batch
+
+if TYPE_CHECKING:
+    from ..encodings.protobuf_tree import Message
+    from .net import Spec
+
+WITH_LABEL = frozenset(
+    ("Data", "ImageData", "MemoryData", "WindowData", "AnnotatedData", "VideoData")
+)
+"""Sources whose second top has one label an example."""
+
+
+_STATED = frozenset(("Input", "DummyData", "MemoryData"))
+"""Sources that state whole shapes."""
+
+
+def declared(b: Builder, net: Message) -> None:
+    """The net's ``input`` fields, with their ``input_shape`` or four ``input_dim`` each."""
+    names = net.texts("input")
+    shapes = [shape.integers("dim") for shape in net.messages("input_shape")]
+    dims = net.integers("input_dim")
+    if shapes and dims:
+        raise net.error(
+            "the sizes of the inputs are given both ways, 'input_shape' and 'input_dim'",
+            net.all("input_dim")[0],
+        )
+    if dims:
+        if len(dims) != 4 * len(names):
+            raise net.error(
+                "each input has four 'input_dim': batch, channels, height, width",
+                net.all("input_dim")[-1],
+                values=f"{len(dims)} for {len(names)} inputs ({', '.join(names)[:200]})",
+            )
+        shapes = [dims[place : place + 4] for place in range(0, len(dims), 4)]
+    if shapes and len(shapes) != len(names):
+        raise net.error(
+            "each input has one 'input_shape'",
+            net.all("input_shape")[-1],
+            values=f"{len(shapes)} for {len(names)} inputs ({', '.join(names)[:200]})",
+        )
+    for index, name in enumerate(names):
+        shape = _checked(net, tuple(shapes[index])) if shapes else None
+        put(
+            b, None, name, shape, "as the file says" if shapes else "the file gives the net no size"
+        )
+
+
+def _checked(message: Message, shape: Shape) -> Shape:
+    if not shape or not all(1 <= size <= MAX_SIZE for size in shape):
+        raise message.error(
+            "an input has a size that cannot be",
+            values="x".join(str(size) if size <= MAX_SIZE else "over 2^31" for size in shape)
+            or "none",
+            hint="sizes are between 1 and 2^31 - 1",
+        )
+    return shape
+
+
+def put(
+    b: Builder, spec: Spec | None, name: str, shape: Shape | None, why: str, said: str = ""
+) -> None:
+    """Let a blob be an input, of the size that the user gave, or that the file has."""
+    b.reserve(name)
+    if shape is not None and len(shape) == 1:
+        shape = (*shape, 1)
+    if name in b.given:
+        b.used.add(name)
+        b.blobs[name] = Pending(spec, _fitted(name, b.given[name], shape), "as it was given")
+        return
+    file = shape
+    if shape is not None and not b.batch_kept:
+        shape = (1, *shape[1:])
+    b.blobs[name] = Pending(spec, shape, why, said, file)
+
+
+def _fitted(name: str, given: Shape, known: Shape | None) -> Shape:
+    """What the user gave, with a batch."""
+    if not all(1 <= size <= MAX_SIZE for size in given):
+        raise ReadError(
+            "an input has a size that cannot be", values=f"{name} {_shown(given)[:200]}"
+        )
+    if known is None:
+        return with_batch(given)
+    rank = len(known)
+    if len(given) == rank:
+        return given
+    if len(given) == rank - 1:
+        return (1, *given)
+    raise ReadError(
+        f"the input '{name[:60]}' has {rank - 1} axes, without the batch",
+        values=f"{_shown(given)} given, the file has {_shown(known)}",
+        hint=f"--input {name}={_shown(known[1:])}",
+    )
+
+
+def _shown(shape: Shape) -> str:
+    return "x".join(map(str, shape))
+
+
+def source(b: Builder, s: Spec) -> None:
+    """A layer without bottoms: its tops are inputs of the network."""
+    shapes, why = _shapes(b, s)
+    image = s.type not in _STATED and "input_param" not in s.body
+    for index, top in enumerate(s.tops):
+        shape = shapes[index] if index < len(shapes) else None
+        said = f"input '{top}' of '{s.label}': {why}" if image and shape and not index else ""
+        put(b, s, top, shape, why, said)
+
+
+def _shapes(b: Builder, s: Spec) -> tuple[list[Shape | None], str]:
+    """The shapes of the tops, as far as the file says; and what they were taken from."""
+    count = len(s.tops)
+    if s.type == "Input" or "input_param" in s.body:
+        settings = s.sub("input_param")
+        shapes = [_checked(m, tuple(m.integers("dim"))) for m in settings.messages("shape")]
+        if shapes and len(shapes) not in (1, count):
+            raise s.error(
+                "it has one shape, or one for each top", values=f"{len(shapes)} for {count} tops"
+            )
+        many: list[Shape | None] = [*(shapes * count if len(shapes) == 1 else shapes)]
+        return many, "as the file says" if shapes else "the Input layer has no shape"
+    if s.type == "DummyData":
+        return _dummy(s, count), "as the file says"
+    if s.type == "MemoryData":
+        settings = s.sub("memory_data_param")
+        sizes = tuple(
+            settings.integer(name, 0) for name in ("batch_size", "channels", "height", "width")
+        )
+        dims = tuple(settings.integers("dim"))
+        shape = _checked(settings, dims or sizes)
+        return [shape, (shape[0], 1)], "as the file says"
+    shape, why = _image(b, s)
+    label: Shape | None = (shape[0] if shape else 1, 1)
+    return [shape, label if s.type in WITH_LABEL else None], why
+
+
+def _dummy(s: Spec, count: int) -> list[Shape | None]:
+    settings = s.sub("dummy_data_param")
+    shapes = [_checked(m, tuple(m.integers("dim"))) for m in settings.messages("shape")]
+    if not shapes:
+        columns = [settings.integers(name) for name in ("num", "channels", "height", "width")]
+        if any(len(column) not in (1, count) for column in columns):
+            raise s.error(
+                "it has one size of each kind, or one for each top",
+                values=", ".join(str(len(column)) for column in columns) + f" for {count} tops",
+            )
+        columns = [column * count if len(column) == 1 else column for column in columns]
+        shapes = [_checked(settings, shape) for shape in zip(*columns, strict=True)]
+    if len(shapes) not in (1, count):
+        raise s.error("it has one shape, or one for each top", values=f"{len(shapes)}, {count}")
+    return [*(shapes * count if len(shapes) == 1 else shapes)]
+
+
+_SETTINGS = {
+    "Data": "data_param",
+    "AnnotatedData": "data_param",
+    "ImageData": "image_data_param",
+    "WindowData": "window_data_param",
+    "VideoData": "video_data_param",
+    "DenseImageData": "dense_image_data_param",
+    "ImageSegData": "image_data_param",
+    "HDF5Data": "hdf5_data_param",
+}
+
+
+def _image(b: Builder, s: Spec) -> tuple[Shape | None, str]:
+    """The first top of a layer that loads images: the crop, or the size they are brought to."""
+    settings, transform = s.sub(_SETTINGS.get(s.type, "data_param")), s.sub("transform_param")
+    batch = settings.integer("batch_size", 1)
+    size: tuple[int, int] | None = None
+    crop = transform.integer("crop_size", 0) or settings.integer("crop_size", 0)
+    high, wide = transform.integer("crop_h", 0), transform.integer("crop_w", 0)
+    resized = transform.message("resize_param")
+    if crop:
+        size, why = (crop, crop), f"crop_size {crop}"
+    elif high and wide:
+        size, why = (high, wide), f"crop_h {high}, crop_w {wide}"
+    elif settings.integer("new_height", 0) and settings.integer("new_width", 0):
+        size = (settings.integer("new_height", 0), settings.integer("new_width", 0))
+        why = f"new_height {size[0]}, new_width {size[1]}"
+    elif resized is not None and resized.integer("height", 0) and resized.integer("width", 0):
+        size = (resized.integer("height", 0), resized.integer("width", 0))
+        why = f"resize_param {size[0]}x{size[1]}"
+    else:
+        return None, _whence(s)
+    means = len(transform.all("mean_value"))
+    gray = transform.boolean("force_gray", False) or not settings.boolean("is_color", True)
+    if means > 1:
+        channels, said = means, f"{means} channels by its mean_value"
+    elif gray:
+        channels, said = 1, "1 channel (gray)"
+    elif transform.boolean("force_color", False) or "is_color" in settings:
+        channels, said = 3, "3 channels (colour)"
+    elif s.tops and s.tops[0] in b.seen:
+        channels = b.seen[s.tops[0]]
+        said = f"{channels} channel{'s' * (channels > 1)} by the stored weights"
+    else:
+        channels, said = 3, "3 channels are assumed"
+    return (max(batch, 1), channels, *size), f"{why}, {said}"
+
+
+def _whence(s: Spec) -> str:
+    """Where the size of a source's data is, when the file does not have it."""
+    if s.type in ("Data", "AnnotatedData"):
+        return "its size is in the database that it loads"
+    if s.type == "HDF5Data":
+        return "its size is in the HDF5 files that it loads"
+    if s.type == "Python":
+        return "its size is decided by the Python layer"
+    return f"its size is in what the {s.type} layer loads"
+
+
+def settle(b: Builder, name: str) -> None:
+    """ReadError where an input that the layers read has no size, or a given size no input."""
+    if b.missing:
+        blob, pending = next(iter(b.missing.items()))
+        others = list(b.missing)[1:]
+        spec = pending.spec
+        label = f" of '{spec.label}'" if spec is not None else ""
+        raise ReadError(
+            f"the size of input '{blob[:60]}'{label} is not in the file"
+            + (f", nor those of {', '.join(others)[:200]}" if others else ""),
+            where=spec.body.where if spec is not None else name,
+            values=pending.why,
+            hint=" ".join(f"--input {each[:60]}=3x224x224" for each in list(b.missing)[:8])
+            + ", with its own size",
+        )
+    for unused in b.given.keys() - b.used:
+        known = [*b.inputs]
+        raise ReadError(
+            f"no input is called '{unused[:60]}'" if unused else "the size is of no input",
+            where=name,
+            values=f"inputs: {', '.join(known)[:400]}",
+            hint=closest(unused, known)
+            if unused
+            else f"--input {known[0] if known else 'data'}=...",
+        )

@@ -1,0 +1,318 @@
+"""Caffe's files down to one list of layers: three syntaxes, and what a phase leaves in.
+
+``layer`` is today's syntax (2014 on), ``layers`` with types in capitals the one before (V1),
+``layers { layer { ... } }`` the first (V0). They are brought to today's as Caffe does it itself
+(src/caffe/util/upgrade_proto.cpp).
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...errors import ReadError, closest
+from ...network import Span
+from ..encodings.protobuf_tree import Field, Message
+from .types import V0, V1, V1_NUMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...errors import NettallyError
+    from ...network import Shape
+
+PHASES = ("TRAIN", "TEST")
+
+
+class State(NamedTuple):
+    """What layers are chosen by: the phase, the level, and the stages."""
+
+    phase: str
+    level: int = 0
+    stages: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        stages = f", stage {', '.join(sorted(self.stages))}" if self.stages else ""
+        return f"phase {self.phase}{stages}" + (f", level {self.level}" if self.level else "")
+
+
+class Spec:
+    """One layer of the file, in today's syntax.
+
+    type: as today's syntax has it. params: the names that its tensors are shared by, "" for none.
+    body: its message. V1 layers keep theirs; of V0 layers it is made.
+    """
+
+    def __init__(self, body: Message, type_: str, bottoms: list[str], tops: list[str]) -> None:
+        self.body = body
+        self.type = type_
+        self.bottoms = bottoms
+        self.tops = tops
+        self.name = body.text("name")
+        self.params: list[str] = []
+        self.outer = body
+        self.stored = [stored_shape(blob) for blob in body.messages("blobs")]
+
+    @property
+    def label(self) -> str:
+        """What the layer is called in a sentence."""
+        return self.name[:80] or (
+            f"the {self.type} layer of '{self.tops[0][:60]}'" if self.tops else self.type
+        )
+
+    @property
+    def span(self) -> Span:
+        return Span(self.body.document.name, self.body.line)
+
+    def sub(self, name: str) -> Message:
+        """The message of the layer's own settings, an empty one where there is none."""
+        found = self.body.message(name)
+        return Message(self.body.document, name, self.body.offset) if found is None else found
+
+    def settings_of_params(self) -> list[Message]:
+        """The settings of the layer's tensors, where they are given in today's syntax."""
+        return [field.value for field in self.body.all("param") if isinstance(field.value, Message)]
+
+    def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
+        return ReadError(f"{self.label}: {what}", where=self.body.where, values=values, hint=hint)
+
+    def told(self, error: NettallyError) -> ReadError:
+        """A layer's own complaint, with its name and place."""
+        return ReadError(
+            f"{self.label}: {error.what}",
+            where=error.where or self.body.where,
+            values=error.values,
+            hint=error.hint,
+        )
+
+
+def stored_shape(blob: Message) -> Shape:
+    """The shape of a stored tensor; of an old file, four sizes. Its values are only counted.
+
+    Raises ReadError where there are fewer or more values than the shape has places.
+    """
+    shape = blob.message("shape")
+    if shape is not None:
+        sizes = tuple(shape.integers("dim"))
+    elif any(name in blob for name in ("num", "channels", "height", "width")):
+        sizes = tuple(blob.integer(name, 1) for name in ("num", "channels", "height", "width"))
+    else:
+        sizes = (blob.skipped,)
+    if not all(0 <= size < 2**63 for size in sizes):
+        raise blob.error("a stored tensor has a size that cannot be", values=str(sizes)[:200])
+    if blob.skipped and prod(sizes) != blob.skipped:
+        raise blob.error(
+            "a stored tensor has not as many values as its shape says",
+            values=f"{'x'.join(map(str, sizes))} = {prod(sizes):,}, {blob.skipped:,} values",
+        )
+    return sizes
+
+
+def specs(net: Message) -> list[Spec]:
+    """All layers of a net, in today's syntax. Raises ReadError for what is no layer."""
+    new, old = net.messages("layer"), net.messages("layers")
+    if any("layer" in body for body in old):
+        if new:
+            raise net.error(
+                "the file has layers of the first syntax and of today's",
+                net.all("layer")[0],
+                values=f"'layer' at line {new[0].line}, 'layers' at line {old[0].line}",
+                hint="write them all one way",
+            )
+        return _v0(old)
+    made: list[Spec] = []
+    for body in new:
+        spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
+        spec.params = [param.text("name") for param in body.messages("param")]
+        made.append(spec)
+    for body in old:
+        spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
+        for field in body.all("param"):  # a name each, or as today's syntax has it
+            value = field.value
+            spec.params.append(value.text("name") if isinstance(value, Message) else value)
+        made.append(spec)
+    if new and old:  # as they stand in the file; Caffe itself would read only the 'layers'
+        made.sort(key=lambda spec: spec.body.offset)
+    return made
+
+
+def _type(body: Message, old: dict[str, str]) -> str:
+    """The layer's type, by its name of today. In V1 it is a word or its number."""
+    field = body.one("type")
+    if field is None or isinstance(field.value, Message) or not field.value:
+        name = body.text("name")
+        raise body.error(
+            f"the layer{f' {name[:60]!r}' if name else ''} has no type",
+            values=", ".join(dict.fromkeys(f.name for f in body.fields)) or "it is empty",
+            hint='type: "Convolution"',
+        )
+    if field.kind == "number":
+        number = body.integer("type", 0)
+        words = {number: word for word, number in V1_NUMBERS.items()}
+        if number not in words:
+            raise body.error("no type of layer has this number", field)
+        return old[words[number]]
+    return old.get(field.value, field.value)
+
+
+# --- V0 -----------------------------------------------------------------------------------------
+
+_V0_FIELDS = {
+    "num_output": ("convolution_param inner_product_param", "num_output"),
+    "biasterm": ("convolution_param inner_product_param", "bias_term"),
+    "pad": ("convolution_param pooling_param", "pad"),
+    "kernelsize": ("convolution_param pooling_param", "kernel_size"),
+    "group": ("convolution_param", "group"),
+    "stride": ("convolution_param pooling_param", "stride"),
+    "pool": ("pooling_param", "pool"),
+    "dropout_ratio": ("dropout_param", "dropout_ratio"),
+    "local_size": ("lrn_param", "local_size"),
+    "alpha": ("lrn_param", "alpha"),
+    "beta": ("lrn_param", "beta"),
+    "k": ("lrn_param", "k"),
+    "batchsize": ("data_param image_data_param window_data_param hdf5_data_param", "batch_size"),
+    "cropsize": ("transform_param", "crop_size"),
+    "meanfile": ("transform_param", "mean_file"),
+    "scale": ("transform_param", "scale"),
+    "mirror": ("transform_param", "mirror"),
+    "new_height": ("image_data_param", "new_height"),
+    "new_width": ("image_data_param", "new_width"),
+    "concat_dim": ("concat_param", "concat_dim"),
+}
+"""V0's fields: the messages that they may belong to, and what they are called there."""
+
+_V0_MESSAGE = {
+    "conv": "convolution_param",
+    "pool": "pooling_param",
+    "innerproduct": "inner_product_param",
+    "dropout": "dropout_param",
+    "lrn": "lrn_param",
+    "concat": "concat_param",
+    "data": "data_param",
+    "images": "image_data_param",
+    "window_data": "window_data_param",
+    "hdf5_data": "hdf5_data_param",
+}
+
+
+def _v0(old: list[Message]) -> list[Spec]:
+    """V0's layers; a padding layer becomes the padding of the conv or pool layer that reads it."""
+    made: list[Spec] = []
+    last: dict[str, tuple[Message, Message]] = {}  # a blob's name: the padding layer behind it
+    for outer in old:
+        body = outer.message("layer")
+        if body is None:
+            raise outer.error(
+                "the file mixes layers with and without a 'layer' inside", hint="write all one way"
+            )
+        kind = body.text("type")
+        if kind != "padding" and kind not in V0:
+            field = body.one("type")
+            raise body.error(
+                f"no type of layer was called {kind[:60]!r} in Caffe's first syntax",
+                field,
+                hint=closest(kind, [*V0, "padding"]) if kind else "say its type",
+            )
+        bottoms, tops = outer.texts("bottom"), outer.texts("top")
+        padding = [last[bottom] for bottom in bottoms if bottom in last]
+        for top in tops:
+            last.pop(top, None)
+        if kind == "padding":
+            if len(bottoms) != 1 or len(tops) != 1 or padding:
+                raise body.error("a padding layer has one bottom and one top")
+            last[tops[0]] = (body, outer)
+            continue
+        new = _today(body, kind)
+        if padding:
+            if kind not in ("conv", "pool") or len(bottoms) != 1:
+                raise body.error(
+                    f"a padding layer is read by a layer of type {kind}",
+                    hint="only conv and pool layers may read one",
+                )
+            before, connection = padding[0]
+            settings = new.message(_V0_MESSAGE[kind])
+            if settings is None:
+                settings = Message(new.document, _V0_MESSAGE[kind], new.offset)
+                new.add(Field(settings.name, settings, "message", new.offset))
+            if "pad" in settings:
+                raise body.error("it has a padding of its own, and a padding layer before it")
+            pad = before.one("pad")
+            if pad is not None:
+                settings.add(pad)
+            bottoms = connection.texts("bottom")
+        spec = Spec(new, V0[kind], bottoms, tops)
+        spec.outer = outer
+        made.append(spec)
+    return made
+
+
+def _today(body: Message, kind: str) -> Message:
+    """A V0 layer's message in today's words; what has no place there stays as it is."""
+    made = Message(body.document, "layer", body.offset)
+    groups: dict[str, Message] = {}
+    for field in body.fields:
+        messages, name = _V0_FIELDS.get(field.name, ("", ""))
+        own = _V0_MESSAGE.get(kind, "")
+        listed = messages.split()
+        group = own if own in listed else listed[0] if listed == ["transform_param"] else ""
+        if not group:
+            made.add(field)
+            continue
+        if group not in groups:
+            groups[group] = Message(body.document, group, body.offset)
+            made.add(Field(group, groups[group], "message", body.offset))
+        groups[group].add(field._replace(name=name))
+    return made
+
+
+# --- the state ----------------------------------------------------------------------------------
+
+
+def included(spec: Spec, state: State) -> bool:
+    """Whether a layer is part of the net in a state. Raises ReadError for rules of both kinds."""
+    include, exclude = spec.outer.messages("include"), spec.outer.messages("exclude")
+    if include and exclude:
+        raise spec.error(
+            "a layer has rules to include it or to exclude it, not both",
+            values=f"include at line {include[0].line}, exclude at line {exclude[0].line}",
+        )
+    if include:
+        return any(_meets(rule, state) for rule in include)
+    return not any(_meets(rule, state) for rule in exclude)
+
+
+def _meets(rule: Message, state: State) -> bool:
+    """Whether a state meets all that a rule says (Net::StateMeetsRule)."""
+    if "phase" in rule and rule.word("phase", PHASES, "") != state.phase:
+        return False
+    if "min_level" in rule and state.level < rule.integer("min_level", 0):
+        return False
+    if "max_level" in rule and state.level > rule.integer("max_level", 0):
+        return False
+    if not set(rule.texts("stage")) <= state.stages:
+        return False
+    return state.stages.isdisjoint(rule.texts("not_stage"))
+
+
+def rules(spec: Spec) -> str:
+    """A layer's rules in words, "" where it has none."""
+    parts: list[str] = []
+    for kind in ("include", "exclude"):
+        for rule in spec.outer.messages(kind):
+            said = [
+                f"{field.name} {field.value}"
+                for field in rule.fields
+                if isinstance(field.value, str)
+            ]
+            parts.append(f"{kind} {{ {', '.join(said)} }}")
+    return " ".join(parts)
+
+
+def stages(all_: Sequence[Spec]) -> list[str]:
+    """The stages that the file's rules name."""
+    found: dict[str, None] = {}
+    for spec in all_:
+        for kind in ("include", "exclude"):
+            for rule in spec.outer.messages(kind):
+                found.update(dict.fromkeys([*rule.texts("stage"), *rule.texts("not_stage")]))
+    return list(found)

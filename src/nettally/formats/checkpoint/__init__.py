@@ -1,0 +1,214 @@
+"""Reads PyTorch's checkpoints as data: names and sizes of tensors; nothing is unpickled.
+
+Two containers: a zip archive with a pickle and a file for each storage (since torch 1.6), and
+before that a stream of five pickles and the storages (torch/serialization.py). Storages are never
+read, only their lengths are.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from .. import Format
+from ..encodings.protobuf import Blob
+
+if TYPE_CHECKING:
+    from ...errors import ReadError
+    from ...network import Network
+    from .. import Source
+    from ..encodings.zip import Entry
+    from .tensors import Storage
+
+BINARY = True
+"""The file is opened by this module, which fetches its pickle only."""
+
+FORMAT = Format(
+    "PyTorch checkpoint",
+    (".pt", ".pth", ".bin", ".ckpt"),
+    "torch.save of torch 1.6 and later (zip), and of 0.1.10 to 1.5 (a stream of pickles); "
+    "TorchScript's parameters",
+    (
+        "a table of parameters: no layers, shapes or work; nothing is unpickled",
+        "of a whole module that was pickled, parameters, buffers and classes only",
+        "other pickles, torch.export's archives, and the tar files before torch 0.1.10 are refused",
+        "arrays of numpy in a checkpoint are not counted",
+    ),
+)
+
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+MAGIC_BYTES = b"\x8a\x0a" + MAGIC.to_bytes(10, "little")
+
+ZIP = b"PK\x03\x04"
+
+MAX_STORAGES = 500_000
+
+
+def sniff(head: bytes, name: str) -> bool:
+    """Whether this is a pickle, or a zip archive with torch's ``data.pkl`` in it."""
+    if head.startswith(ZIP):
+        return b"/data.pkl" in head or name.endswith(FORMAT.suffixes)
+    if head[257:262] == b"ustar" and head.startswith((b"sys_info\0", b"./sys_info\0")):
+        return True
+    return head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")
+
+
+def read(source: Source) -> Network:
+    """The table of parameters of a checkpoint.
+
+    Raises ReadError for what is no checkpoint of torch.save, for an archive or a pickle that is
+    damaged, and for tensors that do not fit the storages that the file has.
+    """
+    from ..tensor_table import table
+    from .naming import found
+
+    with Blob(source.name, source.path, source.data) as blob:
+        head = blob.fetch(0, min(blob.size, 512))
+        notes: list[str] = []
+        if head.startswith(ZIP):
+            root = _archive(blob, notes)
+        elif head[257:262] == b"ustar":
+            raise blob.error(
+                "this is a checkpoint in a tar file, of a torch before 0.1.10, which is not read",
+                0,
+                hint="load it with an old torch and save it again",
+            )
+        else:
+            root = _stream(blob, head)
+        tensors, said = found(root, blob)
+        if not tensors:
+            raise blob.error("the checkpoint holds no tensors", 0, f"it is {_what(root)}")
+    stem = os.path.splitext(os.path.basename(source.name))[0]
+    return table(stem or "network", source.name, tensors, [*notes, *said])
+
+
+def _what(root: Any) -> str:
+    from ..encodings.pickle import Dictionary, Thing
+
+    if isinstance(root, Dictionary):
+        keys = [key[:40] for key, _ in root.pairs[:8] if isinstance(key, str)]
+        return f"a dictionary of {len(root.pairs):,}: {', '.join(keys)}"
+    return str(root.maker) if isinstance(root, Thing) else f"a {type(root).__name__}"
+
+
+def _archive(blob: Blob, notes: list[str]) -> Any:
+    """What the pickle of an archive says, its storages held against the files of the archive."""
+    from ..encodings.pickle import MAX_PICKLE, Machine
+    from ..encodings.zip import entries, unpack
+    from .tensors import call, load
+
+    files = entries(blob)
+    pickles = [name for name in files if name == "data.pkl" or name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise blob.error(
+            "this zip archive is no checkpoint of torch.save: it has "
+            + (f"{len(pickles)} files data.pkl" if pickles else "no data.pkl"),
+            0,
+            f"files: {', '.join(name[:40] for name in list(files)[:6])}",
+        )
+    folder = pickles[0][: -len("data.pkl")]
+    if any(name.startswith(f"{folder}code/") for name in files):
+        notes.append("this is TorchScript: its code is not read")
+    storages: dict[str, Storage] = {}
+
+    def load_checked(m: Machine, what: Any) -> Any:
+        made = load(m, what)
+        return _hold(m, made, storages, files, folder)
+
+    data = unpack(blob, files[pickles[0]], MAX_PICKLE)
+    machine = Machine(blob, call, load_checked, data)
+    root = machine.run()
+    if machine.place != len(data):
+        raise machine.error("something follows the pickle", f"{len(data) - machine.place:,} bytes")
+    return root
+
+
+def _hold(
+    m: Any, made: Any, storages: dict[str, Storage], files: dict[str, Entry], folder: str
+) -> Any:
+    """A storage as it is, once the archive has a file of its length."""
+    from .tensors import Storage
+
+    if not isinstance(made, Storage):
+        return made
+    first = storages.setdefault(made.key, made)
+    if first == made and first is not made:
+        return first
+    file = files.get(f"{folder}data/{made.key}") or files.get(f"{folder}tensors/{made.key}")
+    wanted = made.stored * made.itemsize
+    if file is None:
+        raise m.error(f"the archive has no file for the storage '{made.key[:40]}'")
+    if file.size != wanted:
+        raise m.error(
+            f"the storage '{made.key[:40]}' has another length than its file",
+            f"{wanted:,} bytes stated, {file.size:,} in the archive",
+        )
+    return made
+
+
+def _stream(blob: Blob, head: bytes) -> Any:
+    """What the fourth of the old stream's pickles says, held against the storages behind them."""
+    from ..encodings.pickle import Machine
+    from .tensors import Storage, call, load
+
+    if MAGIC_BYTES not in head[:64]:
+        raise blob.error(
+            "this is a pickle, and not one that torch.save made: it is not read",
+            0,
+            f"it begins {head[:16]!r}",
+            "save the parameters with torch.save(model.state_dict(), FILE) or as safetensors",
+        )
+    storages: dict[str, Storage] = {}
+
+    def load_kept(m: Machine, what: Any) -> Any:
+        made = load(m, what)
+        if isinstance(made, Storage):
+            first = storages.setdefault(made.key, made)
+            if (first.stored, first.dtype) != (made.stored, made.dtype):
+                raise m.error(f"the storage '{made.key[:40]}' has two lengths")
+        return made
+
+    machine = Machine(blob, call, load_kept)
+    magic, protocol = machine.run(), machine.run()
+    if magic != MAGIC or type(protocol) is not int or protocol != PROTOCOL:
+        raise machine.error(
+            "this is no checkpoint of torch.save that is known", f"{protocol!r:.40}"
+        )
+    machine.run()  # the sizes of C's types where it was saved
+    root = machine.run()
+    keys = machine.run()
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise machine.error("the list of storages is no list of names")
+    _check_storages(blob, keys, storages, machine.at)
+    return root
+
+
+def _check_storages(blob: Blob, keys: list[str], storages: dict[str, Storage], at: int) -> None:
+    """Behind the pickles each storage has its count, in 8 bytes, and its numbers."""
+    if len(keys) > MAX_STORAGES or len(set(keys)) != len(keys):
+        raise blob.error("the list of storages is too long, or names one twice", at)
+    for key in keys:
+        storage = storages.pop(key, None)
+        if storage is None:
+            raise blob.error(f"no tensor has the storage '{key[:40]}'", at)
+        count = int.from_bytes(blob.fetch(at, 8), "little")
+        if count != storage.stored:
+            raise _other_length(blob, key, at, storage.stored, count)
+        at += 8 + count * storage.itemsize
+        if at > blob.size:
+            raise blob.error(
+                f"the storage '{key[:40]}' lies beyond the end of the file",
+                blob.size,
+                f"it ends at {at:,}",
+                "the file is cut off; fetch it again",
+            )
+    if storages:
+        raise blob.error(f"the file has no storage '{next(iter(storages))[:40]}'", at)
+
+
+def _other_length(blob: Blob, key: str, at: int, stated: int, found: int) -> ReadError:
+    return blob.error(
+        f"the storage '{key[:40]}' has another length than the pickle states",
+        at,
+        f"{stated:,} stated, {found:,} there",
+    )

@@ -1,0 +1,265 @@
+"""Reads Darknet's ``.cfg`` files (Redmon 2013 to 2018; Bochkovskiy's and other forks).
+
+The layers stand in their order, each in a section named by its type; see docs/formats/darknet.md.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ...errors import ReadError
+from ...network import MAX_SIZE, Network, Span
+from .. import Format
+from . import heads, reshaping
+from . import layers as plain
+from .builder import Builder
+from .cfg import lines, near, parse
+
+if TYPE_CHECKING:
+    from ...network import Shape
+    from .. import Source
+    from .builder import Handler
+    from .cfg import Section
+
+FORMAT = Format(
+    "Darknet",
+    (".cfg",),
+    "as pjreddie/darknet and AlexeyAB/darknet of 2013 to 2021 have it",
+    (
+        "weights files are not read",
+        "trees of classes (tree=) lie in other files and are not read",
+        "maxpool_depth, and smaller maps added to larger ones, are opaque",
+    ),
+)
+
+TYPES: dict[str, tuple[str, Handler]] = {
+    "convolutional": ("conv", plain.convolutional),
+    "conv": ("conv", plain.convolutional),
+    "deconvolutional": ("deconv", plain.deconvolutional),
+    "deconv": ("deconv", plain.deconvolutional),
+    "local": ("local", plain.local),
+    "connected": ("connected", plain.connected),
+    "conn": ("connected", plain.connected),
+    "maxpool": ("maxpool", plain.maxpool),
+    "max": ("maxpool", plain.maxpool),
+    "local_avgpool": ("local_avgpool", plain.local_avgpool),
+    "local_avg": ("local_avgpool", plain.local_avgpool),
+    "avgpool": ("avgpool", plain.avgpool),
+    "avg": ("avgpool", plain.avgpool),
+    "normalization": ("lrn", plain.normalization),
+    "lrn": ("lrn", plain.normalization),
+    "batchnorm": ("batchnorm", plain.batchnorm),
+    "activation": ("activation", plain.activation),
+    "logistic": ("logistic", plain.logistic),
+    "logxent": ("logistic", plain.logistic),
+    "l2norm": ("l2norm", plain.l2norm),
+    "dropout": ("dropout", plain.dropout),
+    "softmax": ("softmax", plain.softmax),
+    "soft": ("softmax", plain.softmax),
+    "route": ("route", reshaping.route),
+    "route_lhalf": ("route", reshaping.route_lhalf),
+    "shortcut": ("shortcut", reshaping.shortcut),
+    "scale_channels": ("scale_channels", reshaping.scale_channels),
+    "sam": ("sam", reshaping.sam),
+    "upsample": ("upsample", reshaping.upsample),
+    "reorg": ("reorg", reshaping.reorg),
+    "reorg_old": ("reorg", reshaping.reorg),
+    "reorg3d": ("reorg3d", reshaping.reorg3d),
+    "crop": ("crop", reshaping.crop),
+    "empty": ("empty", reshaping.empty),
+    "silence": ("empty", reshaping.empty),
+    "history": ("history", reshaping.history),
+    "implicit": ("implicit", reshaping.implicit),
+    "rnn": ("rnn", heads.rnn),
+    "crnn": ("crnn", heads.crnn),
+    "gru": ("gru", heads.gru),
+    "lstm": ("lstm", heads.lstm),
+    "conv_lstm": ("conv_lstm", heads.conv_lstm),
+    "yolo": ("yolo", heads.yolo),
+    "Gaussian_yolo": ("gaussian_yolo", heads.gaussian_yolo),
+    "region": ("region", heads.region),
+    "iseg": ("iseg", heads.iseg),
+    "detection": ("detection", heads.detection),
+    "cost": ("cost", heads.cost),
+    "contrastive": ("contrastive", heads.cost),
+}
+"""The types of layers, the names of their nodes, and what makes them."""
+
+NET = ("net", "network")
+
+USUAL = ("convolutional", "connected", "maxpool", "avgpool", "route", "shortcut", "softmax", "yolo")
+"""A file that has such sections is Darknet's, though its first section be missing."""
+
+NET_KEYS = frozenset(
+    ("batch", "subdivisions", "height", "width", "channels", "inputs", "learning_rate", "decay")
+)
+
+FREE = frozenset(
+    (
+        *("learning_rate", "clip", "onlyforward", "dont_update", "burnin_update", "stopbackward"),
+        *("train_only_bn", "dontload", "dontloadscales", "dontsave", "numload", "truth", "smooth"),
+        *("flipped", "dot", "angle", "grad_centr", "reverse", "coordconv", "stream", "wait_stream"),
+        *("assisted_excitation", "bin_output", "sway", "rotate", "stretch", "stretch_sway"),
+        *("weights", "biases", "temperature", "noloss", "spatial", "tree", "map", "type", "scale"),
+        *("state_constrain", "lstm_activation", "time_normalizer", "logistic", "shortcut"),
+        *("dropblock", "dropblock_size_rel", "dropblock_size_abs", "flip", "saturation"),
+        *("exposure", "shift", "maxpool_zero_nonmax", "out_channels", "mean", "std", "ratio"),
+        *("noobj", "thresh", "alpha", "beta", "weights_normalization", "yolo_layer", "max"),
+        *("max_delta", "cls_normalizer", "contrastive_neg_max", "binary", "xnor", "seen"),
+        *("anchors", "jitter", "ignore_thresh", "truth_thresh", "random", "iou_loss", "resize"),
+        *("scale_x_y", "iou_normalizer", "obj_normalizer", "delta_normalizer", "uc_normalizer"),
+        *("iou_thresh", "iou_thresh_kind", "beta_nms", "nms_kind", "focal_loss", "yolo_point"),
+        *("label_smooth_eps", "counters_per_class", "show_details", "objectness_smooth"),
+        *("new_coords", "embedding_layer", "track_history_size", "sim_thresh", "dets_for_track"),
+        *("dets_for_show", "track_ciou_norm", "log", "sqrt", "rescore", "classfix", "absolute"),
+        *("coord_scale", "object_scale", "noobject_scale", "mask_scale", "class_scale", "softmax"),
+        *("bias_match", "background", "forced", "reorg", "side", "num", "coords", "noadjust"),
+    )
+)
+"""Keys that the programs read, and that no count depends on where they are not asked for."""
+
+
+def sniff(head: bytes, name: str) -> bool:
+    """Whether this begins with [net], or has sections named as Darknet's layers are."""
+    if b"\0" in head or b"[" not in head:
+        return False
+    sections: list[str] = []
+    keys: list[set[str]] = []
+    for _, bare in lines(head.decode("utf-8-sig", "replace")):
+        if bare[0] == "[":
+            sections.append(bare[1:].rstrip("]"))
+            keys.append(set())
+        elif not sections:
+            return False
+        else:
+            keys[-1].add(bare.partition("=")[0])
+    if any("type" in each and "inputs" in each for each in keys):
+        return False  # cuda-convnet's
+    if sections and sections[0] in NET:
+        return bool(keys[0] & NET_KEYS) or any(each in TYPES for each in sections)
+    return any(each in USUAL for each in sections)
+
+
+def read(source: Source) -> Network:
+    """The network of a file, for one example (one step of a sequence, where it has a state).
+
+    Raises ReadError with ``file:line`` for whatever Darknet could not make a network of.
+    """
+    text = source.data.decode("utf-8-sig", "replace")  # comments are in all encodings
+    sections, odd = parse(text, source.name)
+    if not sections:
+        raise ReadError("the file has no sections", where=source.name, hint="the first is [net]")
+    net, *rest = sections
+    if net.type not in NET:
+        raise net.error(
+            "the first section must be [net] or [network]",
+            hint="it says the input's size: [net], height=224, width=224, channels=3",
+        )
+    inputs = {"input": _input(net, source)}
+    if not rest:
+        raise net.error("the file has no layers")
+    builder = Builder(inputs)
+    for section in rest:
+        _layer(builder, section)
+    _odd(builder, sections)
+    stem = os.path.splitext(os.path.basename(source.name))[0]
+    nodes = tuple(builder.nodes)
+    if not nodes:
+        raise net.error("the file has no layers but costs")
+    return Network(
+        stem or "network",
+        inputs,
+        nodes,
+        source=Span(source.name, 0),
+        notes=(*builder.notes(), *odd[:20]),
+    )
+
+
+def _layer(builder: Builder, section: Section) -> None:
+    """Make one layer's nodes."""
+    if section.type in NET:
+        raise section.error(
+            "a second [net]: a file has one network", hint="remove it, or all that follows"
+        )
+    found = TYPES.get(section.type)
+    if found is None:
+        builder.begin(section, "layer")
+        builder.note(
+            "types of layers that are not known",
+            f"[{section.type[:40]}]" + builder.hint(section.type, TYPES),
+        )
+        builder.make(section, "opaque", type=section.type[:80] or "unknown")
+    else:
+        name, make = found
+        builder.begin(section, name)
+        make(builder, section)
+    builder.end(section)
+
+
+def _input(net: Section, source: Source) -> Shape:
+    """The input's whole shape: of the file, or the user's."""
+    height, width = net.integer("height", 0, 0), net.integer("width", 0, 0)
+    channels = net.integer("channels", 0, 0)
+    values = net.integer("inputs", height * width * channels, 0)
+    sizes = dict(source.inputs)
+    given = sizes.pop("", None) or sizes.pop("input", None)
+    if sizes:
+        raise ReadError(
+            f"the file has no input '{next(iter(sizes))[:60]}'",
+            where=source.name,
+            hint="its only input is called 'input'",
+        )
+    image = bool(height and width and channels)
+    if given is not None:
+        rank = 4 if image or len(given) > 2 else 2
+        shape = given if len(given) == rank else (1, *given)
+        if len(shape) != rank:
+            raise ReadError(
+                "the input's size does not fit the file",
+                where=source.name,
+                values="x".join(map(str, given)),
+                hint="--input 3x416x416: channels, height, width" if rank == 4 else "--input 256",
+            )
+        return shape
+    if not values:
+        missing = [
+            key
+            for key, size in (("height", height), ("width", width), ("channels", channels))
+            if not size
+        ]
+        raise net.error(
+            "the input's size is not given",
+            values=f"missing or 0: {', '.join(missing)}",
+            hint=next(filter(None, (near(key, net.options) for key in missing)), "")
+            or "--input 3x224x224",
+        )
+    if max(height, width, channels, values) > MAX_SIZE:
+        raise net.error("the input is too large", values=f"over {MAX_SIZE:,} values")
+    if image and values != height * width * channels:
+        raise net.error(
+            "'inputs' and the image's size do not agree",
+            "inputs",
+            values=f"inputs {values}, {channels}·{height}·{width} = {channels * height * width}",
+        )
+    return (1, channels, height, width) if image else (1, values)
+
+
+def _odd(builder: Builder, sections: list[Section]) -> None:
+    """Say what the program would pass over in silence."""
+    for section in sections:
+        for key in section.twice:
+            builder.note(
+                "keys that stand twice, of which the first holds", f"{section.name} {key[:40]}"
+            )
+        for value in section.junk:
+            builder.note("values of which the number at the beginning is read", value[:60])
+        if section.type in NET or section.type not in TYPES:
+            continue
+        for key in section.unread():
+            if key in FREE:
+                continue
+            builder.note(
+                "keys that no layer of the type has",
+                f"{section.name}, {key[:40]}" + builder.hint(key, section.asked),
+            )

@@ -1,0 +1,4 @@
+"""How files are written: encodings that several formats share.
+
+They know neither networks nor layers.
+"""

@@ -1,0 +1,322 @@
+"""Keras' layers of sequences: recurrent ones and their wrappers, attention, embeddings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..encodings.json import array, fields
+from .builder import Call, Value
+from .config import Spec
+from .values import word_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KINDS = {"SimpleRNN": "rnn", "GRU": "gru", "LSTM": "lstm", "CuDNNGRU": "gru", "CuDNNLSTM": "lstm"}
+CELLS = {"SimpleRNNCell": "SimpleRNN", "GRUCell": "GRU", "LSTMCell": "LSTM"}
+
+
+def _biases(spec: Spec) -> int:
+    """How many vectors of biases a recurrent layer has."""
+    if spec.cls.startswith("CuDNN"):
+        return 2
+    if not spec.boolean("use_bias", True):
+        return 0
+    # since TensorFlow 2 a GRU resets after the product, which then has a bias of its own
+    return 2 if spec.cls.startswith("GRU") and spec.boolean("reset_after", False) else 1
+
+
+def recurrent(c: Call) -> Value | list[Value]:
+    """Over (batch, steps, features); the last step's output, or with return_sequences all."""
+    return _recurrent(c, c.spec, 1)
+
+
+def _recurrent(c: Call, spec: Spec, directions: int, suffix: str = "") -> Value | list[Value]:
+    x = c.plain(c.x)
+    if x.rank != 3:
+        raise c.error("its input needs 3 axes: batch, steps, features", "x".join(map(str, x.sizes)))
+    kind = KINDS.get(spec.cls) or KINDS[CELLS[spec.cls]]
+    units = spec.integer("units")
+    activations = [word_of(spec.get(key)) for key in ("activation", "recurrent_activation")]
+    usual = ("", "tanh", "sigmoid", "hard_sigmoid", "relu", "linear")
+    for word in activations:
+        if word not in usual:
+            c.b.note("activations within recurrent layers, counted as the usual ones", word)
+    y = c.make(
+        kind,
+        x,
+        suffix,
+        plain=True,
+        features=units,
+        sequence=spec.boolean("return_sequences", False),
+        directions=directions,
+        biases=_biases(spec),
+    )
+    if not spec.boolean("return_state", False):
+        return y
+    states = (2 if kind == "lstm" else 1) * directions
+    return [y, *(_state(c, y, units, index) for index in range(states))]
+
+
+def _state(c: Call, y: Value, units: int, index: int) -> Value:
+    """A state that a layer gives beside its output."""
+    batch = y.sizes[0]
+    of = tuple([value for value in (y.shape,) if value is not None])
+    return c.make(
+        "procedure", y, f".state{index}", plain=True, type="state", size=(batch, units), of=of
+    )
+
+
+def cells(c: Call) -> Value | list[Value]:
+    """RNN(cell), of one cell or several."""
+    said: Any = c.spec.get("cell")
+    if isinstance(said, list):
+        said = {"class_name": "StackedRNNCells", "config": {"cells": said}}
+    cell = _inner(c, said, "cell")
+    stack = [cell]
+    if cell.cls == "StackedRNNCells":
+        inside = array(cell.get("cells", []))
+        if inside is None or not 0 < len(inside) < 1000:
+            raise c.error("its cells are no list")
+        stack = [_inner(c, each, f"cell{i}") for i, each in enumerate(inside)]
+    if any(each.cls not in CELLS for each in stack):
+        return c.opaque("cells that are not known", stack[0].cls)
+    for index, each in enumerate(stack):
+        last = index == len(stack) - 1
+        sequence = not last or c.spec.boolean("return_sequences", False)
+        each.config = {**each.config, "return_sequences": sequence, "return_state": False}
+        y = _recurrent(c, each, 1, "" if last else f".cell{index}")
+        assert isinstance(y, Value)
+        if last:
+            return y
+        c.inputs = [y]
+    raise AssertionError
+
+
+def _inner(c: Call, said: Any, key: str) -> Spec:
+    """A layer within another's settings."""
+    layer = fields(said) or {}
+    class_name = layer.get("class_name")
+    if not isinstance(class_name, str):
+        raise c.error(f"its {key} is no layer")
+    inner = Spec(c.spec.name, class_name, fields(layer.get("config")) or {}, c.spec.file)
+    inner.owner = c.spec.owner
+    return inner
+
+
+def bidirectional(c: Call) -> Value | list[Value]:
+    """A recurrent layer, and one that reads backwards; merge_mode says what of their outputs."""
+    inner = _inner(c, c.spec.get("layer"), "layer")
+    if inner.cls not in KINDS:
+        return c.opaque("Bidirectional of layers that are not known", inner.cls)
+    said: Any = c.spec.get("backward_layer")
+    if said is not None:
+        behind = _inner(c, said, "backward_layer")
+        if behind.cls != inner.cls or behind.get("units") != inner.get("units"):
+            return c.opaque("Bidirectional of two different layers", behind.cls)
+    mode = c.spec.config.get("merge_mode", "concat")
+    units = inner.integer("units")
+    if mode == "concat":
+        return _recurrent(c, inner, 2)
+    inner.config = {**inner.config, "return_state": False}
+    both = _recurrent(c, inner, 2, ".both")
+    assert isinstance(both, Value)
+    axis = both.rank - 1
+    left = c.make("slice", both, ".forward", plain=True, axis=axis, stop=units)
+    right = c.make("slice", both, ".backward", plain=True, axis=axis, start=units)
+    kinds = {"sum": "add", "mul": "multiply", "ave": "average"}
+    if isinstance(mode, str) and mode in kinds:
+        return c.make(kinds[mode], [left, right], plain=True)
+    return [left, right]
+
+
+def conv_lstm(c: Call) -> Value:
+    """Over steps of maps; the state's convolution keeps their size."""
+    axes = next(int(letter) for letter in c.spec.cls if letter in "123")
+    x = c.plain(c.x)
+    if x.rank != axes + 3:
+        raise c.error(f"its input needs {axes + 3} axes", "x".join(map(str, x.sizes)))
+    spec = c.spec
+    last = spec.last()
+    if last:  # to (batch, steps, channels, space)
+        order = (0, 1, x.rank - 1, *range(2, x.rank - 1))
+        size = tuple(x.sizes[axis] for axis in order)
+        x = c.make("permute", x, ".channels_first", plain=True, order=order)
+        assert x.shape == size
+    kernel = spec.sizes("kernel_size", axes)
+    stride = spec.sizes("strides", axes, 1)
+    dilation = spec.sizes("dilation_rate", axes, 1)
+    padding: Any = ((0, 0),) * axes
+    if spec.one_of("padding", "valid", ("valid", "same")) == "same":
+        from .convolution import _same
+
+        padding = tuple(map(_same, x.sizes[3:], kernel, stride, dilation))
+    y = c.make(
+        "conv_lstm",
+        x,
+        plain=True,
+        filters=spec.integer("filters"),
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        sequence=spec.boolean("return_sequences", False),
+        biases=int(spec.boolean("use_bias", True)),
+    )
+    if spec.boolean("return_state", False):
+        c.b.note("states that a ConvLSTM returns are not followed", spec.name)
+    if not last:
+        return y
+    if y.rank == axes + 2:  # one step: channels, space
+        shape = y.sizes
+        return Value(y.node, (shape[0], *shape[2:], shape[1]), first=True)
+    order = (0, 1, *range(3, y.rank), 2)
+    return c.make("permute", y, ".channels_last", plain=True, order=order)
+
+
+def time_distributed(c: Call) -> Any:
+    """A layer at each step: one over the last axis, or a window of one step along the steps."""
+    inner = _inner(c, c.spec.get("layer"), "layer")
+    x = c.x
+    handler = _each(inner, x.rank)
+    if handler is None:
+        return c.opaque("TimeDistributed of layers that are not followed", inner.cls)
+    inside = Call.__new__(Call)
+    inside.__dict__.update(c.__dict__)
+    inside.spec = inner
+    return handler(inside)
+
+
+def spectral_norm(c: Call) -> Any:
+    """SpectralNormalization: the layer that it holds, its weights divided by their largest stretch.
+
+    The vector that this is estimated with is kept and not learned, and counts as no parameter.
+    """
+    from .layers import HANDLERS
+
+    inner = _inner(c, c.spec.get("layer"), "layer")
+    handler = HANDLERS.get(inner.cls)
+    if handler is None or handler is spectral_norm:
+        return c.opaque("SpectralNormalization of layers that are not followed", inner.cls)
+    inside = Call.__new__(Call)
+    inside.__dict__.update(c.__dict__)
+    inside.spec = inner
+    return handler(inside)
+
+
+def _each(inner: Spec, rank: int) -> Callable[[Call], Any] | None:
+    from .layers import HANDLERS
+
+    name = inner.cls
+    if name in ("Dense", "Activation", "Dropout", "ReLU", "LeakyReLU", "Softmax", "ELU",
+                "Rescaling", "LayerNormalization", "EinsumDense"):  # fmt: skip
+        return HANDLERS[name]
+    if name == "BatchNormalization" and inner.get("axis", -1) in (-1, [-1], rank - 2, [rank - 2]):
+        inner.config = {**inner.config, "axis": -1}
+        return HANDLERS[name]
+    if name == "Flatten":
+        return _flat
+    windows = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling",
+               "UpSampling")  # fmt: skip
+    base = name.rstrip("D").rstrip("123")
+    if base in windows and name.endswith(("1D", "2D")) and inner.last():
+        axes = int(name[-2])
+        inner.cls = f"{base}{axes + 1}D"
+        config = dict(inner.config)
+        if "Pooling" in base:
+            config.setdefault("pool_size", 2)
+            config["strides"] = config.get("strides") or config["pool_size"]
+        inner.config = config
+        for key in ("kernel_size", "pool_size", "strides", "dilation_rate", "size"):
+            if config.get(key) is not None:
+                config[key] = [1, *inner.sizes(key, axes)]
+        return HANDLERS[inner.cls]
+    if name.startswith("Global") and name.endswith("2D") and inner.last():
+        return _global
+    return None
+
+
+def _flat(c: Call) -> Value:
+    x = c.plain(c.x)
+    values = 1
+    for size in x.sizes[2:]:
+        values *= size
+    return c.make("reshape", x, plain=True, size=(x.sizes[1], values))
+
+
+def _global(c: Call) -> Value:
+    """The mean, or the greatest, of each step's maps."""
+    x = c.plain(c.x)
+    what = "mean" if "Average" in c.spec.cls else "maximum"
+    axes = tuple(range(2, x.rank - 1))
+    return c.make("reduce", x, plain=True, operation=what, axes=axes, keep=False)
+
+
+def embedding(c: Call) -> Value:
+    x = c.plain(c.x)
+    rows, size = c.spec.integer("input_dim"), c.spec.integer("output_dim")
+    return c.make("embedding", x, plain=True, rows=rows, size=(size,))
+
+
+def _projected(c: Call, x: Value, suffix: str, features: int, bias: bool) -> Value:
+    return c.make("linear", x, suffix, plain=True, features=features, bias=bias, axis=-1)
+
+
+def multi_head(c: Call) -> Value | list[Value]:
+    """Query, key and value by linear layers, attention in heads, and a linear layer."""
+    query = c.argument(0, "query", c.inputs[0] if c.inputs else None)
+    value = c.argument(1, "value", query)
+    key = c.argument(2, "key", None) or value
+    if not all(isinstance(each, Value) for each in (query, key, value)):
+        raise c.error("it takes a query and a value")
+    q, k, v = c.plain(query), c.plain(key), c.plain(value)
+    spec = c.spec
+    grouped = spec.cls in ("GroupQueryAttention", "GroupedQueryAttention")
+    heads = spec.integer("num_query_heads" if grouped else "num_heads")
+    key_heads = spec.integer("num_key_value_heads") if grouped else heads
+    size = spec.integer("head_dim" if grouped else "key_dim")
+    value_size = size if grouped else spec.integer("value_dim", size)
+    if {q.rank, k.rank, v.rank} != {3} or spec.get("attention_axes") not in (None, [1], 1):
+        return c.opaque("attention over several axes")
+    if spec.boolean("use_gate", False):
+        return c.opaque("attention with a gate")
+    bias = spec.boolean("use_bias", True)
+    said = spec.get("output_shape")
+    shape = array(said)
+    out = q.sizes[-1]
+    if shape is not None:
+        out = 1
+        for each in shape:
+            out *= spec.whole("output_shape", each, 1)
+    elif said is not None:
+        out = spec.integer("output_shape")
+    parts = [
+        _projected(c, q, ".query", heads * size, bias),
+        _projected(c, k, ".key", key_heads * size, bias),
+        _projected(c, v, ".value", key_heads * value_size, bias),
+    ]
+    more: dict[str, Any] = {"key_heads": key_heads} if key_heads != heads else {}
+    y = c.make("attention", parts, ".attention", plain=True, heads=heads, **more)
+    return _projected(c, y, "", out, bias)
+
+
+def attention(c: Call) -> Value | list[Value]:
+    """Keras' Attention: query, value and perhaps key in a list; with use_scale one factor."""
+    values = [c.plain(value) for value in c.inputs]
+    if len(values) < 2:
+        raise c.error("it takes a query and a value", f"{len(values)} given")
+    query, value = values[:2]
+    key = values[2] if len(values) > 2 else value
+    if c.spec.cls == "AdditiveAttention":
+        c.stated = (*query.sizes[:-1], value.sizes[-1])
+        scales = (("scale", (query.sizes[-1],)),) if c.spec.boolean("use_scale", True) else ()
+        return c.opaque("additive attention, whose work is not counted", tensors=scales)
+    if word_of(c.spec.get("score_mode")) == "concat":
+        c.stated = (*query.sizes[:-1], value.sizes[-1])
+        return c.opaque("attention whose scores are sums")
+    if c.spec.boolean("use_scale", False):
+        query = c.make("scale", query, ".scale", plain=True, bias=False, axes=0)
+    else:  # Keras does not divide by the root of the size, as our layer does
+        slope = query.sizes[-1] ** 0.5
+        query = c.make("affine", query, ".unscaled", plain=True, slope=slope)
+    return c.make("attention", [query, key, value], plain=True)

@@ -1,0 +1,316 @@
+"""Keras' functions of values, normalisations, and fully connected layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..encodings.json import array, fields
+
+if TYPE_CHECKING:
+    from .builder import Call, Value
+
+ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "relu": ("relu", {}),
+    "relu6": ("relu6", {}),
+    "elu": ("elu", {}),
+    "selu": ("selu", {}),
+    "celu": ("pointwise", {"function": "celu"}),
+    "gelu": ("gelu", {}),
+    "silu": ("silu", {}),
+    "swish": ("silu", {}),
+    "mish": ("mish", {}),
+    "sigmoid": ("sigmoid", {}),
+    "hard_sigmoid": ("hard_sigmoid", {}),
+    "hard_silu": ("hard_swish", {}),
+    "hard_swish": ("hard_swish", {}),
+    "hard_tanh": ("pointwise", {"function": "hard_tanh"}),
+    "hard_shrink": ("pointwise", {"function": "shrink"}),
+    "soft_shrink": ("pointwise", {"function": "shrink"}),
+    "threshold": ("pointwise", {"function": "threshold"}),
+    "tanh": ("tanh", {}),
+    "softplus": ("softplus", {}),
+    "softsign": ("pointwise", {"function": "softsign"}),
+    "exponential": ("exp", {}),
+    "leaky_relu": ("leaky_relu", {"slope": 0.2}),
+    "softmax": ("softmax", {"axis": -1}),
+    "log_softmax": ("log_softmax", {"axis": -1}),
+}
+"""Keras' activations by name (keras/src/activations)."""
+
+NEAR = {
+    "log_sigmoid": "softplus",
+    "tanh_shrink": "tanh",
+    "squareplus": "sqrt",
+    "sparse_plus": "square",
+    "sparse_sigmoid": "hard_sigmoid",
+    "sparsemax": "softmax",
+}
+"""Those that are counted as others are."""
+
+
+def word_of(value: Any) -> str:
+    """An activation's name: a word, or an object of a class or a function with that name."""
+    if isinstance(value, str):
+        return value
+    said = fields(value)
+    if said is not None:
+        for key in ("config", "class_name", "registered_name"):
+            name = said.get(key)
+            if isinstance(name, str) and name:
+                return name
+    return "" if value is None else str(value)[:60]
+
+
+def activate(c: Call, x: Value, value: Any = None, *, main: bool = False) -> Value:
+    """Put the layer's activation behind its nodes; with ``main`` it is all that the layer is."""
+    word = word_of(c.spec.get("activation") if value is None else value)
+    if word in ("", "linear"):
+        return c.make("identity", x) if main else x
+    key = word.rpartition(">")[2]
+    key = key if key in ACTIVATIONS or key in NEAR else _snake(key)
+    if key.startswith("quantized_"):  # QKeras: quantized_relu(6,0)
+        base = key[len("quantized_") :].partition("(")[0]
+        if base in ("bits", "linear"):
+            return c.make("identity", x) if main else x
+        key = {"ulaw": "tanh", "po2": "relu"}.get(base, base)
+    suffix = "" if main else f".{key[:40]}"
+    if key in NEAR:
+        c.b.note("activations that are counted as others are", f"{key} as {NEAR[key]}")
+        key = {"sqrt": "", "square": ""}.get(NEAR[key], NEAR[key])
+        if not key:
+            return c.make("sqrt", x, suffix)
+    if key == "glu":
+        return _glu(c, x, suffix)
+    if key not in ACTIVATIONS:
+        c.stated = x.shape if not main or c.stated is None else c.stated
+        c.inputs = [c.plain(x)] if x.shape is not None else [x]
+        return c.opaque("activations that are not known", word, suffix)
+    kind, usual = ACTIVATIONS[key]
+    more: dict[str, Any] = dict(usual)
+    if "axis" in more:
+        more["axis"] = c.axis(x, -1)
+    return c.make(kind, x, suffix, **more)
+
+
+def _snake(word: str) -> str:
+    """``LeakyReLU`` as ``leaky_relu``."""
+    made = {"ReLU": "relu", "ReLU6": "relu6", "LeakyReLU": "leaky_relu", "Softmax": "softmax"}
+    return made.get(word, word.lower())
+
+
+def _glu(c: Call, x: Value, suffix: str) -> Value:
+    """Half the channels times the logistic function of the others."""
+    axis = c.axis(x, -1)
+    half = x.sizes[-1] // 2
+    a = c.make("slice", x, f"{suffix}.left", axis=axis, stop=half)
+    b = c.make("slice", x, f"{suffix}.right", axis=axis, start=half)
+    gate = c.make("sigmoid", b, f"{suffix}.gate")
+    return c.make("multiply", [a, gate], suffix)
+
+
+def activation(c: Call) -> Value:
+    return activate(c, c.x, main=True)
+
+
+def dense(c: Call) -> Value:
+    """Over the last axis, whatever stands before it."""
+    x = c.x
+    if "lora_rank" in c.spec:
+        c.b.note("lora_rank: its two factors are not counted", c.spec.name)
+    units, bias = c.spec.integer("units"), c.spec.boolean("use_bias", True)
+    x = c.plain(x)
+    axis = 1 if x.rank == 2 else -1
+    return activate(c, c.make("linear", x, plain=True, features=units, bias=bias, axis=axis))
+
+
+def einsum_dense(c: Call) -> Value:
+    """A product over axes that the equation names: ``abc,cd->abd``."""
+    x = c.plain(c.x)
+    equation = c.spec.text("equation").replace(" ", "")
+    inputs, arrow, output = equation.partition("->")
+    seen, comma, weights = inputs.partition(",")
+    if "..." in seen:
+        free = max(x.rank - len(seen) + 3, 0)
+        letters = [letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in equation]
+        rest = "".join(letters[:free])
+        seen, output = seen.replace("...", rest, 1), output.replace("...", rest, 1)
+    if not arrow or not comma or len(set(seen)) != len(seen) or not (seen + output).isalpha():
+        raise c.error("its equation is not understood", equation[:60])
+    if len(seen) != x.rank:
+        raise c.error(
+            "its equation does not fit its input", f"{equation[:60]}, {'x'.join(map(str, x.sizes))}"
+        )
+    sizes = dict(zip(seen, x.sizes, strict=True))
+    given = c.spec.get("output_shape", [])
+    shape: list[Any] = [given] if array(given) is None else given
+    for letter, size in zip(reversed(output), reversed(shape), strict=False):
+        if size is not None and letter not in sizes:
+            sizes[letter] = c.spec.whole("output_shape", size, 1)
+    missing = [letter for letter in weights + output if letter not in sizes]
+    if missing:
+        raise c.error("its output_shape does not say a size", f"{equation[:60]}: {missing[0]}")
+    weight = tuple(sizes[letter] for letter in weights)
+    y = c.make("einsum", x, plain=True, equation=f"{seen},{weights}->{output}", weight=weight)
+    axes = c.spec.get("bias_axes")
+    if isinstance(axes, str) and axes:
+        if not set(axes) <= set(output):
+            raise c.error("its bias_axes are not its output's", f"{axes[:40]}, {output[:40]}")
+        start = min(map(output.index, axes))
+        size = tuple(sizes[letter] if letter in axes else 1 for letter in output[start:])
+        y = c.make("combine", y, ".bias", operation="add", size=size)
+    return activate(c, y)
+
+
+# --- activations that are layers ------------------------------------------------------------------
+
+
+def relu(c: Call) -> Value:
+    """max_value, negative_slope, threshold; in their usual values the layers that we have."""
+    limit = c.spec.get("max_value")
+    slope = c.spec.number("negative_slope", 0.0)
+    threshold = c.spec.number("threshold", 0.0)
+    top = None if limit is None else c.spec.number("max_value", 0.0)
+    if threshold or (slope and top is not None):
+        return c.make("pointwise", function="threshold")
+    if slope:
+        return c.make("leaky_relu", slope=slope)
+    if top is None:
+        return c.make("relu")
+    return c.make("relu6") if top == 6 else c.make("clipped_relu", limit=top)
+
+
+def leaky_relu(c: Call) -> Value:
+    slope = c.spec.number("negative_slope", c.spec.number("alpha", 0.3))
+    return c.make("leaky_relu", slope=slope)
+
+
+def elu(c: Call) -> Value:
+    return c.make("elu", alpha=c.spec.number("alpha", 1.0))
+
+
+def thresholded_relu(c: Call) -> Value:
+    return c.make("pointwise", function="threshold")
+
+
+def prelu(c: Call) -> Value:
+    """A slope for each value of an example, but for the axes that share theirs."""
+    x = c.x
+    shared = c.spec.integers("shared_axes") if c.spec.get("shared_axes") else ()
+    size = [1 if axis in shared else each for axis, each in enumerate(x.sizes)][1:]
+    return c.make("prelu", size=c.spread(x, size))
+
+
+def softmax(c: Call) -> Value:
+    axes = array(c.spec.get("axis", -1))
+    if axes is not None and len(axes) != 1:
+        return c.opaque("softmax over several axes")
+    return c.make("softmax", axis=c.axis(c.x, c.spec.axis()))
+
+
+def dropout(c: Call) -> Value:
+    rate = c.spec.number("rate", 0.5)
+    if not 0 <= rate <= 1:
+        raise c.error("'rate' is from 0 to 1", str(rate))
+    return c.make("dropout", rate=rate)
+
+
+def identity(c: Call) -> Value:
+    """Layers that do something in training only, and those that do nothing."""
+    return c.make("identity")
+
+
+# --- normalisation --------------------------------------------------------------------------------
+
+
+def batch_norm(c: Call) -> Value:
+    """Over all axes but one; it must be our axis 1."""
+    x = c.x
+    axis = c.place(x, c.spec.axis())
+    more: dict[str, Any] = {
+        "weight": c.spec.boolean("scale", True),
+        "bias": c.spec.boolean("center", True),
+        "epsilon": c.spec.number("epsilon", 1e-3),
+    }
+    if c.spec.get("renorm"):
+        c.b.note("renorm: its further statistics are not counted", c.spec.name)
+    if x.rank > 2 and axis == x.rank - 1:
+        x = c.first(x)
+    elif axis == 1:
+        x = c.plain(x)
+    else:
+        return c.opaque("normalisation over an axis that is neither first nor last")
+    return c.make("batch_norm", x, **more)
+
+
+def layer_norm(c: Call) -> Value:
+    """Over the last axis, or several; over all of an example, however it lies."""
+    x = c.x
+    axes = sorted({c.place(x, axis) for axis in c.spec.integers("axis", -1)})
+    more: dict[str, Any] = {"axes": len(axes), "epsilon": c.spec.number("epsilon", 1e-3)}
+    rms = c.spec.boolean("rms_scaling", False) or c.spec.cls == "RMSNormalization"
+    if not rms:
+        more["weight"] = c.spec.boolean("scale", True)
+        more["bias"] = c.spec.boolean("center", True)
+    kind = "rms_norm" if rms else "layer_norm"
+    if axes == list(range(1, x.rank)):
+        return c.make(kind, x, **more)
+    if axes != list(range(x.rank - len(axes), x.rank)):
+        return c.opaque("normalisation over axes that are not the last")
+    return c.make(kind, c.plain(x), plain=True, **more)
+
+
+def group_norm(c: Call) -> Value:
+    x = c.x
+    axis = c.place(x, c.spec.axis())
+    if x.rank > 2 and axis == x.rank - 1:
+        x = c.first(x)
+    elif axis == 1:
+        x = c.plain(x)
+    else:
+        return c.opaque("normalisation over an axis that is neither first nor last")
+    groups = c.spec.integer("groups", 32, -1)
+    channels = x.sizes[axis]
+    return c.make(
+        "group_norm",
+        x,
+        groups=channels if groups in (-1, 0) else groups,
+        weight=c.spec.boolean("scale", True),
+        bias=c.spec.boolean("center", True),
+        epsilon=c.spec.number("epsilon", 1e-3),
+    )
+
+
+def unit_norm(c: Call) -> Value:
+    return c.make("pointwise", function="lp_normalize")
+
+
+def normalization(c: Call) -> Value:
+    """A mean and a variance that were measured; variables, but for those that the file states."""
+    x = c.x
+    said = c.spec.config.get("axis", -1)
+    axes: list[Any] = [] if said is None else [said] if array(said) is None else said
+    rank = x.rank
+    own = sorted({c.place(x, c.spec.whole("axis", axis, -rank)) for axis in axes})
+    size = [x.sizes[axis] if axis in own else 1 for axis in range(1, rank)]
+    kept = c.spec.get("mean") is None
+    return c.make("standardize", x, size=c.spread(x, size), kept=kept)
+
+
+def rescaling(c: Call) -> Value:
+    scale, offset = c.spec.get("scale", 1.0), c.spec.get("offset", 0.0)
+    if isinstance(scale, list) or isinstance(offset, list):
+        x = c.x
+        size = [1] * (x.rank - 2) + [x.sizes[-1]]
+        sizes = c.spread(x, size)
+        y = c.make("combine", x, operation="multiply", size=sizes, learned=False)
+        return c.make("combine", y, ".offset", operation="add", size=sizes, learned=False)
+    return c.make("affine", slope=c.spec.number("scale", 1.0), offset=c.spec.number("offset", 0.0))
+
+
+def layer_scale(c: Call) -> Value:
+    """One learned factor a channel (ConvNeXt)."""
+    x = c.x
+    wanted = c.spec.integer("projection_dim", x.sizes[-1])
+    if wanted != x.sizes[-1]:
+        raise c.error("its projection_dim does not fit", f"{wanted}, {x.sizes[-1]} channels")
+    return c.make("scale", x, bias=False, axis=c.axis(x, -1))

@@ -1,0 +1,85 @@
+"""Reads ONNX models (https://onnx.ai): the graph, its shapes and counts, without the weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..._garbage import Resting
+from .. import Format
+from ..encodings.protobuf import BYTES, VARINT, Blob
+
+if TYPE_CHECKING:
+    from ...network import Network
+    from .. import Source
+
+FORMAT = Format(
+    "ONNX",
+    (".onnx",),
+    "any IR version, operator sets 1 to 25",
+    (
+        "weights are not read, and external data is never opened",
+        "operators of custom domains are opaque with the stated shape, but for some of ONNX "
+        "Runtime's, QONNX' and Brevitas'; so are ai.onnx.ml, If and Loop whose condition or number "
+        "of rounds is computed, and a long Scan",
+        "shapes that depend on values (NonZero, a computed Reshape) are the file's, or unknown",
+    ),
+)
+
+BINARY = True
+"""The file is opened by this module, which fetches of it what it needs."""
+
+MODEL = {1: VARINT, 2: BYTES, 3: BYTES, 4: BYTES, 5: VARINT, 6: BYTES, 7: BYTES, 8: BYTES,
+         14: BYTES, 20: BYTES, 25: BYTES, 26: BYTES}  # fmt: skip
+"""The fields of a ModelProto, and their wire types."""
+
+IR_VERSION, GRAPH, OPSET = 1, 7, 8
+
+
+def sniff(head: bytes, name: str) -> bool:
+    """Whether the file begins as a ModelProto does, up to its graph; a text never does."""
+    place, end, seen = 0, len(head), 0
+    while place < end:
+        tag, place = _varint(head, place)
+        if MODEL.get(tag >> 3) != tag & 7:
+            break  # damaged: the reader says where
+        number = tag >> 3
+        value, place = _varint(head, place)
+        seen |= 1 << number
+        if number == GRAPH:
+            # it begins with a node, a name, an initializer, or so
+            begins = value == 0 or place >= end or head[place] in _GRAPH_TAGS
+            if seen & 1 << IR_VERSION:
+                return begins or bool(seen & 1 << OPSET)
+            return begins and name.endswith(".onnx")  # a text might begin so too
+        if tag & 7 == BYTES:
+            place += value
+    known = bool(seen & 1 << IR_VERSION and seen & (1 << GRAPH | 1 << OPSET))
+    return known or (name.endswith(".onnx") and bool(seen & 1 << IR_VERSION))
+
+
+def _varint(head: bytes, place: int) -> tuple[int, int]:
+    """A varint and where it ends; beyond 10 bytes, or the end, whatever it is so far."""
+    value = shift = 0
+    while place < len(head) and shift < 70:
+        byte = head[place]
+        value |= (byte & 127) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 128:
+            break
+    return value, place
+
+
+_GRAPH_TAGS = frozenset(number << 3 | BYTES for number in (1, 2, 5, 10, 11, 12, 13, 14, 15))
+
+
+def read(source: Source) -> Network:
+    """The network of an ONNX file.
+
+    Raises ReadError where the file is damaged, contradicts itself, or leaves the sizes of an input
+    open that ``source.inputs`` does not give.
+    """
+    from .builder import build
+    from .decode import model
+
+    with Resting(), Blob(source.name, source.path, source.data) as blob:
+        return build(model(blob), source, blob)

@@ -1,0 +1,197 @@
+"""Nodes that do the same to inputs of the same sort, of which a rule is asked only once.
+
+A network of 100,000 nodes has a few dozen kinds of them. What a rule made of one is kept as a
+recipe, and written out for the others with their own names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...network import NOTHING, Node
+from .layers import MAX_PLACES, dotted
+from .values import Value, known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ...network import Layer, Shape
+    from .builder import Builder
+    from .proto import Dims, NodeDef
+    from .values import Call
+
+
+_new_value = object.__new__
+_new = tuple.__new__  # a third of the time of Node(...)
+
+
+class Emitted(NamedTuple):
+    """What a rule asked for: see ``Layers.emit``."""
+
+    shape: Dims | None
+    data: Sequence[Value]
+    weights: Mapping[str, Value | None]
+    written: Mapping[str, Any]
+
+
+class Recorder:
+    """What a rule did. emitted: the layers that it made. by_contents: it looked at constants."""
+
+    def __init__(self) -> None:
+        self.emitted: list[Emitted | None] = []  # None: a layer on the way
+        self.by_contents = False
+
+    def note(
+        self,
+        shape: Dims | None,
+        data: Sequence[Value],
+        weights: Mapping[str, Value | None] | None,
+        written: Mapping[str, Any] | None,
+    ) -> None:
+        self.emitted.append(Emitted(shape, data, weights or NOTHING, written or NOTHING))
+
+
+class Recipe(NamedTuple):
+    """What a rule makes of such a node: one layer. data, weights: which of the inputs they are."""
+
+    layer: Layer
+    shape: Shape
+    dtype: int
+    sort: object
+    data: tuple[int, ...]
+    weights: tuple[tuple[str, int], ...]
+    written: Mapping[str, Any]
+
+
+class Repeats:
+    """The recipes, by a node's kind and the sorts of its inputs.
+
+    None stands for those that depend on what constants hold: of these the recipes are kept by the
+    constants themselves.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.recipes: dict[tuple[object, ...], Recipe | None] = {}
+        self.sorts: dict[object, object] = {}
+
+    def run(self, nodes: Sequence[NodeDef], place: int) -> int:
+        """Write out the nodes from ``place`` on by their recipes.
+
+        Ends at the first that has none, or has more to it: that place is returned.
+        """
+        b, recipes, sort_of = self.builder, self.recipes, self.sort
+        values, names, stated, owners, made = b.values, b.names, b.stated, b.owners, b.nodes
+        span, end = b.span, min(len(nodes), place + MAX_PLACES - len(made))
+        while place < end:
+            _, name, kind, inputs, outputs = nodes[place]
+            if len(outputs) != 1:
+                break
+            try:
+                if len(inputs) == 1:
+                    x = values[inputs[0]]
+                    found: tuple[Value, ...] = (x,)
+                    recipe = recipes[kind, x.sort or sort_of(x)]
+                elif len(inputs) == 2:
+                    x, y = found = values[inputs[0]], values[inputs[1]]
+                    recipe = recipes[kind, x.sort or sort_of(x), y.sort or sort_of(y)]
+                else:
+                    found = tuple([values[each] for each in inputs])
+                    recipe = recipes[kind, *[x.sort or sort_of(x) for x in found]]
+                if recipe is None:
+                    recipe = recipes[kind, *[x if x.node is None else x.sort for x in found]]
+            except KeyError:
+                break
+            assert recipe is not None
+            layer, shape, dtype, sort, data, weights, written = recipe
+            output = outputs[0]
+            label, module = name or output, ""
+            if "/" in label:
+                label = dotted(label)
+                if name:
+                    module = label.rpartition(".")[0]
+            if label in names or output in values or not label or not output:
+                break
+            if output in stated:
+                _, stated_dtype, dims, other = stated[output]
+                if (dims != shape and dims is not None) or other or stated_dtype not in (dtype, 0):
+                    break
+            names.add(label)
+            # none of them is an input of the graph, so that nobody asks whether it is read
+            if len(data) == 1:
+                reads: tuple[Any, ...] = (found[data[0]].node,)
+            elif len(data) == 2:
+                reads = (found[data[0]].node, found[data[1]].node)
+            else:
+                reads = tuple([found[each].node for each in data])
+            shared = NOTHING
+            for own, each in weights:
+                mine = f"{label}.{own}"
+                owner = owners.setdefault(found[each].root, mine)
+                if owner is not mine:
+                    shared = {**shared, own: owner}
+            made.append(_new(Node, (label, layer, reads, shared, module, span, written)))
+            value = values[output] = _new_value(Value)  # half the time of Value(...)
+            value.name, value.shape, value.dtype, value.node = output, shape, dtype, label
+            value.sort = sort
+            place += 1
+        return place
+
+    def sort(self, value: Value) -> object:
+        """The sort of a value: the same object for all that a rule can't tell apart."""
+        said = self.builder.learned
+        learned = said.get(value.root) if said and value.node is None else None
+        key = (value.shape, value.dtype, value.node is None, value.given, learned)
+        found = self.sorts.get(key)
+        if found is None:
+            found = self.sorts[key] = object()  # its hash is had for nothing
+        value.sort = found
+        return found
+
+    def record(self, rule: Callable[[Call], None], call: Call) -> None:
+        """Ask the rule, and keep what it did as a recipe, if it is one.
+
+        It is where it made one layer of the node's inputs, and nothing else was done or said.
+        """
+        b = self.builder
+        nodes, notes = len(b.nodes), sum(b.notes.values())
+        recorder = b.recorder = Recorder()
+        try:
+            rule(call)
+        finally:
+            b.recorder = None
+        if len(b.nodes) == nodes + 1 and sum(b.notes.values()) == notes:
+            self.keep(call, recorder)
+
+    def keep(self, call: Call, recorder: Recorder) -> None:
+        b, found = call.b, [x for x in call.inputs if x is not None]
+        emitted = recorder.emitted[0] if len(recorder.emitted) == 1 else None
+        value = b.values.get(call.node.outputs[0])
+        if emitted is None or value is None or len(found) != len(call.inputs):
+            return
+        shape, data, weights, written = emitted
+        places = {id(x): place for place, x in enumerate(found)}
+        own = [(name, weight) for name, weight in weights.items() if weight is not None]
+        if (
+            len(places) < len(found)  # which is meant can't be told where two are one
+            or not known(shape)
+            or value.shape != shape
+            or value.node != call.name
+            or not all(id(x) in places and x.node is not None for x in data)
+            or not all(id(x) in places and x.node is None for _, x in own)
+            or any(x.given for x in found)
+        ):
+            return
+        key = (call.node.kind, *map(self.sort, found))
+        if recorder.by_contents:
+            self.recipes[key] = None
+            key = (call.node.kind, *[x if x.node is None else x.sort for x in found])
+        self.recipes[key] = Recipe(
+            b.nodes[-1].layer,
+            shape,
+            value.dtype,
+            self.sort(value),
+            tuple(places[id(x)] for x in data),
+            tuple((name, places[id(x)]) for name, x in own),
+            written,
+        )

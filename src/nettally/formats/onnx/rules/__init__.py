@@ -1,0 +1,56 @@
+"""What each of ONNX's operators puts into the network, and what it makes of values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import (
+    attention,
+    binary,
+    control_flow,
+    convolution,
+    extensions,
+    indexing,
+    linear,
+    math,
+    normalization,
+    pooling,
+    recurrent,
+    reduction,
+    reshaping,
+    resizing,
+    scan,
+    sequence,
+    slicing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..values import Call
+
+FAMILIES = (
+    convolution,
+    pooling,
+    linear,
+    normalization,
+    math,
+    binary,
+    reshaping,
+    slicing,
+    resizing,
+    indexing,
+    reduction,
+    attention,
+    recurrent,
+    sequence,
+    extensions,
+    control_flow,
+    scan,
+)
+"""The modules with rules; each has a table ``RULES`` of them by operator."""
+
+RULES: Mapping[str, Callable[[Call], None]] = {
+    operator: rule for family in FAMILIES for operator, rule in family.RULES.items()
+}
+"""By ``Operator``, or ``domain:Operator`` where the domain is not ONNX's own."""

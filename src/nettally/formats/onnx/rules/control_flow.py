@@ -1,0 +1,315 @@
+"""Graphs within graphs: the functions of a file, If and Loop.
+
+A body is run with its own names changed, so that two runs of it do not meet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..proto import INT64, Graph, Kind, NodeDef, Ref
+from ..values import Call, Value, known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..builder import Builder
+    from ..proto import Dims, Function
+
+MAX_UNROLLED = 1024
+"""How many rounds of a loop are written out."""
+
+MAX_BODIES = 40
+"""How deep functions may call each other, and bodies stand within each other."""
+
+
+def renamed(
+    b: Builder,
+    nodes: Sequence[NodeDef],
+    names: dict[str, str],
+    prefix: str,
+    given: Mapping[str, object] | None = None,
+) -> list[NodeDef]:
+    """The nodes of a body under names of their own. Raises ReadError for too many of them.
+
+    names: what the body's inputs are called outside, and what its outputs shall be; what else the
+    body makes gets the prefix. given: the attributes of the call, for those that refer to them.
+    """
+    b.write_out(len(nodes))
+    for node in nodes:
+        for name in node.outputs:
+            if name:
+                names.setdefault(name, prefix + name)
+    made: list[NodeDef] = []
+    for node in nodes:
+        kind = node.kind
+        own: dict[str, object] = {}
+        for key, value in kind.attributes.items():
+            if isinstance(value, Ref) and given is not None:
+                if value.name in given:
+                    own[key] = given[value.name]
+            elif isinstance(value, Graph):
+                own[key] = _renamed_graph(b, value, names, prefix, given)
+            else:
+                own[key] = value
+        if own != kind.attributes:
+            kind = Kind(kind.op, kind.domain, kind.overload, own)
+        inputs = [names.get(name, name) for name in node.inputs]
+        outputs = [names[name] if name else "" for name in node.outputs]
+        made.append(NodeDef(node.at, node.name, kind, inputs, outputs))
+    return made
+
+
+def _renamed_graph(
+    b: Builder,
+    graph: Graph,
+    names: Mapping[str, str],
+    prefix: str,
+    given: Mapping[str, object] | None,
+) -> Graph:
+    """A body within a body: what it takes from outside has a new name."""
+    own = dict(names)
+    for info in graph.inputs:
+        own[info.name] = info.name
+    own.update({name: name for name in graph.initializers})
+    for node in graph.nodes:
+        for name in node.outputs:
+            own[name] = prefix + name
+    new = Graph()
+    new.name, new.inputs, new.initializers = graph.name, graph.inputs, graph.initializers
+    new.nodes = renamed(b, graph.nodes, own, prefix, given)
+    new.outputs = [info._replace(name=own.get(info.name, info.name)) for info in graph.outputs]
+    return new
+
+
+def function(call: Call, body: Function) -> None:
+    """A call of one of the file's own functions: its nodes, in its place."""
+    b = call.b
+    key = (body.domain, body.name, body.overload)
+    if key in b.calls:
+        raise call.error(
+            "functions call each other in a circle",
+            " calls ".join(name for _, name, _ in (*b.calls, key)),
+        )
+    if len(call.node.inputs) > len(body.inputs) or len(call.node.outputs) > len(body.outputs):
+        raise call.error(
+            "its function has fewer inputs or outputs",
+            f"{len(body.inputs)} and {len(body.outputs)} of '{body.name}'",
+        )
+    names: dict[str, str] = dict.fromkeys(body.inputs, "")
+    names.update(zip(body.inputs, call.node.inputs, strict=False))
+    prefix = f"{call.name}."
+    direct: list[tuple[str, str]] = []
+    for inner, outer in zip(body.outputs, call.node.outputs, strict=False):
+        if not outer:
+            continue
+        if inner in names:  # an input, handed through; or one value as two outputs
+            direct.append((names[inner], outer))
+        else:
+            names[inner] = outer
+    given = {**body.defaults, **call.node.attributes}
+    nodes = renamed(b, body.nodes, names, prefix, given)
+    opsets = b.opsets
+    b.calls = (*b.calls, key)
+    b.opsets = body.opsets or opsets
+    _deeper(call, nodes, prefix)
+    b.opsets = opsets
+    b.calls = b.calls[:-1]
+    for inner, outer in direct:
+        b.alias(b.values[inner], outer, call)
+
+
+def _deeper(call: Call, nodes: Sequence[NodeDef], prefix: str) -> None:
+    """Run the nodes of a body."""
+    b = call.b
+    if b.depth >= MAX_BODIES:
+        raise call.error(f"bodies stand more than {MAX_BODIES} deep within each other")
+    b.depth += 1
+    b.run(nodes, prefix)
+    b.depth -= 1
+
+
+def if_(call: Call) -> None:
+    """If: the branch that is taken, where that is known; else what both have in common."""
+    condition = call.contents(0)
+    branches = [call.graph("then_branch"), call.graph("else_branch")]
+    if condition is not None and len(condition) == 1:
+        _inline(call, branches[0] if condition[0] else branches[1])
+        return
+    shapes: list[list[tuple[Dims | None, int]]] = []
+    for graph in branches:
+        probe = call.b.probe()
+        inner = Call(probe, call.node, call.inputs, call.opset)
+        inner.name = call.name
+        outputs = body_of(inner, graph, [], f"{call.name}.")
+        shapes.append([(value.shape, value.dtype) for value in outputs])
+    if any(len(each) != len(call.node.outputs) for each in shapes):
+        raise call.error("its branches have other outputs than it has")
+    call.b.note("an If whose condition is computed: neither branch is counted")
+    data = [v for v in call.inputs if v is not None]
+    data += call.b.outer(branches)
+    for place, pair in enumerate(zip(*shapes, strict=True)):
+        (one, dtype), (other, _) = pair
+        opaque_output(call, common(one, other), data, place, dtype)
+
+
+def common(one: Dims | None, other: Dims | None) -> Dims | None:
+    if one is None or other is None or len(one) != len(other):
+        return None
+    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+
+
+def opaque_output(
+    call: Call, shape: Dims | None, data: list[Value], place: int, dtype: int
+) -> None:
+    name = call.node.outputs[place]
+    if not name:
+        return
+    b = call.b
+    shape = b.merged(name, shape, dtype, call)
+    live = [value for value in data if value.node is not None]
+    if not live:
+        value = Value(name, shape, dtype)
+        b.define(value, call)
+        return
+    size = {"size": shape, "whole": True} if known(shape) else {}
+    value = Value(name, shape, dtype)
+    label = call.name if place == 0 else b.unique(f"{call.name}.{name}")
+    inputs = tuple(dict.fromkeys(each.node or "" for each in live))
+    b.place(call, value, label, b.layer("opaque", type=call.node.op, **size), inputs)
+    b.define(value, call)
+
+
+def _inline(call: Call, graph: Graph) -> None:
+    if len(graph.outputs) != len(call.node.outputs):
+        raise call.error("its branch has other outputs than it has")
+    made = body_of(call, graph, [], f"{call.name}.")
+    for value, name in zip(made, call.node.outputs, strict=True):
+        if name:
+            call.b.alias(value, name, call)
+
+
+def body_of(call: Call, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:
+    """Run a body once: its outputs."""
+    b = call.b
+    names: dict[str, str] = {}
+    for info, value in zip(graph.inputs, inputs, strict=False):
+        inner = f"{prefix}{info.name}"
+        names[info.name] = inner
+        b.alias(value, inner, call)
+    for name, tensor in graph.initializers.items():
+        names[name] = prefix + name
+        value = b.constant(prefix + name, tensor)
+        value.root = f"{name}@{tensor.at}"  # the same in each run
+        b.define(value, call)
+    nodes = renamed(b, graph.nodes, names, prefix)
+    stated = b.stated
+    b.stated = {}
+    _deeper(call, nodes, prefix)
+    b.stated = stated
+    found: list[Value] = []
+    for info in graph.outputs:
+        value = b.values.get(names.get(info.name, info.name))
+        if value is None:
+            raise call.error(f"its body makes no '{info.name}'")
+        found.append(value)
+    return found
+
+
+def loop(call: Call) -> None:
+    """Loop: written out where the number of rounds is known, so that its weights are shared."""
+    graph = call.graph("body")
+    b = call.b
+    given = call.contents(0)
+    condition = call.contents(1) or None
+    states = [call.value(place) for place in range(2, len(call.node.inputs))]
+    if len(graph.inputs) != 2 + len(states) or len(graph.outputs) < 1 + len(states):
+        raise call.error("its body has other inputs or outputs than it has")
+    if len(call.node.outputs) > len(graph.outputs) - 1:
+        raise call.error("its body has fewer outputs than it has")
+    endless = call.get(1) is None or (condition is not None and bool(condition[0]))
+    never = condition is not None and not condition[0]
+    rounds = 0 if never else call.integer(0) if given and endless else None
+    if rounds is not None and 0 <= rounds <= MAX_UNROLLED and _constant_condition(call, graph):
+        _unroll(call, graph, states, rounds)
+        return
+    probe = b.probe()
+    inner = Call(probe, call.node, call.inputs, call.opset)
+    inner.name = call.name
+    counter, going = Value("", (), INT64), Value("", (), 9)
+    outputs = body_of(inner, graph, [counter, going, *states], f"{call.name}.")[1:]
+    b.note("a Loop whose number of rounds is not known: it is not counted")
+    data = [v for v in call.inputs if v is not None] + b.outer([graph])
+    for place, value in enumerate(outputs[: len(call.node.outputs)]):
+        if place < len(states):
+            shape = common(value.shape, states[place].shape)
+        else:
+            shape = None if value.shape is None else (None, *value.shape)
+        opaque_output(call, shape, data, place, value.dtype)
+
+
+def _constant_condition(call: Call, graph: Graph) -> bool:
+    """Whether the body hands its condition through, or sets it to a constant."""
+    wanted = graph.outputs[0].name
+    if wanted == graph.inputs[1].name or wanted in graph.initializers:
+        return True
+    for node in graph.nodes:
+        if wanted in node.outputs:
+            if node.op == "Constant":
+                return True
+            if node.op in ("Identity", "Cast") and node.inputs:
+                wanted = node.inputs[0]
+                return wanted == graph.inputs[1].name or any(
+                    wanted in other.outputs and other.op == "Constant" for other in graph.nodes
+                )
+            return False
+    return False
+
+
+def _unroll(call: Call, graph: Graph, states: list[Value], rounds: int) -> None:
+    b = call.b
+    number = len(states)
+    collected: list[list[Value]] = [[] for _ in graph.outputs[1 + number :]]
+    going = Value("", (), 9, None, [1])
+    for turn in range(rounds):
+        counter = Value("", (), INT64, None, [turn])
+        made = body_of(call, graph, [counter, going, *states], f"{call.name}.{turn}.")
+        states = made[1 : 1 + number]
+        for rows, value in zip(collected, made[1 + number :], strict=True):
+            rows.append(value)
+        stops = b.contents(made[0])
+        if stops and not stops[0]:
+            break
+    gathered(call, states, collected, [0] * len(collected))
+
+
+def gathered(
+    call: Call, states: list[Value], collected: list[list[Value]], axes: Sequence[int]
+) -> None:
+    """The outputs of rounds: the last states, then what each round gave, along a new axis."""
+    b = call.b
+    for place, name in enumerate(call.node.outputs):
+        if not name:
+            continue
+        if place < len(states):
+            b.alias(states[place], name, call)
+            continue
+        rows = collected[place - len(states)]
+        first: Dims | None = rows[0].shape if rows else None
+        for row in rows[1:]:
+            first = common(first, row.shape)
+        shape = None
+        if first is not None:
+            at = call.axis(axes[place - len(states)], len(first) + 1)
+            shape = (*first[:at], len(rows), *first[at:])
+        call.emit(
+            shape,
+            lambda shape=shape, rows=rows: b.layer(
+                "arrange", type=call.node.op, size=shape, of=tuple(v.sizes for v in rows)
+            ),
+            rows,
+            place=place,
+        )
+
+
+RULES: dict[str, Callable[[Call], None]] = {"If": if_, "Loop": loop}

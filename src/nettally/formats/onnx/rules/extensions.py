@@ -1,0 +1,347 @@
+"""Operators that are met rarely: of old and later sets, of signals, of ONNX Runtime's own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..proto import FLOAT, INT32, Kind, NodeDef
+from ..values import Call, Unknown, Value, shown
+from .attention import packed_attention
+from .indexing import grid_sample
+from .math import softmax, unary
+from .pooling import pool
+from .reshaping import concat, kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..proto import Dim, Dims
+
+
+def _procedure(call: Call, shape: Dims | None, data: list[Value], dtype: int | None = None) -> None:
+    b = call.b
+    data = [value for value in data if value.node is not None] or data
+    call.emit(
+        shape,
+        lambda: b.layer(
+            "procedure", type=call.node.op, size=shape, of=tuple(v.sizes for v in data)
+        ),
+        data,
+        dtype=dtype,
+    )
+
+
+def same(call: Call) -> None:
+    """A procedure that keeps the first input's shape: RotaryEmbedding, TensorScatter, Inverse."""
+    x = call.value(0)
+    data = [value for value in call.inputs if value is not None]
+    _procedure(call, x.shape, data, x.dtype)
+
+
+def bit_cast(call: Call) -> None:
+    x = call.value(0)
+    call.emit(x.shape, lambda: call.b.layer("identity"), [x], dtype=call.int("to", x.dtype))
+
+
+# --- of sets before the seventh, which converters of that time wrote ------------------------------
+
+
+def image_scaler(call: Call) -> None:
+    """ImageScaler: one factor for all, and an offset for each channel; no parameters."""
+    x = call.value(0)
+    call.emit(x.shape, lambda: call.b.layer("affine", slope=call.float("scale", 1.0)), [x])
+
+
+def affine(call: Call) -> None:
+    slope, offset = call.float("alpha", 1.0), call.float("beta")
+    unary(call, "affine", {"slope": slope, "offset": offset})
+
+
+def scaled_tanh(call: Call) -> None:
+    unary(call, "tanh", {"scale": call.float("alpha", 1.0), "slope": call.float("beta", 1.0)})
+
+
+def crop(call: Call) -> None:
+    """Crop: a border off (left, top, right, bottom), or a size from the border's corner."""
+    x = call.value(0)
+    border = call.ints("border")
+    if x.shape is None:
+        raise Unknown
+    if border is None or len(border) != 4 or min(border) < 0 or len(x.shape) != 4:
+        raise call.error("its border needs 4 sizes", f"border {border}, input {shown(x.shape)}")
+    left, top, right, bottom = border
+    scale = call.ints("scale")
+    height, width = x.shape[2:]
+    if type(height) is not int or type(width) is not int:
+        raise Unknown
+    if scale:
+        if len(scale) != 2:
+            raise call.error("its scale needs 2 sizes", f"scale {scale}")
+        bottom, right = height - top - scale[0], width - left - scale[1]
+    size = (*x.shape[:2], height - top - bottom, width - left - right)
+    if min(size[2], size[3], right, bottom) < 0:
+        raise call.error("its border cuts away more than there is", f"{border}, {shown(x.shape)}")
+    sides = ((top, bottom), (left, right))
+    call.emit(size, lambda: call.b.layer("crop", border=sides), [x])
+
+
+# --- signals --------------------------------------------------------------------------------------
+
+
+def _define(call: Call, shape: Dims, dtype: int) -> None:
+    call.b.define(Value(call.node.outputs[0], shape, dtype), call)
+
+
+def window(call: Call) -> None:
+    """HannWindow and such: as many values as its input says."""
+    size = call.integer(0)
+    if size is not None and size < 0:
+        raise call.error("its size is negative", f"size {size}")
+    if call.value(0).constant:
+        _define(call, (size,), call.int("output_datatype", FLOAT))
+    else:
+        _procedure(call, (None,), [call.value(0)], FLOAT)
+
+
+def mel_weights(call: Call) -> None:
+    """MelWeightMatrix: a row for each frequency of the transform, a column for each band."""
+    bands, size = call.integer(0), call.integer(1)
+    if bands is None or size is None or bands < 0 or size < 0:
+        raise Unknown
+    _define(call, (size // 2 + 1, bands), call.int("output_datatype", FLOAT))
+
+
+def fourier(call: Call) -> None:
+    """DFT: along an axis, of a given length; the last axis has the real and imaginary part."""
+    x = call.value(0)
+    shape = x.shape
+    if shape is None or len(shape) < 2:
+        raise Unknown
+    axis = call.int("axis", 1) if call.opset < 20 else -2
+    if call.opset >= 20 and call.get(2) is not None:
+        found = call.integer(2)
+        if found is None:
+            raise Unknown
+        axis = found
+    axis = call.axis(axis, len(shape))
+    size: Dim = shape[axis]
+    if call.get(1) is not None:
+        size = call.integer(1)
+    one_sided, inverse = bool(call.int("onesided")), bool(call.int("inverse"))
+    parts = 2
+    if one_sided and inverse:  # of the half that is there, to a real signal of twice its length
+        parts = 1
+        if call.get(1) is None:
+            size = 2 * (size - 1) if type(size) is int else None
+    elif one_sided:
+        size = size // 2 + 1 if type(size) is int else None
+    _procedure(call, (*shape[:axis], size, *shape[axis + 1 : -1], parts), [x])
+
+
+def short_time_fourier(call: Call) -> None:
+    """STFT: a transform of each frame of the signal."""
+    x, frame = call.value(0), call.get(2)
+    step = call.integer(1)
+    if x.shape is None or len(x.shape) < 2:
+        raise Unknown
+    size: Dim = None
+    if call.get(3) is not None:
+        size = call.integer(3)
+    elif frame is not None and frame.shape:
+        size = frame.shape[0]
+    length = x.shape[1]
+    frames: Dim = None
+    if type(size) is int and type(length) is int and step and step > 0 and size <= length:
+        frames = (length - size) // step + 1
+    if type(size) is int and call.int("onesided", 1):
+        size = size // 2 + 1
+    _procedure(call, (x.shape[0], frames, size, 2), [x])
+
+
+# --- others of the standard -----------------------------------------------------------------------
+
+
+def determinant(call: Call) -> None:
+    x = call.value(0)
+    if x.shape is None or len(x.shape) < 2:
+        raise Unknown
+    _procedure(call, x.shape[:-2], [x])
+
+
+def multinomial(call: Call) -> None:
+    x = call.value(0)
+    if x.shape is None or len(x.shape) != 2:
+        raise Unknown
+    _procedure(call, (x.shape[0], call.int("sample_size", 1)), [x], call.int("dtype", INT32))
+
+
+def loss(call: Call) -> None:
+    """A loss: one number, or one for each target."""
+    x, target = call.value(0), call.value(1)
+    shape = target.shape if call.word("reduction", "mean") == "none" else ()
+    if len(call.node.outputs) > 1:
+        raise Unknown
+    _procedure(call, shape, [x, target], x.dtype)
+
+
+def affine_grid(call: Call) -> None:
+    theta = call.value(0)
+    sizes = call.contents(1)
+    if sizes is None or len(sizes) not in (4, 5):
+        raise Unknown
+    whole = call.integers(1)
+    _procedure(call, (whole[0], *whole[2:], len(whole) - 2), [theta])
+
+
+# --- ONNX Runtime's -------------------------------------------------------------------------------
+
+
+def quantized_concat(call: Call) -> None:
+    """QLinearConcat: the result's scale and zero point, then three inputs for each tensor."""
+    if len(call.inputs) < 5:
+        raise call.error("it has no tensors", f"{len(call.inputs)} inputs")
+    kind = Kind("Concat", "", "", call.node.attributes)
+    node = NodeDef(call.node.at, call.node.name, kind, call.node.inputs[2::3], call.node.outputs)
+    inner = Call(call.b, node, call.inputs[2::3], 13)
+    inner.name = call.name
+    concat(inner)
+
+
+def quantized_pool(call: Call) -> None:
+    if call.int("channels_last"):
+        raise Unknown
+    pool("average_pool", count_padding=lambda call: bool(call.int("count_include_pad")))(call)
+
+
+def embedded(call: Call) -> None:
+    """EmbedLayerNormalization: the embeddings of words, places and segments, their sum normalised.
+
+    Inputs: words, segments, and the tables of words, places and segments, gamma, beta.
+    """
+    words, segments = call.value(0), call.get(1)
+    tables = [call.weight(place) for place in (2, 3, 4)]
+    gamma, beta = call.weight(5), call.weight(6)
+    table, places, kinds = tables
+    if table is None or places is None or words.rank != 2:
+        raise Unknown
+    batch, length = words.sizes
+    rows, size = table.sizes
+    if length > places.sizes[0]:
+        raise call.error(
+            "its input is longer than its table of places", f"{length}, {shown(places.shape)}"
+        )
+    shape, b = (batch, length, size), call.b
+    embed = b.layer("embedding", rows=rows, size=(size,))
+    made = b.step(call, "words", shape, lambda: embed, [words], {"weight": table})
+    made.dtype = table.dtype
+    # the first rows are added to each example; those of longer inputs are parameters as well
+    held = b.layer("tensor", size=places.sizes)
+    row = Value("", places.shape, places.dtype)
+    b.place(call, row, b.unique(f"{call.name}.places"), held, (), {"weight": places})
+    part = Value("", (length, size), places.dtype)
+    first = b.layer("arrange", type="first rows", size=(length, size), of=(places.sizes,))
+    b.place(call, part, b.unique(f"{call.name}.used"), first, (row.node or "",))
+    parts = [made, part]
+    if kinds is not None and segments is not None:
+        other = b.layer("embedding", rows=kinds.sizes[0], size=(size,))
+        parts.append(b.step(call, "segments", shape, lambda: other, [segments], {"weight": kinds}))
+    added = call.step("sum", shape, lambda: b.layer("add"), parts)
+    added.dtype = table.dtype
+    fields = {"axes": 1, "epsilon": call.float("epsilon", 1e-12)}
+    fields |= {"weight": gamma is not None, "bias": beta is not None}
+    call.emit(
+        shape,
+        lambda: b.layer("layer_norm", **fields),
+        [added],
+        dtype=table.dtype,
+        weights={"weight": gamma, "bias": beta},
+    )
+    outputs = call.node.outputs
+    if len(outputs) > 1 and outputs[1]:  # how long each example is
+        count = b.layer("procedure", type="lengths", size=(batch,))
+        call.emit((batch,), lambda: count, [words], place=1, dtype=INT32)
+    if len(outputs) > 2 and outputs[2]:
+        call.emit(shape, lambda: b.layer("identity"), [added], place=2, dtype=table.dtype)
+
+
+# --- QONNX's and Brevitas' ------------------------------------------------------------------------
+
+
+def channels_last(call: Call) -> None:
+    """The standard's operator on a map whose channels are its last axis; Conv's weights as well."""
+    b, op = call.b, call.node.op
+    x = call.value(0)
+    rank = x.rank
+    if rank is None or rank < 3:
+        raise Unknown
+    order = (0, rank - 1, *range(1, rank - 1))
+    inputs = [_turned(call, x, order, "channels_first"), *call.inputs[1:]]
+    if op == "Conv":
+        weight = call.weight(1)
+        if weight is None or weight.rank != rank:
+            raise Unknown
+        inputs[1] = _turned(call, weight, order, "")
+    output = f"{call.node.outputs[0]}@channels_first"
+    kind = Kind(op, "", "", call.node.attributes)
+    node = NodeDef(call.node.at, call.node.name, kind, call.node.inputs, [output])
+    inner = Call(b, node, inputs, 13)
+    inner.name = call.name
+    b.rules[op](inner)
+    made = b.values[output]
+    if made.shape is None or len(made.shape) != rank:
+        raise Unknown
+    shape = (made.shape[0], *made.shape[2:], made.shape[1])
+    back = (0, *range(2, rank), 1)
+    call.name = b.unique(f"{call.name}.channels_last")
+    call.emit(shape, lambda: b.layer("permute", order=back), [made])
+
+
+def _turned(call: Call, x: Value, order: tuple[int, ...], suffix: str) -> Value:
+    assert x.shape is not None
+    shape = tuple(x.shape[axis] for axis in order)
+    if x.constant:
+        made = Value(x.name, shape, x.dtype)
+        made.root = x.root
+        return made
+    return call.step(suffix, shape, lambda: call.b.layer("permute", order=order), [x])
+
+
+_QUANTIZE = partial(unary, kind="pointwise", fields={"function": "quantize"})
+"""A value to the nearest that its bits can hold: the result is a real number as before."""
+
+
+RULES: dict[str, Callable[[Call], None]] = {
+    **dict.fromkeys(("RotaryEmbedding", "TensorScatter"), same),
+    **dict.fromkeys(("com.microsoft:RotaryEmbedding", "com.microsoft:Inverse"), same),
+    "BitCast": bit_cast,
+    "ImageScaler": image_scaler,
+    "Affine": affine,
+    "ScaledTanh": scaled_tanh,
+    "ParametricSoftplus": partial(unary, kind="softplus", fields={}),
+    "Crop": crop,
+    **dict.fromkeys(("HannWindow", "HammingWindow", "BlackmanWindow"), window),
+    "MelWeightMatrix": mel_weights,
+    "DFT": fourier,
+    "STFT": short_time_fourier,
+    "Det": determinant,
+    "Multinomial": multinomial,
+    **dict.fromkeys(("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"), loss),
+    "AffineGrid": affine_grid,
+    "com.microsoft:QAttention": packed_attention,
+    "com.microsoft:QLinearConcat": quantized_concat,
+    "com.microsoft:QLinearAveragePool": quantized_pool,
+    "com.microsoft:QLinearSoftmax": softmax,
+    "com.microsoft:Trilu": kept,
+    "com.microsoft:GridSample": grid_sample,
+    "com.microsoft:EmbedLayerNormalization": embedded,
+    **{
+        f"{domain}:{op}": _QUANTIZE
+        for domain in ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+        for op in ("Quant", "IntQuant", "BipolarQuant", "FloatQuant", "Trunc")
+    },
+    **{
+        f"qonnx.custom_op.channels_last:{op}": channels_last
+        for op in ("Conv", "MaxPool", "AveragePool", "BatchNormalization")
+    },
+}

@@ -1,0 +1,127 @@
+"""Recurrent layers: LSTM, GRU and RNN, of one or two directions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..values import Call, Unknown, Value, known, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ....network import Shape
+
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+
+
+def recurrent(call: Call, kind: str) -> None:
+    """X is (steps, batch, features), or with layout 1 (batch, steps, features).
+
+    Y is (steps, directions, batch, hidden), or (batch, steps, directions, hidden); Y_h, and Y_c of
+    an LSTM, are the last states.
+    """
+    x = call.value(0)
+    weight, state = call.weight(1), call.weight(2)
+    if weight is None or state is None:
+        raise call.error("it has no weights", f"{len(call.inputs)} inputs")
+    bias = call.weight(3)
+    if not known(x.shape):
+        raise Unknown
+    w, r = weight.sizes, state.sizes
+    gates = GATES[call.node.op]
+    word = call.word("direction", "forward").lower()
+    directions = 2 if word == "bidirectional" else 1
+    hidden = call.int("hidden_size", r[-1] if r else 0)
+    if len(x.shape) != 3:
+        raise call.error("its input needs 3 axes", f"input {shown(x.shape)}")
+    expected: dict[str, tuple[Shape, Shape]] = {
+        "W": (w, (directions, gates * hidden, x.shape[2])),
+        "R": (r, (directions, gates * hidden, hidden)),
+    }
+    if bias is not None:
+        expected["B"] = (bias.sizes, (directions, 2 * gates * hidden))
+    for name, (found, fitting) in expected.items():
+        if found != fitting or hidden < 1:
+            raise call.error(
+                f"its {name} does not fit", f"{shown(found)}, {shown(fitting)} expected"
+            )
+    first = call.int("layout") == 1
+    batch, steps = (x.shape[:2]) if first else (x.shape[1], x.shape[0])
+    whole = (batch, steps, directions * hidden)
+    b = call.b
+    tensors = {"weight": weight, "state": state}
+    made = x
+    if not first:
+        turned = (batch, steps, x.shape[2])
+        made = call.step(
+            "batch_first",
+            turned,
+            lambda: b.layer("permute", order=(1, 0, 2), whole=True),
+            [x],
+        )
+    peephole = call.weight(7) if kind == "lstm" else None
+    if peephole is not None:
+        held = [("weight_ih", w), ("weight_hh", r), ("peephole", peephole.sizes)]
+        held += [("bias", bias.sizes)] if bias is not None else []
+        layer = b.layer("opaque", type="LSTM", size=whole, whole=True, tensors=tuple(held))
+    else:
+        layer = b.layer(
+            kind, features=hidden, directions=directions, biases=2 if bias is not None else 0
+        )
+    made = _own(call, layer, whole, made, tensors)
+    _outputs(call, made, first, (batch, steps, directions, hidden))
+
+
+def _own(
+    call: Call, layer: Any, whole: tuple[int, ...], x: Value, tensors: Mapping[str, Value]
+) -> Value:
+    """The layer itself; all its tensors are shared where another has the same weights."""
+    b = call.b
+    label = f"{call.name}.{layer.kind}"
+    owner = b.owners.get(tensors["weight"].root)
+    shared = {}
+    if (
+        owner is not None
+        and owner.endswith(".weight_ih")
+        and b.owners.get(tensors["state"].root, "") == owner.replace(".weight_ih", ".weight_hh")
+    ):
+        of = owner.removesuffix(".weight_ih")
+        names = layer.parameters(((whole[0], whole[1], x.sizes[-1]),))
+        shared = {name: f"{of}.{name}" for name in names}
+    value = b.step(call, layer.kind, whole, lambda: layer, [x], None, shared)
+    if not shared:
+        b.owners.setdefault(tensors["weight"].root, f"{value.node or label}.weight_ih")
+        b.owners.setdefault(tensors["state"].root, f"{value.node or label}.weight_hh")
+    return value
+
+
+def _outputs(call: Call, made: Value, first: bool, sizes: tuple[int, int, int, int]) -> None:
+    batch, steps, directions, hidden = sizes
+    b = call.b
+    if call.node.outputs and call.node.outputs[0]:
+        split = (batch, steps, directions, hidden)
+        if first:
+            call.emit(split, lambda: b.layer("reshape", size=split[1:]), [made])
+        else:
+            apart = call.step("ways", split, lambda: b.layer("reshape", size=split[1:]), [made])
+            call.emit(
+                (steps, directions, batch, hidden),
+                lambda: b.layer("permute", order=(1, 2, 0, 3), whole=True),
+                [apart],
+            )
+    last = (batch, directions, hidden) if first else (directions, batch, hidden)
+    for place in (1, 2):
+        call.emit(
+            last,
+            lambda: b.layer("arrange", type="the last state", size=last, of=(made.sizes,)),
+            [made],
+            place=place,
+        )
+
+
+RULES: dict[str, Callable[[Call], None]] = {
+    "LSTM": partial(recurrent, kind="lstm"),
+    "GRU": partial(recurrent, kind="gru"),
+    "RNN": partial(recurrent, kind="rnn"),
+}

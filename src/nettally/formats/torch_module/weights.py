@@ -1,0 +1,451 @@
+"""Weighted sums: convolutions, matrix products, attention; and normalisation and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...arith import product
+from ...layers.arrange import Procedure
+from ...layers.attention import Attention, Einsum, MatMul
+from ...layers.conv import Conv, ConvTranspose
+from ...layers.held import Combine, Embedding
+from ...layers.linear import Linear
+from ...layers.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, RootMeanSquareNorm
+from .shadow import METHODS, Current, Shadow, call, shadow
+
+
+def each(value: Any, axes: int) -> tuple[int, ...]:
+    """One number an axis."""
+    if isinstance(value, int):
+        return (value,) * axes
+    values = tuple([int(v) for v in value])
+    return values * axes if len(values) == 1 else values
+
+
+# --- convolutions -------------------------------------------------------------------------------
+
+
+def _conv(axes: int) -> Any:
+    def conv(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Shadow:
+        trace = Current.trace
+        x, w = trace.stand_in(input), trace.stand_in(weight)
+        if len(x.sizes) == axes + 1:  # one example without a batch
+            y = conv(METHODS["unsqueeze"](x, 0), w, bias, stride, padding, dilation, groups)
+            return METHODS["squeeze"](y, 0)
+        own = {"weight": w}
+        if bias is not None:
+            own["bias"] = trace.stand_in(bias)
+        kernel = w.sizes[2:]
+        dilation = each(dilation, axes)
+        layer = trace.layer(
+            Conv,
+            w.sizes[0],
+            kernel,
+            stride=each(stride, axes),
+            padding=sides(padding, kernel, dilation),
+            dilation=dilation,
+            groups=groups,
+            bias=bias is not None,
+        )
+        if x.sizes[1] != w.sizes[1] * groups:
+            raise TypeError  # torch says it better
+        made = trace.add("conv", layer, (x,), None, own)
+        if type(padding) is str:
+            trace.says(padding_name=padding)  # to torch an operator of its own
+        return made
+
+    return conv
+
+
+def sides(padding: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+    """Padding as a convolution of torch has it; "same" puts the odd one at the far end."""
+    if padding == "valid":
+        return (0,) * len(kernel)
+    if padding == "same":
+        full = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        return tuple([(n // 2, n - n // 2) for n in full])
+    return each(padding, len(kernel))
+
+
+for _axes in (1, 2, 3):
+    call(f"conv{_axes}d")(_conv(_axes))
+
+
+def _conv_transpose(axes: int) -> Any:
+    def conv_transpose(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
+    ) -> Shadow:
+        trace = Current.trace
+        x, w = trace.stand_in(input), trace.stand_in(weight)
+        if len(x.sizes) == axes + 1:
+            y = conv_transpose(METHODS["unsqueeze"](x, 0), w, bias, stride, padding,
+                               output_padding, groups, dilation)  # fmt: skip
+            return METHODS["squeeze"](y, 0)
+        own = {"weight": w}
+        if bias is not None:
+            own["bias"] = trace.stand_in(bias)
+        layer = trace.layer(
+            ConvTranspose,
+            w.sizes[1] * groups,
+            w.sizes[2:],
+            stride=each(stride, axes),
+            padding=each(padding, axes),
+            output_padding=each(output_padding, axes),
+            dilation=each(dilation, axes),
+            groups=groups,
+            bias=bias is not None,
+        )
+        if x.sizes[1] != w.sizes[0]:
+            raise TypeError
+        return trace.add("conv_transpose", layer, (x,), None, own)
+
+    return conv_transpose
+
+
+for _axes in (1, 2, 3):
+    call(f"conv_transpose{_axes}d")(_conv_transpose(_axes))
+
+
+# --- matrix products ----------------------------------------------------------------------------
+
+
+@call("linear")
+def linear(input: Any, weight: Any, bias: Any = None) -> Shadow:
+    trace = Current.trace
+    x, w = trace.stand_in(input), trace.stand_in(weight)
+    if not x.sizes or x.sizes[-1] != w.sizes[-1] or len(w.sizes) != 2:
+        raise TypeError
+    if len(x.sizes) == 1:
+        y = linear(METHODS["unsqueeze"](x, 0), w, bias)
+        return METHODS["squeeze"](y, 0)
+    own = {"weight": w}
+    if bias is not None:
+        own["bias"] = trace.stand_in(bias)
+    axis = 1 if len(x.sizes) == 2 else -1
+    layer = trace.layer(Linear, w.sizes[0], bias is not None, axis)
+    return trace.add("linear", layer, (x,), None, own)
+
+
+@call("matmul", "bmm", "mm", "mv", "dot", "inner", "__matmul__", "vdot")
+def matmul(input: Any, other: Any, **_: Any) -> Shadow:
+    trace = Current.trace
+    a, b = trace.stand_in(input), trace.stand_in(other)
+    stored = _stored(a)
+    if stored is not None:
+        return _sparse(a, b, stored)
+    return trace.add("matmul", trace.layer(MatMul), (a, b))
+
+
+def _stored(x: Shadow) -> int | None:
+    """How many values a sparse matrix has; None of a dense one."""
+    real = x.value if x.value is not None else x.held
+    return None if real is None or real.layout is torch.strided else real._nnz()
+
+
+def _sparse(a: Shadow, b: Shadow, stored: int) -> Shadow:
+    """A sparse matrix by a dense one: each value that is there, once a column."""
+    trace = Current.trace
+    if len(a.sizes) != 2 or len(b.sizes) not in (1, 2) or a.sizes[1] != b.sizes[0]:
+        raise TypeError
+    shape = (a.sizes[0], *b.sizes[1:])
+    layer = Procedure("sparse_mm", shape, (a.sizes, b.sizes), stored * product(b.sizes[1:]))
+    return trace.add("sparse_mm", layer, (a, b), b.kind)
+
+
+@call("smm", "hspmm", "spmm")
+def sparse_mm(input: Any, mat2: Any, *_: Any) -> Shadow:
+    return matmul(input, mat2)
+
+
+@call("__rmatmul__")
+def rmatmul(input: Any, other: Any) -> Shadow:
+    return matmul(other, input)
+
+
+@call("addmm", "baddbmm", "addmv", "addbmm")
+def addmm(
+    input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1, **_: Any
+) -> Shadow:
+    from .elementwise import binary
+
+    made = matmul(mat1, mat2)
+    return binary("add", made, input) if beta else made
+
+
+@call("outer", "ger")
+def outer(input: Any, vec2: Any) -> Shadow:
+    from .elementwise import binary
+
+    return binary("mul", METHODS["unsqueeze"](input, 1), METHODS["unsqueeze"](vec2, 0))
+
+
+@call("grouped_mm", "_grouped_mm")
+def grouped_mm(input: Any, mat2: Any, *args: Any, **kwargs: Any) -> Shadow:
+    """Rows of the first, each times the matrix of the group that it falls into."""
+    trace = Current.trace
+    a, b = trace.stand_in(input), trace.stand_in(mat2)
+    if len(a.sizes) != 2 or len(b.sizes) != 3 or a.sizes[1] != b.sizes[1]:
+        raise TypeError
+    shape = (a.sizes[0], b.sizes[2])
+    layer = Procedure("grouped_mm", shape, (a.sizes, b.sizes), shape[0] * shape[1] * a.sizes[1])
+    return trace.add("grouped_mm", layer, (a, b))
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@call("einsum")
+def einsum(equation: Any, *operands: Any) -> Shadow:
+    trace = Current.trace
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    if not isinstance(equation, str):
+        raise TypeError
+    xs = tuple([trace.stand_in(x) for x in operands])
+    text = _spelled_out(equation, [len(x.sizes) for x in xs])
+    return trace.add("einsum", trace.layer(Einsum, text), xs)
+
+
+def _spelled_out(equation: str, ranks: list[int]) -> str:
+    """The equation with an arrow, without blanks, and letters for each axis of an ellipsis."""
+    terms, arrow, output = equation.replace(" ", "").partition("->")
+    parts = terms.split(",")
+    if len(parts) != len(ranks):
+        raise TypeError
+    if not arrow:
+        letters = sorted(set(terms.replace(",", "").replace(".", "")))
+        once = [c for c in letters if terms.count(c) == 1]
+        output = ("..." if "..." in terms else "") + "".join(once)
+    spare = [c for c in LETTERS if c not in equation]
+    width = max(
+        (r - len(p) + 3 for r, p in zip(ranks, parts, strict=True) if "..." in p), default=0
+    )
+    names = "".join(spare[:width])
+    full: list[str] = []
+    for part, rank in zip(parts, ranks, strict=True):
+        n = rank - len(part) + 3
+        full.append(part.replace("...", names[width - n :] if n else "") if "..." in part else part)
+    return ",".join(full) + "->" + output.replace("...", names)
+
+
+@call("scaled_dot_product_attention")
+def attend(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Shadow:
+    trace = Current.trace
+    q, k, v = (trace.stand_in(x) for x in (query, key, value))
+    mask = () if attn_mask is None else (trace.stand_in(attn_mask),)
+    xs = (q, k, v, *mask)
+    rank = len(q.sizes)
+    if rank == 4 and k.sizes[0] == q.sizes[0] == v.sizes[0] and k.sizes[1] == v.sizes[1]:
+        heads, of_keys = q.sizes[1], k.sizes[1]
+        if enable_gqa or heads == of_keys:
+            layer = trace.layer(Attention, heads, of_keys if of_keys != heads else 0)
+            made = trace.add("attention", layer, xs)
+            if dropout_p:
+                trace.says(dropout=dropout_p)  # memory is counted by it
+            return made
+    if rank == 3 and k.sizes[0] == q.sizes[0] == v.sizes[0]:
+        return trace.add("attention", trace.layer(Attention, 1), xs)
+    from .elementwise import binary, softmax
+
+    scores = matmul(q, METHODS["transpose"](k, -2, -1))
+    if mask:
+        scores = binary("add", scores, mask[0])
+    return matmul(softmax(scores, -1), v)
+
+
+# --- normalisation ------------------------------------------------------------------------------
+
+
+def held(**tensors: Any) -> dict[str, Shadow]:
+    """Those that are there, as stand-ins."""
+    trace = Current.trace
+    return {name: trace.stand_in(x) for name, x in tensors.items() if x is not None}
+
+
+@call("batch_norm")
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    *_: Any,
+) -> Shadow:
+    trace = Current.trace
+    x = trace.stand_in(input)
+    layer = trace.layer(
+        BatchNorm, weight is not None, bias is not None, running_mean is not None, eps
+    )
+    own = held(weight=weight, bias=bias)
+    made = trace.add("batch_norm", layer, (x,), None, own)
+    _keep(made, running_mean=running_mean, running_var=running_var)
+    return made
+
+
+def _keep(made: Shadow, **buffers: Any) -> None:
+    """Buffers that the node itself states; those that another states are no more counted."""
+    trace = Current.trace
+    shared: dict[str, str] = {}
+    for name, tensor in buffers.items():
+        if isinstance(tensor, Shadow) and tensor.held is not None:
+            mine = f"{made.name}.{name}"
+            owner = trace.owners.setdefault(id(tensor.held), mine)
+            if owner != mine:
+                shared[name] = owner
+    if shared:
+        node = trace.nodes[-1]
+        trace.nodes[-1] = node.replace(shared={**node.shared, **shared})
+
+
+@call("instance_norm")
+def instance_norm(
+    input: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    *_: Any,
+    **__: Any,
+) -> Shadow:
+    trace = Current.trace
+    x = trace.stand_in(input)
+    layer = trace.layer(GroupNorm, x.sizes[1], weight is not None, bias is not None)
+    return trace.add("instance_norm", layer, (x,), None, held(weight=weight, bias=bias))
+
+
+@call("layer_norm")
+def layer_norm(
+    input: Any,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    *_: Any,
+) -> Shadow:
+    trace = Current.trace
+    x = trace.stand_in(input)
+    if x.sizes[-len(normalized_shape) :] != tuple(normalized_shape):
+        raise TypeError
+    layer = trace.layer(LayerNorm, len(normalized_shape), weight is not None, bias is not None, eps)
+    return trace.add("layer_norm", layer, (x,), None, held(weight=weight, bias=bias))
+
+
+@call("rms_norm")
+def rms_norm(
+    input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
+) -> Shadow:
+    trace = Current.trace
+    x = trace.stand_in(input)
+    if x.sizes[-len(normalized_shape) :] != tuple(normalized_shape):
+        raise TypeError
+    layer = trace.layer(RootMeanSquareNorm, len(normalized_shape), weight is not None, eps or 0.0)
+    return trace.add("rms_norm", layer, (x,), None, held(weight=weight))
+
+
+@call("group_norm")
+def group_norm(
+    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
+) -> Shadow:
+    trace = Current.trace
+    x = trace.stand_in(input)
+    layer = trace.layer(GroupNorm, num_groups, weight is not None, bias is not None, eps)
+    return trace.add("group_norm", layer, (x,), None, held(weight=weight, bias=bias))
+
+
+@call("local_response_norm")
+def local_response_norm(
+    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Shadow:
+    trace = Current.trace
+    layer = trace.layer(LocalResponseNorm, size, alpha, beta, k)
+    return trace.add("lrn", layer, (trace.stand_in(input),))
+
+
+@call("normalize")
+def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Any:
+    from .elementwise import binary
+    from .reshaping import reduced
+
+    x = Current.trace.stand_in(input)
+    return binary("div", x, reduced(x, "l2", dim, True, "norm"))
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+@call("embedding")
+def embedding(input: Any, weight: Any, *_: Any, **__: Any) -> Shadow:
+    trace = Current.trace
+    x, w = trace.stand_in(input), trace.stand_in(weight)
+    layer = trace.layer(Embedding, w.sizes[0], w.sizes[1:])
+    return trace.add("embedding", layer, (x,), w.kind, {"weight": w})
+
+
+@call("bilinear")
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Shadow:
+    made = einsum("...i,oij,...j->...o", input1, weight, input2)
+    if bias is None:
+        return made
+    trace = Current.trace
+    b = trace.stand_in(bias)
+    layer = trace.layer(Combine, "add", b.sizes)
+    return trace.add("bias", layer, (made,), None, {"bias": b})
+
+
+# --- sequences of different lengths -------------------------------------------------------------
+
+
+@call("_pack_padded_sequence")
+def pack(input: Any, lengths: Any, batch_first: bool) -> tuple[Shadow, Any]:
+    """(the steps of all sequences in one, how many sequences go on at each step)."""
+    trace = Current.trace
+    x = trace.stand_in(input)
+    real = lengths.known("the lengths of sequences") if isinstance(lengths, Shadow) else lengths
+    steps = [int((real > step).sum()) for step in range(int(real.max()))]
+    data = trace.arrange("pack", (x,), (sum(steps), *x.sizes[2:]))
+    sizes = torch.tensor(steps)
+    return data, shadow((len(steps),), None, torch.int64, sizes)
+
+
+@call("_pad_packed_sequence")
+def unpack(
+    data: Any, batch_sizes: Any, batch_first: bool, padding_value: float, total_length: int
+) -> tuple[Shadow, torch.Tensor]:
+    trace = Current.trace
+    x = trace.stand_in(data)
+    steps = batch_sizes.known("the sizes of batches").tolist() if isinstance(
+        batch_sizes, Shadow
+    ) else batch_sizes.tolist()  # fmt: skip
+    lengths = torch.tensor([sum(n > i for n in steps) for i in range(steps[0])])
+    long = max(len(steps), total_length)
+    sizes = (steps[0], long) if batch_first else (long, steps[0])
+    return trace.arrange("unpack", (x,), (*sizes, *x.sizes[1:])), lengths

@@ -1,0 +1,336 @@
+"""Pooling, padding, enlarging, and x[...]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...layers.pool import (
+    AdaptiveAveragePool,
+    AdaptiveMaxPool,
+    AveragePool,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    LpPool,
+    MaxPool,
+)
+from ...layers.view import Pad, Resize, Upsample
+from .fallback import tensors_in
+from .reshaping import part
+from .shadow import METHODS, Current, Shadow, call
+from .weights import each
+
+# --- pooling ------------------------------------------------------------------------------------
+
+
+def _batched(handler: Any, axes: int) -> Any:
+    """The handler of a pool, for one example without a batch too."""
+
+    def pool(input: Shadow, *args: Any, **kwargs: Any) -> Any:
+        if len(input.sizes) != axes + 1:
+            return handler(input, *args, **kwargs)
+        made = handler(METHODS["unsqueeze"](input, 0), *args, **kwargs)
+        if isinstance(made, tuple):
+            return tuple([METHODS["squeeze"](y, 0) for y in made])
+        return METHODS["squeeze"](made, 0)
+
+    return pool
+
+
+def _max_pool(axes: int) -> Any:
+    def max_pool(
+        input: Shadow,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        trace = Current.trace
+        kernel = each(kernel_size, axes)
+        layer = trace.layer(
+            MaxPool,
+            kernel,
+            stride=kernel if stride is None or stride == [] else each(stride, axes),
+            padding=each(padding, axes),
+            dilation=each(dilation, axes),
+            rounding="clip" if ceil_mode else "down",
+        )
+        y = trace.add("max_pool", layer, (input,))
+        if return_indices:
+            return y, trace.arrange("indices", (y,), y.sizes, torch.int64)
+        return y
+
+    return _batched(max_pool, axes)
+
+
+def _with_indices(pool: Any) -> Any:
+    def both(*args: Any, **kwargs: Any) -> Any:
+        return pool(*args, **{**kwargs, "return_indices": True})
+
+    return both
+
+
+def _average_pool(axes: int) -> Any:
+    def average_pool(
+        input: Shadow,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Shadow:
+        trace = Current.trace
+        kernel = each(kernel_size, axes)
+        layer = trace.layer(
+            AveragePool,
+            kernel,
+            stride=kernel if stride is None or stride == [] else each(stride, axes),
+            padding=each(padding, axes),
+            rounding="clip" if ceil_mode else "down",
+            count_padding=count_include_pad,
+        )
+        return trace.add("avg_pool", layer, (input,))
+
+    return _batched(average_pool, axes)
+
+
+def _adaptive(axes: int, whole: Any, to_size: Any, word: str) -> Any:
+    def adaptive(input: Shadow, output_size: Any, return_indices: bool = False) -> Any:
+        trace = Current.trace
+        space = input.sizes[2:]
+        given: Any = (output_size,) * axes if isinstance(output_size, int) else tuple(output_size)
+        if len(given) == 1:
+            given = given * axes
+        sizes = tuple(
+            [n if size is None else int(size) for n, size in zip(space, given, strict=True)]
+        )
+        layer = trace.layer(whole) if set(sizes) == {1} else trace.layer(to_size, sizes)
+        y = trace.add(word, layer, (input,))
+        if return_indices:
+            return y, trace.arrange("indices", (y,), y.sizes, torch.int64)
+        return y
+
+    return _batched(adaptive, axes)
+
+
+def _lp_pool(axes: int) -> Any:
+    def lp_pool(
+        input: Shadow,
+        norm_type: float,
+        kernel_size: Any,
+        stride: Any = None,
+        ceil_mode: bool = False,
+    ) -> Shadow:
+        trace = Current.trace
+        kernel = each(kernel_size, axes)
+        layer = trace.layer(
+            LpPool,
+            kernel,
+            stride=kernel if stride is None else each(stride, axes),
+            rounding="clip" if ceil_mode else "down",
+            power=float(norm_type),
+        )
+        return trace.add("lp_pool", layer, (input,))
+
+    return _batched(lp_pool, axes)
+
+
+for _axes in (1, 2, 3):
+    call(f"max_pool{_axes}d")(_max_pool(_axes))
+    call(f"max_pool{_axes}d_with_indices")(_with_indices(_max_pool(_axes)))
+    call(f"avg_pool{_axes}d")(_average_pool(_axes))
+    call(f"lp_pool{_axes}d")(_lp_pool(_axes))
+    call(f"adaptive_avg_pool{_axes}d")(
+        _adaptive(_axes, GlobalAveragePool, AdaptiveAveragePool, "avg_pool")
+    )
+    call(f"adaptive_max_pool{_axes}d")(_adaptive(_axes, GlobalMaxPool, AdaptiveMaxPool, "max_pool"))
+
+
+# --- padding and enlarging ----------------------------------------------------------------------
+
+_PADDING = {"constant": "constant", "reflect": "reflect", "replicate": "replicate"}
+
+
+@call("pad")
+def pad(input: Shadow, pad: Any, mode: str = "constant", value: float | None = None) -> Shadow:
+    trace = Current.trace
+    given = [int(n) for n in pad]
+    rank = len(input.sizes)
+    pairs = [(given[i], given[i + 1]) for i in range(0, len(given), 2)]
+    if not any(given):
+        return input
+    pairs += [(0, 0)] * (rank - len(pairs))
+    pairs.reverse()
+    sizes = tuple([n + a + b for n, (a, b) in zip(input.sizes, pairs, strict=True)])
+    space = pairs[2:]
+    if rank > 2 and pairs[:2] == [(0, 0)] * 2 and min(given) >= 0 and mode in _PADDING:
+        kind = "zero" if mode == "constant" and not value else _PADDING[mode]
+        number = float(value or 0.0) if kind == "constant" else 0.0
+        return trace.add("pad", trace.layer(Pad, tuple(space), kind, number), (input,))
+    return trace.arrange("pad", (input,), sizes)
+
+
+_RESIZING = {"nearest": "nearest", "nearest-exact": "nearest", "area": "nearest",
+             "linear": "linear", "bilinear": "linear", "trilinear": "linear",
+             "bicubic": "cubic"}  # fmt: skip
+
+
+@call("interpolate", "upsample")
+def interpolate(
+    input: Shadow,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Shadow:
+    trace = Current.trace
+    space = input.sizes[2:]
+    how = _RESIZING[mode]
+    if size is not None:
+        sizes = each(size, len(space)) if not isinstance(size, Shadow) else tuple(size.tolist())
+    else:
+        scales = (
+            tuple(scale_factor)
+            if isinstance(scale_factor, (tuple, list))
+            else (scale_factor,) * len(space)
+        )
+        sizes = tuple([int(n * s) for n, s in zip(space, scales, strict=True)])
+    times = {b // a if a and b % a == 0 else 0 for a, b in zip(space, sizes, strict=True)}
+    if len(times) == 1 and (scale := times.pop()) > 1:
+        made = trace.add("upsample", trace.layer(Upsample, scale, how), (input,))
+    else:
+        made = trace.add("resize", trace.layer(Resize, tuple(sizes), how), (input,))
+    # what other counters go by
+    said = {"interpolation": f"{mode}, antialiased" if antialias else mode}
+    trace.says(**said, **({} if size is not None else {"scale_factor": scale_factor}))
+    return made
+
+
+# --- x[...] -------------------------------------------------------------------------------------
+
+
+@call("__getitem__")
+def get_item(input: Any, index: Any) -> Any:
+    trace = Current.trace
+    if not isinstance(input, Shadow):
+        input = trace.stand_in(input)
+    given = list(index) if isinstance(index, tuple) else [index]
+    if any(isinstance(i, (torch.Tensor, list, bool)) for i in given):
+        return _by_tensors(input, given)
+    rank = len(input.sizes)
+    named = sum(1 for i in given if i is not None and i is not Ellipsis)
+    if Ellipsis not in given:
+        given.append(Ellipsis)
+    at = next(place for place, i in enumerate(given) if i is Ellipsis)
+    if rank < named:
+        raise TypeError
+    given[at : at + 1] = [slice(None)] * (rank - named)
+    sizes: list[int] = []
+    cuts: list[tuple[int, int, int, int]] = []
+    simple = True
+    axis = 0
+    for i in given:
+        if i is None:
+            sizes.append(1)
+            simple = False
+        elif isinstance(i, slice):
+            size = input.sizes[axis]
+            start, stop, step = i.indices(size) if _known(i) else _settled(i, size)
+            n = max(0, -(-(stop - start) // step)) if step > 0 else -1
+            if n < 0:
+                raise TypeError
+            if n != size:
+                cuts.append((axis, start, max(stop, start), step))
+            sizes.append(n)
+            axis += 1
+        else:
+            i = int(i)
+            size = input.sizes[axis]
+            if not -size <= i < size:
+                raise IndexError(
+                    f"index {i} is out of bounds for dimension {axis} with size {size}"
+                )
+            simple = False
+            axis += 1
+    if simple:
+        if not cuts:
+            return input
+        if len(cuts) == 1:
+            return part(input, *cuts[0])
+    return trace.arrange("getitem", (input,), tuple(sizes))
+
+
+def _known(i: slice) -> bool:
+    return not any(isinstance(each, torch.Tensor) for each in (i.start, i.stop, i.step))
+
+
+def _settled(i: slice, size: int) -> tuple[int, int, int]:
+    return slice(
+        *(None if each is None else int(each) for each in (i.start, i.stop, i.step))
+    ).indices(size)
+
+
+def _by_tensors(x: Shadow, given: list[Any]) -> Shadow:
+    """x[index], with tensors among the indices: torch's own rule, on tensors without values."""
+    from .fallback import meta
+
+    trace = Current.trace
+    places = tuple([trace.stand_in(i) for i in given if isinstance(i, torch.Tensor)])
+    masks = [p for p in places if p.kind is torch.bool]
+    if trace.values:
+        held = [i.known("an index") if isinstance(i, Shadow) else i for i in given]
+        y = x.known("x[...]")[tuple(held)]
+    elif masks:
+        real = tuple([i.known("a mask as an index") if isinstance(i, Shadow) else i for i in given])
+        y = torch.empty(x.sizes, device="meta")[tuple(_to_meta(i) for i in real)]
+    else:
+        y = meta(x)[tuple([meta(i) if isinstance(i, torch.Tensor) else i for i in given])]
+    named = tuple([p for p in places if p.name is not None])
+    return trace.arrange("index", (x, *named), tuple(y.shape), x.kind)
+
+
+def _to_meta(i: Any) -> Any:
+    """A mask as the whole numbers of what it picks, which need no values to index with."""
+    if isinstance(i, torch.Tensor):
+        if i.dtype is torch.bool:
+            return (
+                torch.empty(int(i.sum()), dtype=torch.int64, device="meta") if i.dim() == 1 else i
+            )
+        return i.to("meta")
+    return i
+
+
+@call("__setitem__", "index_put", "index_fill", "masked_scatter", "scatter", "scatter_add",
+      "index_add", "index_copy")  # fmt: skip
+def set_item(input: Any, index: Any, *rest: Any) -> Any:
+    trace = Current.trace
+    if not isinstance(input, Shadow):
+        raise TypeError
+    values = [x for x in rest if isinstance(x, torch.Tensor)]
+    xs = (input, *[trace.stand_in(x) for x in values])
+    return trace.arrange("put", xs, input.sizes, input.kind)
+
+
+def put(input: Shadow, index: Any, value: Any) -> None:
+    """x[index] = value."""
+    from .fallback import mapped
+
+    known = [x.value if isinstance(x, Shadow) else x for x in tensors_in((index, value))]
+    if input.value is not None and input.name is None and all(x is not None for x in known):
+        real = input.value.clone()
+        values = iter(known)
+
+        def following(_: torch.Tensor) -> Any:
+            return next(values)
+
+        index, value = mapped((index, value), following)
+        real[index] = value
+        input.become(Current.trace.stand_in(real))
+    else:
+        input.become(set_item(input, index, value))
