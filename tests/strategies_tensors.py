@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from nettally.layers import layer_class
-from nettally.layers.held import OPERATIONS
-from nettally.layers.pointwise import FUNCTIONS
-from nettally.layers.reduce import STEPS
+from nettally.layers.elementwise import FUNCTIONS
+from nettally.layers.reduction import STEPS
+from nettally.layers.stored_tensors import OPERATIONS
 
 SETTINGS = {
     *("clip", "threshold", "shrink", "quantize", "dequantize", "random", "hardmax", "bit_not"),

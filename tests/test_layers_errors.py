@@ -16,7 +16,7 @@ import pytest
 import nettally.layers
 from nettally.errors import LayerError
 from nettally.layers import layer, layer_class
-from nettally.layers._same import resolve
+from nettally.layers.same_padding import resolve
 from nettally.network import Layer, Node
 
 SQUARE = (1, 6, 8, 8)

@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nettally.errors import LayerError
 from nettally.layers import FAMILIES, kinds, layer, layer_class
-from nettally.layers._registry import classes
+from nettally.layers.registry import classes
 from nettally.network import Layer, Network, Node, Work
 from nettally.tally import tally
 from strategies import CASES, UNBUILT, Case, windows

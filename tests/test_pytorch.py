@@ -555,7 +555,7 @@ def test_the_self_check_leaves_the_module_as_it_was() -> None:
 
 
 def test_the_self_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nettally.layers.pool import MaxPool
+    from nettally.layers.pooling import MaxPool
 
     monkeypatch.setattr(MaxPool, "shape", lambda self, xs: (*xs[0][:2], 4, 16))
     with pytest.raises(nettally.NettallyError, match="a shape is not torch's"):

@@ -337,7 +337,7 @@ def _same_moves(node: Node) -> bool:
     padding = node.written.get("padding")
     if padding not in ("same", "same_lower"):
         return False
-    from .layers.conv import Windowed
+    from .layers.convolution import Windowed
 
     if not isinstance(node.layer, Windowed):
         return False

@@ -8,7 +8,7 @@ from ._garbage import Resting
 from .accounting import NETTALLY, Accounting
 from .arith import Named, Num, product, total
 from .errors import LayerError, NetworkError
-from .layers._same import resolve
+from .layers.same_padding import resolve
 from .network import NOTHING, Layer, Network, Node, Shape, Work, verify
 from .record import Record
 

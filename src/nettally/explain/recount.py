@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any
 
-from ..layers._same import resolve
+from ..layers.same_padding import resolve
 from ..quantities import matching
 from ..tally import Row, Rows, Tally, count_node
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ..network import Layer
-from ._registry import FAMILIES, classes, layer
+from .registry import FAMILIES, classes, layer
 
 __all__ = ["FAMILIES", "Layer", "kinds", "layer", "layer_class"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..arith import product
 from ..errors import LayerError
 from ..network import NO_WORK, WHOLE, Layer, Shape, Window, Work, check_size
-from ._fields import by_axis
-from ._registry import layer
+from .fields import by_axis
+from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

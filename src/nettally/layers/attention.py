@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ..arith import product
 from ..errors import LayerError
 from ..network import NOTHING, Layer, Shape, Window, Work, check_size
-from ._fields import by_axis
-from ._registry import layer
-from .merge import broadcast
+from .fields import by_axis
+from .merging import broadcast
+from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LayerError
 from ..network import Layer, Shape, Window, check_size
-from ._registry import layer
+from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

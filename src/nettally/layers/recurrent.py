@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..arith import product
 from ..errors import LayerError
 from ..network import NOTHING, WHOLE, Layer, Shape, Window, Work, check_size
-from ._fields import by_axis, per_axis, sides, square, windows
-from ._registry import layer
+from .fields import by_axis, per_axis, sides, square, windows
+from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import NetworkError
 from ..layers.activation import Activation
-from ..layers.pointwise import ALONG
+from ..layers.elementwise import ALONG
 
 if TYPE_CHECKING:
     from ..network import Layer, Shape

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError, ReadError, closest
-from ...layers._same import resolve
+from ...layers.same_padding import resolve
 from ...network import MAX_SIZE, NOTHING, Network, Node, Shape, Span, verify
 from .. import Format
 from ..encodings.yaml import compose

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...arith import Difference, FloorDiv, Num, Product, Sum
 from ...errors import NettallyError, ReadError
-from ...layers._same import resolve
+from ...layers.same_padding import resolve
 from ...network import NOTHING, Node
 from . import field_values, grammar
 from .shapes import Shapes

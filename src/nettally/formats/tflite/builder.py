@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LayerError, ReadError, closest
 from ...layers import layer_class
-from ...layers._same import resolve
+from ...layers.same_padding import resolve
 from ...network import NOTHING, Network, Node, Span
 from ..tensor_table import listing
 from .layout import first_axes, layouts, to_first

@@ -31,9 +31,9 @@ from ...layers.activation import (
     Square,
     Tanh,
 )
-from ...layers.held import Combine
-from ...layers.merge import Add, Maximum, Minimum, Multiply, Subtract, broadcast
-from ...layers.pointwise import Pointwise
+from ...layers.elementwise import Pointwise
+from ...layers.merging import Add, Maximum, Minimum, Multiply, Subtract, broadcast
+from ...layers.stored_tensors import Combine
 from .shadow import Current, Shadow, call
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import ReadError
-from ...layers.arrange import Procedure
+from ...layers.data_movement import Procedure
 from ...layers.opaque import Opaque
 from ...network import NOTHING, Layer
 from .shadow import POISON, Current, Shadow, shadow

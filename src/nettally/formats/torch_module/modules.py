@@ -11,10 +11,10 @@ from ...layers._torch.lrn import LocalResponseNorm as OurLocalResponseNorm
 from ...layers._torch.values import RadialBasis
 from ...layers._torch.windows import ConvMap
 from ...layers.activation import Dropout, Identity
-from ...layers.conv import Conv, ConvTranspose
-from ...layers.held import Embedding
+from ...layers.convolution import Conv, ConvTranspose
 from ...layers.linear import Linear
-from ...layers.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
+from ...layers.normalization import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
+from ...layers.stored_tensors import Embedding
 from ...network import NOTHING
 from .recurrent import cell, recurrent
 from .shadow import METHODS, Shadow, note, shadow

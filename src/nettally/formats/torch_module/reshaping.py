@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from ...layers.arrange import Expand, Tile
-from ...layers.merge import Concat
-from ...layers.reduce import Reduce
-from ...layers.view import Flatten, Permute, Reshape, Slice
+from ...layers.data_movement import Expand, Tile
+from ...layers.merging import Concat
+from ...layers.reduction import Reduce
+from ...layers.reshaping import Flatten, Permute, Reshape, Slice
 from .shadow import Current, Shadow, call, note, shadow
 
 Sizes = tuple[int, ...]
@@ -610,7 +610,7 @@ def var_mean(input: Shadow, dim: Any = None, *args: Any, keepdim: bool = False, 
 
 @call("cumsum", "cumprod", "logcumsumexp")
 def cumsum(input: Shadow, dim: int, *, dtype: Any = None, **_: Any) -> Shadow:
-    from ...layers.pointwise import Pointwise
+    from ...layers.elementwise import Pointwise
 
     trace = Current.trace
     kind = dtype or (input.kind if input.kind.is_floating_point else torch.int64)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...layers.arrange import Arrange
-from ...layers.held import Tensor
+from ...layers.data_movement import Arrange
+from ...layers.stored_tensors import Tensor
 from ...network import NOTHING, Call, Layer, Node
 from .shadow import POISON, Shadow, note, shadow
 

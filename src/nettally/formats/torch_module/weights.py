@@ -7,12 +7,18 @@ from typing import Any
 import torch
 
 from ...arith import product
-from ...layers.arrange import Procedure
 from ...layers.attention import Attention, Einsum, MatMul
-from ...layers.conv import Conv, ConvTranspose
-from ...layers.held import Combine, Embedding
+from ...layers.convolution import Conv, ConvTranspose
+from ...layers.data_movement import Procedure
 from ...layers.linear import Linear
-from ...layers.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, RootMeanSquareNorm
+from ...layers.normalization import (
+    BatchNorm,
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    RootMeanSquareNorm,
+)
+from ...layers.stored_tensors import Combine, Embedding
 from .shadow import METHODS, Current, Shadow, call, shadow
 
 

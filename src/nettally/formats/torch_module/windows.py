@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ...layers.pool import (
+from ...layers.pooling import (
     AdaptiveAveragePool,
     AdaptiveMaxPool,
     AveragePool,
@@ -15,7 +15,7 @@ from ...layers.pool import (
     LpPool,
     MaxPool,
 )
-from ...layers.view import Pad, Resize, Upsample
+from ...layers.reshaping import Pad, Resize, Upsample
 from .fallback import tensors_in
 from .reshaping import part
 from .shadow import METHODS, Current, Shadow, call

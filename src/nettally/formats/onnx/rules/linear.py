@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ....errors import LayerError
-from ....layers.merge import broadcast
+from ....layers.merging import broadcast
 from ..proto import FLOAT, INT32
 from ..values import Call, Unknown, Value, known, shown
 

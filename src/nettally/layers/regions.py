@@ -7,8 +7,8 @@ from typing import Any
 from ..arith import product
 from ..errors import LayerError
 from ..network import Layer, Shape, Window, check_size
-from ._fields import by_axis, per_axis
-from ._registry import layer
+from .fields import by_axis, per_axis
+from .registry import layer
 
 
 @layer("roi_pool")

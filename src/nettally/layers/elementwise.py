@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..arith import product
 from ..errors import LayerError, closest
 from ..network import SAME_PLACE, Layer, Shape, Window, Work
-from ._registry import layer
-from .merge import broadcast
+from .merging import broadcast
+from .registry import layer
 
 ONE = "transcendentals"
 

@@ -7,8 +7,8 @@ from typing import Any
 from ..arith import product
 from ..errors import LayerError
 from ..network import SAME_PLACE, Layer, Shape, Window, Work
-from ._fields import by_axis, one_of
-from ._registry import layer
+from .fields import by_axis, one_of
+from .registry import layer
 
 STEPS: dict[str, tuple[str, ...]] = {
     "sum": ("adds",),

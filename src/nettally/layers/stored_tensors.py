@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ..arith import product
 from ..errors import LayerError
 from ..network import NOTHING, SAME_PLACE, Layer, Shape, Window, Work, check_size
-from ._fields import one_of
-from ._registry import layer
-from .merge import broadcast
+from .fields import one_of
+from .merging import broadcast
+from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..arith import product, total
 from ..errors import LayerError
 from ..network import Layer, Shape, Window, Work, check_size
-from ._fields import (
+from .fields import (
     ROUNDINGS,
     by_axis,
     one_of,
@@ -19,7 +19,7 @@ from ._fields import (
     square,
     windows,
 )
-from ._registry import layer
+from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ from typing import Any
 
 from ..errors import LayerError
 from ..network import NO_WORK, Layer, Shape, Window, Work, check_size
-from ._fields import by_axis
-from ._registry import layer
-from .merge import broadcast
+from .fields import by_axis
+from .merging import broadcast
+from .registry import layer
 
 
 def _sizes(value: Any, least: int = 0) -> tuple[int, ...]:

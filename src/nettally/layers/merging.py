@@ -7,8 +7,8 @@ from typing import ClassVar
 from ..arith import product, total
 from ..errors import LayerError
 from ..network import Layer, Shape, Window, Work
-from ._fields import by_axis
-from ._registry import layer
+from .fields import by_axis
+from .registry import layer
 
 
 def broadcast(xs: tuple[Shape, ...]) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..arith import product
 from ..errors import LayerError
 from ..network import Layer, Shape, Work, check_size
-from ._registry import layer
+from .registry import layer
 
 
 @layer("detect")

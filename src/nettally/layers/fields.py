@@ -61,6 +61,7 @@ def sides(value: Any, axes: int) -> Sides:
 
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise LayerError where ``value`` is none of those that the field ``name`` may have."""
     if value not in allowed:
         raise LayerError(f"{name} is one of {', '.join(allowed)}", values=f"{name} {value}")
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..arith import product
 from ..errors import LayerError
 from ..network import WHOLE, Layer, Shape, Window, Work
-from ._fields import by_axis, per_axis, square
-from ._registry import layer
-from .conv import Windowed
+from .convolution import Windowed
+from .fields import by_axis, per_axis, square
+from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from typing import Any
 from ..arith import ceildiv, product
 from ..errors import LayerError
 from ..network import Layer, Shape, Window, Work, check_size
-from ._fields import by_axis, one_of, padded, per_axis, sides, space, square
-from ._registry import layer
+from .fields import by_axis, one_of, padded, per_axis, sides, space, square
+from .registry import layer
 
 
 @layer("flatten")

@@ -14,25 +14,26 @@ L = TypeVar("L", bound=type[Layer])
 classes: dict[str, type[Layer]] = {}
 
 FAMILIES = {
-    "conv": "conv conv_sum conv_map local conv_transpose",
-    "pool": "max_pool average_pool lp_pool stochastic_pool subsample global_max_pool "
+    "convolution": "conv conv_sum conv_map local conv_transpose",
+    "pooling": "max_pool average_pool lp_pool stochastic_pool subsample global_max_pool "
     "global_average_pool adaptive_max_pool adaptive_average_pool",
     "linear": "linear",
-    "norm": "batch_norm lrn contrast_norm layer_norm rms_norm group_norm l2_norm scale standardize",
+    "normalization": "batch_norm lrn contrast_norm layer_norm rms_norm group_norm l2_norm "
+    "scale standardize",
     "activation": "relu relu6 leaky_relu prelu elu selu gelu silu mish hard_swish hard_sigmoid "
     "sigmoid tanh softplus square sqrt power exp log abs affine clipped_relu identity softmax "
     "log_softmax dropout",
-    "merge": "add subtract multiply maximum minimum average concat",
-    "view": "flatten reshape permute pad crop slice upsample resize",
+    "merging": "add subtract multiply maximum minimum average concat",
+    "reshaping": "flatten reshape permute pad crop slice upsample resize",
     "fixed": "blur recolor rbf",
-    "region": "roi_pool",
-    "held": "tensor combine embedding gather",
-    "pointwise": "pointwise",
-    "reduce": "reduce",
-    "arrange": "expand tile arrange procedure",
+    "regions": "roi_pool",
+    "stored_tensors": "tensor combine embedding gather",
+    "elementwise": "pointwise",
+    "reduction": "reduce",
+    "data_movement": "expand tile arrange procedure",
     "attention": "matmul einsum attention",
     "recurrent": "rnn gru lstm elman conv_elman conv_lstm",
-    "detect": "detect",
+    "detection": "detect",
     "opaque": "opaque",
 }
 """The families and the layers in each; a test holds this table to what the decorators register."""
