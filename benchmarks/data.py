@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import numpy as np
 import torch
 
-from nettally.train.augment import Noise, Scaling, augment, draw, noise
-from nettally.train.data import Loader, Packed, open_packed
-from nettally.train.packing.pack import Options, pack
-from nettally.train.packing.source import Arrays
+from nettally.data.augment import Noise, Scaling, augment, draw, noise
+from nettally.data.packed import Loader, Packed, open_packed
+from nettally.data.packing.pack import Options, pack
+from nettally.data.packing.source import Arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

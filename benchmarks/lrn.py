@@ -29,9 +29,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nettally.layers._torch import _lrn_compiled
-from nettally.layers._torch._lrn_blocks import laid_alike
-from nettally.train.lrn import how_it_runs, local_response_norm
+from nettally.building.response_normalization import compiled, how_it_runs, local_response_norm
+from nettally.building.response_normalization.blocks import laid_alike
 
 PAIRS, BATCH = 7, 64
 TARGET = 10
@@ -136,10 +135,10 @@ def main() -> int:
         f"batch {batch}, {pairs} pairs{said}"
     )
     worst = None
-    if _lrn_compiled.function(torch.float32).function is not None:
+    if compiled.function(torch.float32).function is not None:
         worst = table("cpu", pairs, batch, how_it_runs())
-        missing = _lrn_compiled.Found(None, "not wanted")
-        _lrn_compiled.function = lambda _: missing  # as where there is no compiler
+        missing = compiled.Found(None, "not wanted")
+        compiled.function = lambda _: missing  # as where there is no compiler
     plain = table("cpu", max(1, pairs // 2), batch, "by torch's operations, in blocks")
     if torch.cuda.is_available():
         table("cuda", pairs, batch, f"{torch.cuda.get_device_name()}, {how_it_runs(device='cuda')}")

@@ -30,12 +30,12 @@ from torch import nn
 from torch.nn import functional
 
 import nettally
-from nettally.train.allocator import keep_freed_memory
-from nettally.train.augment import Scaling, augment, draw, noise
-from nettally.train.chance import generator_of, network_of_scores, with_dropout
-from nettally.train.data import Loader, Split
-from nettally.train.dry import matrix_peak
-from nettally.train.recipe import PAPER, initialise, optimizer_of, set_rates
+from nettally.data.augment import Scaling, augment, draw, noise
+from nettally.data.packed import Loader, Split
+from nettally.training.allocator import keep_freed_memory
+from nettally.training.dry_run import matrix_peak
+from nettally.training.recipe import PAPER, initialise, optimizer_of, set_rates
+from nettally.training.seeded_random import generator_of, network_of_scores, with_dropout
 
 if TYPE_CHECKING:
     from collections.abc import Callable

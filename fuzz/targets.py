@@ -83,13 +83,13 @@ def counted(network: Network, data: bytes) -> None:
 
 def show(found: Tally) -> None:
     """Print it in each form, and away."""
-    from nettally.render import formats
-    from nettally.render.table import tally_table
-    from nettally.render.terminal import Terminal
+    from nettally.rendering import output
+    from nettally.rendering.tables.terminal import tally_table
+    from nettally.rendering.terminal import Terminal
 
     tally_table(found, Terminal())
     for form in ("csv", "json", "markdown", "latex", "html"):
-        formats.tally(form, found)
+        output.tally(form, found)
 
 
 def _expression(data: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import nettally
 from nettally.claims import check, load
 from nettally.formats.zoo import claims_path
-from nettally.render.figure import STYLES
+from nettally.rendering.drawing import STYLES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NETWORKS = {

@@ -23,16 +23,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import nettally
+from nettally.building.build import Built, build
 from nettally.formats import Source, native
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.train import _columns_link
-from nettally.train.build import Built, build
-from nettally.train.columns import (
+from nettally.training.columns import (
     Plan,
     build_column,
     channels_of,
     gather_from_ranks,
+    link,
     plan,
     predicted_traffic,
     scatter,
@@ -443,20 +443,20 @@ def half(rank: int, text: str) -> dict[str, Any]:
 
 def broken(rank: int, text: str, way: str) -> dict[str, Any]:
     """The same comparison with an exchange that is wrong: a check that can't fail is none."""
-    swap = _columns_link.Link.swap
+    swap = link.Link.swap
 
     def turned(*arguments: Any) -> list[Tensor]:
         return swap(*arguments)[::-1]
 
     with pytest.MonkeyPatch.context() as patched:
         if way == "gradients are not summed":
-            patched.setattr(_columns_link, "_sum", lambda parts: parts[0])
+            patched.setattr(link, "_sum", lambda parts: parts[0])
         elif way == "parts in the wrong order":
-            patched.setattr(_columns_link.Link, "swap", turned)
+            patched.setattr(link.Link, "swap", turned)
         else:
             assert way == "counted twice"
             passed = staticmethod(lambda ctx, gradient: (gradient, None))
-            patched.setattr(_columns_link._CountedOnce, "backward", passed)
+            patched.setattr(link._CountedOnce, "backward", passed)
         return compared(net(text), 2, rank, torch.float64)["away"]
 
 

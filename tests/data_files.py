@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nettally.train.packing.pack import Options, pack
-from nettally.train.packing.source import Arrays
+from nettally.data.packing.pack import Options, pack
+from nettally.data.packing.source import Arrays
 
 
 def picture(seed: int, width: int = 40, height: int = 30, mode: str = "RGB") -> Image.Image:

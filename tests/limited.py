@@ -258,7 +258,7 @@ def _work(asked: dict[str, Any]) -> Any:
         return try_target
 
     if asked["show"]:
-        import_module("nettally.render.html").style()  # read once, from a file of our own
+        import_module("nettally.rendering.html").style()  # read once, from a file of our own
 
     def read_and_count() -> dict[str, object]:
         inputs = {name: tuple(sizes) for name, sizes in asked["inputs"].items()}
@@ -284,12 +284,13 @@ def _work(asked: dict[str, Any]) -> Any:
 
 def _show(counted: Any) -> None:
     """Print it in each form, and away."""
-    from nettally.render import formats, table
-    from nettally.render.terminal import Terminal
+    from nettally.rendering import output
+    from nettally.rendering.tables.terminal import tally_table
+    from nettally.rendering.terminal import Terminal
 
-    table.tally_table(counted, Terminal())
+    tally_table(counted, Terminal())
     for form in ("json", "csv", "markdown", "latex", "html"):
-        formats.tally(form, counted)
+        output.tally(form, counted)
 
 
 def _limit(memory: int, seconds: float) -> None:

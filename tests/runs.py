@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 
 import training
+from nettally.building.build import build
+from nettally.data.packed import Packed, open_packed
 from nettally.network import Network
-from nettally.train.build import build
-from nettally.train.checkpoint import write_checkpoint
-from nettally.train.data import Packed, open_packed
-from nettally.train.recipe import Recipe, recipe_called
-from nettally.train.run import LAST, Run, begin, digest_of
+from nettally.training.checkpoint import write_checkpoint
+from nettally.training.recipe import Recipe, recipe_called
+from nettally.training.run import LAST, Run, begin, digest_of
 
 
 def made(

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nettally.errors import NettallyError
-from nettally.train import augment as module
-from nettally.train.augment import (
+from nettally.data import augment as module
+from nettally.data.augment import (
     COMMON_VARIANCES,
     Draws,
     Noise,
@@ -24,6 +23,7 @@ from nettally.train.augment import (
     noise,
     ten_crops,
 )
+from nettally.errors import NettallyError
 
 
 def plainly(

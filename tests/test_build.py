@@ -16,11 +16,11 @@ from torch.nn import functional
 
 import nettally
 from corpus_table import asked, load
+from nettally.building.build import RULES, Built, build, places
 from nettally.errors import LayerError, NetworkError
 from nettally.formats import Source, caffe, cuda_convnet, native, read, zoo
 from nettally.network import Network
 from nettally.tally import tally
-from nettally.train.build import RULES, Built, build, places
 
 EXPECTED = {kind: lines for kind, lines in load().items() if kind != "malformed"}
 

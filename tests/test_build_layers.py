@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
 
+from nettally.building.build import places
 from nettally.layers import layer_class
-from nettally.train.build import places
 from strategies import CASES, Case
 
 

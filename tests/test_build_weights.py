@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from caffe_files import encode, field
+from nettally.building.build import Built, build
+from nettally.building.weights import TORCHVISION_ALEXNET, Fit, Unlike, load, save
 from nettally.errors import ReadError
 from nettally.formats import Source, caffe, native, read
 from nettally.formats.encodings.prototxt import parse
 from nettally.network import Network
-from nettally.train.build import Built, build
-from nettally.train.weights import TORCHVISION_ALEXNET, Fit, Unlike, load, save
 from torch_models import quiet, torchvision_ready
 
 SHARED = """

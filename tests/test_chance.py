@@ -7,12 +7,19 @@ import torch
 from torch import nn
 
 import training
+from nettally.building.build import build
 from nettally.errors import NetworkError
 from nettally.formats import read
 from nettally.tally import tally
-from nettally.train.build import build
-from nettally.train.chance import Dropout, Masks, network_of_scores, order_of, seed_of, with_dropout
-from nettally.train.fold import fold_dropout
+from nettally.training.fold_dropout import fold_dropout
+from nettally.training.seeded_random import (
+    Dropout,
+    Masks,
+    network_of_scores,
+    order_of,
+    seed_of,
+    with_dropout,
+)
 
 CPU = torch.device("cpu")
 

@@ -13,9 +13,9 @@ from PIL import Image
 import runs
 import training
 from nettally import NettallyError, cli, read, tally
-from nettally.train.classify import classify, image_of, save_features, square_of
-from nettally.train.data import open_packed
-from nettally.train.run import Run
+from nettally.data.packed import open_packed
+from nettally.training.run import Run
+from nettally.viewing.classify import classify, image_of, save_features, square_of
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ from column_ranks import (
     wrong_rank,
     zoo_net,
 )
+from nettally.building.build import build
 from nettally.errors import NetworkError
-from nettally.train.build import build
-from nettally.train.columns import (
+from nettally.training.columns import (
     Exchange,
     build_column,
     channels_of,

@@ -13,10 +13,10 @@ import pytest
 import runs
 from nettally.cli import run as command
 from nettally.errors import ReadError
-from nettally.render import pictures
-from nettally.train.curve import curve, epochs_of
-from nettally.train.pictures import Picture, Stroke, Words
-from nettally.train.run import open_run
+from nettally.rendering import pictures
+from nettally.training.run import open_run
+from nettally.viewing.curve import curve, epochs_of
+from nettally.viewing.pictures import Picture, Stroke, Words
 
 
 def written(path: Path, epochs: list[dict[str, Any]]) -> None:

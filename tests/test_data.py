@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_files import packed
+from nettally.data import loader as _loader
+from nettally.data.packed import Loader, Split, open_packed
+from nettally.data.packing.verify import verify
 from nettally.errors import NettallyError, ReadError
-from nettally.train import _loader
-from nettally.train.data import Loader, Split, open_packed
-from nettally.train.packing.verify import verify
 
 
 def test_digits_are_there_without_anything_from_outside():

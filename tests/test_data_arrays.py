@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from cifar_files import array, batch, listed, meta, number, pickled, text
+from nettally.data.packed import open_packed
+from nettally.data.packing import cifar
+from nettally.data.packing.find import find
+from nettally.data.packing.pack import pack
 from nettally.errors import ReadError
-from nettally.train.data import open_packed
-from nettally.train.packing import cifar
-from nettally.train.packing.find import find
-from nettally.train.packing.pack import pack
 
 RNG = np.random.default_rng(0)
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist

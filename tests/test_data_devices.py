@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from data_files import packed
-from nettally.train.augment import Scaling, augment, centre_crop, draw, noise, ten_crops
-from nettally.train.data import Loader, open_packed
+from nettally.data.augment import Scaling, augment, centre_crop, draw, noise, ten_crops
+from nettally.data.packed import Loader, open_packed
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from data_files import arrays, folder
+from nettally.data.packed import open_packed
+from nettally.data.packing import pack as pack_module
+from nettally.data.packing import place, workers
+from nettally.data.packing.find import find
+from nettally.data.packing.image import Square
+from nettally.data.packing.pack import Options, pack
 from nettally.errors import NettallyError
-from nettally.train.data import open_packed
-from nettally.train.packing import pack as pack_module
-from nettally.train.packing import place, workers
-from nettally.train.packing.find import find
-from nettally.train.packing.image import Square
-from nettally.train.packing.pack import Options, pack
 
 SMALL = Options(Square(16), shard=4)
 

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageFile
 
 from data_files import encoded, picture
-from nettally.train.packing.find import find
-from nettally.train.packing.image import Broken, Square, decode
-from nettally.train.packing.pack import Options, pack
+from nettally.data.packing.find import find
+from nettally.data.packing.image import Broken, Square, decode
+from nettally.data.packing.pack import Options, pack
 
 RGB, GREY = Square(16), Square(16, grey=True)
 

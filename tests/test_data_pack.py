@@ -17,16 +17,16 @@ import torch
 from PIL import Image
 
 from data_files import arrays, encoded, folder, picture
+from nettally.data.packed import open_packed
+from nettally.data.packing import image as image_module
+from nettally.data.packing import pack as pack_module
+from nettally.data.packing import place
+from nettally.data.packing.find import find
+from nettally.data.packing.image import RESAMPLES, Square
+from nettally.data.packing.pack import Options, pack
+from nettally.data.packing.source import hold_out, scatter
+from nettally.data.packing.verify import verify
 from nettally.errors import NettallyError
-from nettally.train.data import open_packed
-from nettally.train.packing import image as image_module
-from nettally.train.packing import pack as pack_module
-from nettally.train.packing import place
-from nettally.train.packing.find import find
-from nettally.train.packing.image import RESAMPLES, Square
-from nettally.train.packing.pack import Options, pack
-from nettally.train.packing.source import hold_out, scatter
-from nettally.train.packing.verify import verify
 
 SMALL = Options(Square(16), shard=4)
 
@@ -221,9 +221,9 @@ def test_two_at_once_are_refused(tmp_path):
 
 SCRIPT = """
 import sys
-from nettally.train.packing.find import find
-from nettally.train.packing.image import Square
-from nettally.train.packing.pack import Options, pack
+from nettally.data.packing.find import find
+from nettally.data.packing.image import Square
+from nettally.data.packing.pack import Options, pack
 if __name__ == "__main__":
     options = Options(Square(16), shard=4)
     pack(find(sys.argv[1]), sys.argv[2], options, workers=int(sys.argv[3]))
@@ -231,7 +231,7 @@ if __name__ == "__main__":
 
 
 SLOW = """
-import time, nettally.train.packing.workers as workers
+import time, nettally.data.packing.workers as workers
 decode = workers.decode
 def slowly(*given):
     time.sleep(0.01)
@@ -240,7 +240,7 @@ workers.decode = slowly
 """
 
 DYING = """
-import os, nettally.train.packing.workers as workers
+import os, nettally.data.packing.workers as workers
 if __name__ != "__main__":  # in a worker
     workers.decode = lambda *_: os._exit(9)
 """
@@ -421,7 +421,7 @@ def test_a_split_of_broken_images_only_is_there_without_images(tmp_path):
 
 def test_the_processes_that_decode_do_not_import_torch():
     code = (
-        "import sys, nettally.train.packing.find, nettally.train.packing.pack, nettally.cli.data;"
+        "import sys, nettally.data.packing.find, nettally.data.packing.pack, nettally.cli.data;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

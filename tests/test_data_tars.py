@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from data_files import encoded, folder, picture
+from nettally.data.packed import open_packed
+from nettally.data.packing import tars
+from nettally.data.packing.find import find
+from nettally.data.packing.image import Square, decode
+from nettally.data.packing.pack import Options, pack
 from nettally.errors import NettallyError, ReadError
-from nettally.train.data import open_packed
-from nettally.train.packing import tars
-from nettally.train.packing.find import find
-from nettally.train.packing.image import Square, decode
-from nettally.train.packing.pack import Options, pack
 
 OPTIONS = Options(Square(16), shard=4, order="given")
 

@@ -14,8 +14,8 @@ from nettally.formats import read
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import ACCOUNTINGS
-from nettally.render.compare import diff_table
-from nettally.render.terminal import Terminal
+from nettally.rendering.tables.compare import diff_table
+from nettally.rendering.terminal import Terminal
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -16,12 +16,12 @@ from nettally.errors import NettallyError
 training.declare()
 
 from nettally.cli import run as command  # noqa: E402 - torchmetrics imports torchvision
-from nettally.train.augment import Scaling, ten_crops  # noqa: E402
-from nettally.train.data import Split  # noqa: E402
-from nettally.train.evaluate import Scores, evaluate  # noqa: E402
-from nettally.train.loop import train  # noqa: E402
-from nettally.train.recipe import MODERN, PAPER  # noqa: E402
-from nettally.train.run import open_run  # noqa: E402
+from nettally.data.augment import Scaling, ten_crops  # noqa: E402
+from nettally.data.packed import Split  # noqa: E402
+from nettally.training.evaluate import Scores, evaluate  # noqa: E402
+from nettally.training.loop import train  # noqa: E402
+from nettally.training.recipe import MODERN, PAPER  # noqa: E402
+from nettally.training.run import open_run  # noqa: E402
 
 PLAIN = Scaling(torch.zeros(1), 1.0)
 
@@ -107,7 +107,7 @@ def test_a_split_without_images() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on the digits, of one epoch by each recipe's way of testing."""
-    from nettally.train.data import open_packed
+    from nettally.data.packed import open_packed
 
     path = tmp_path_factory.mktemp("runs")
     for recipe in (MODERN.lasting(3), PAPER.lasting(1)):
@@ -131,7 +131,7 @@ def test_the_command(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_module_of_a_run_is_what_was_evaluated(run: Path) -> None:
     """Of 2012's dropout too, which is in the weights then."""
-    from nettally.train.data import open_packed
+    from nettally.data.packed import open_packed
 
     for name in ("modern", "alexnet-2012"):
         opened = open_run(str(run / name))

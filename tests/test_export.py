@@ -15,13 +15,13 @@ from onnx.reference.op_run import OpRun
 from torch.nn import functional
 
 from nettally import Network, Node, build, read, tally
+from nettally.building.weights import load
 from nettally.errors import NettallyError, NetworkError
+from nettally.exporting import wire
+from nettally.exporting.export import export, write_onnx
 from nettally.formats import Source, native
 from nettally.formats.zoo import names
 from nettally.layers import layer_class
-from nettally.train import _onnx_wire as wire
-from nettally.train.export import export, write_onnx
-from nettally.train.weights import load
 from strategies import CASES, Case
 
 try:

@@ -16,13 +16,13 @@ import nettally
 from nettally.claims import Verdict, check, load
 from nettally.errors import NettallyError
 from nettally.formats.zoo import claims_path
-from nettally.render.figure import STYLES, Figure, draw
-from nettally.render.figure._columns import stages
-from nettally.render.figure._metrics import clean, elide, is_measured, width, wrap
-from nettally.render.figure._model import Box, Label, flat
-from nettally.render.figure._model import Path as Drawn
-from nettally.render.figure._palette import DARK, FAMILIES, LIGHT
-from nettally.render.figure._words import kernel, quantity, stride
+from nettally.rendering.drawing import STYLES, Figure, draw
+from nettally.rendering.drawing.layer_words import kernel, quantity, stride
+from nettally.rendering.drawing.model import Box, Label, flat
+from nettally.rendering.drawing.model import Path as Drawn
+from nettally.rendering.drawing.palette import DARK, FAMILIES, LIGHT
+from nettally.rendering.drawing.stages import stages
+from nettally.rendering.drawing.text_metrics import clean, elide, is_measured, width, wrap
 from nettally.tally import Tally, tally
 
 GOLDEN = Path(__file__).parent / "golden" / "figures"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from browser import opened
-from nettally.render.figure import STYLES, Figure, draw
+from nettally.rendering.drawing import STYLES, Figure, draw
 from test_figure import WIDTHS, counted, verdicts
 from test_figure_hostile import hostile
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import nettally
-from nettally.render.figure import Figure
-from nettally.render.figure._words import quantity
-from nettally.render.figure.chart import compared, reconciled
+from nettally.rendering.drawing import Figure
+from nettally.rendering.drawing.chart import compared, reconciled
+from nettally.rendering.drawing.layer_words import quantity
 
 
 def _diff(a: str, b: str) -> Figure:

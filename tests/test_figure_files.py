@@ -13,8 +13,8 @@ import pytest
 import nettally
 from nettally.cli import run
 from nettally.errors import NettallyError
-from nettally.render.figure import draw
-from nettally.render.figure._files import converted
+from nettally.rendering.drawing import draw
+from nettally.rendering.drawing.files import converted
 from test_figure import counted, parsed
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.render.figure import STYLES, draw
+from nettally.rendering.drawing import STYLES, draw
 from test_figure import assert_whole, parsed
 
 NAMES = (

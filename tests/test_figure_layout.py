@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import nettally
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.render.figure import STYLES, draw
-from nettally.render.figure._columns import stages
-from nettally.render.figure._folding import at_most, fitting, repeated, segments
-from nettally.render.figure._layered import layered
-from nettally.render.figure._units import Units, main_path, units
+from nettally.rendering.drawing import STYLES, draw
+from nettally.rendering.drawing.grouping import at_most, fitting, repeated, segments
+from nettally.rendering.drawing.layered_layout import layered
+from nettally.rendering.drawing.stages import stages
+from nettally.rendering.drawing.units import Units, main_path, units
 from nettally.tally import tally
 from test_figure import assert_whole
 

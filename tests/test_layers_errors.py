@@ -34,7 +34,7 @@ def normalised_in_torch(groups: int) -> Any:
     """Local response normalisation of 6 channels, as torch computes it for us."""
     import torch
 
-    from nettally.layers._torch.lrn import local_response_norm
+    from nettally.building.response_normalization import local_response_norm
 
     return local_response_norm(torch.zeros(1, 6, 2, 2), 3, groups=groups)
 

@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nettally.building import response_normalization as inside
+from nettally.building.response_normalization import (
+    LocalResponseNorm,
+    blocks,
+    compiled,
+    local_response_norm,
+)
 from nettally.errors import LayerError
 from nettally.layers import layer_class
-from nettally.layers._torch import _lrn_blocks as blocks
-from nettally.layers._torch import _lrn_compiled as compiled
-from nettally.layers._torch import lrn as inside
-from nettally.train.lrn import LocalResponseNorm, local_response_norm
 
 SHAPES = [(2, 6, 3, 4), (3, 12, 5), (1, 6, 2, 3, 2), (1, 48, 7, 7), (4, 6, 1)]
 LAID = (torch.contiguous_format, torch.channels_last)

@@ -21,12 +21,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from nettally.layers._torch import _compiling as compiling
-from nettally.layers._torch import _lrn_compiled as compiled
-from nettally.layers._torch._lrn_whole import Terms, whole, whole_gradient
-from nettally.train.lrn import how_it_runs, local_response_norm
+from nettally.building.response_normalization import (
+    compiled,
+    compiling,
+    how_it_runs,
+    local_response_norm,
+)
+from nettally.building.response_normalization.whole import Terms, whole, whole_gradient
 
-SOURCE = Path(compiled.__file__).with_name("_lrn.c")
+SOURCE = Path(compiled.__file__).with_name("kernel.c")
 FLOAT = "STORED=1"
 HERE = compiled.function(torch.float32)
 
@@ -176,7 +179,7 @@ def run(code: str, **environment: str) -> str:
 
 HOW = """
     import torch
-    from nettally.train.lrn import how_it_runs, local_response_norm
+    from nettally.building.response_normalization import how_it_runs, local_response_norm
     from torch.nn import functional
     x = torch.randn(2, 8, 5, 5)
     best = functional.local_response_norm(x, 5, 0.7)
@@ -191,7 +194,7 @@ def test_a_fork_after_it_was_used() -> None:
     """The child has not the threads that its parent started, and must not wait for them."""
     code = """
         import os, signal, torch
-        from nettally.train.lrn import local_response_norm
+        from nettally.building.response_normalization import local_response_norm
         torch.set_num_threads(2)
         x = torch.randn(8, 32, 55, 55)
         best = local_response_norm(x, 5)
@@ -267,7 +270,7 @@ def test_wrong_numbers_are_found_out(
     there: bytes, instead: bytes, why: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A constant changed, as a compiler's fault might; the last changes nothing, and is taken."""
-    source = tmp_path / "_lrn.c"
+    source = tmp_path / "kernel.c"
     text = SOURCE.read_bytes()
     assert there in text or why is None
     source.write_bytes(text.replace(there, instead))

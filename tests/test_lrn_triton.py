@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nettally.layers._torch import _lrn_triton as ours
+from nettally.building.response_normalization import triton as ours
 
 KERNELS = """
     import torch

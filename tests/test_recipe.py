@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from nettally.building.build import build
 from nettally.errors import NettallyError
 from nettally.formats import read
-from nettally.train.build import build
-from nettally.train.chance import generator_of
-from nettally.train.recipe import (
+from nettally.training.recipe import (
     CODE,
     MODERN,
     PAPER,
@@ -29,7 +28,8 @@ from nettally.train.recipe import (
     recipe_called,
     set_rates,
 )
-from nettally.train.recipe_words import changed
+from nettally.training.recipe_words import changed
+from nettally.training.seeded_random import generator_of
 
 # --- what the sources say -------------------------------------------------------------------------
 

@@ -16,15 +16,15 @@ from nettally.errors import NettallyError
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import ACCOUNTINGS, reconcile
-from nettally.render import formats
-from nettally.render._escape import MAX_TEXT, csv_cell, escape, markdown_cell
-from nettally.render.columns import COLUMNS
-from nettally.render.compare import reconcile_table, terms
-from nettally.render.story import short_work
-from nettally.render.table import grid, long_grid, tally_table
-from nettally.render.terminal import Terminal, fold, fold_steps, noted, printable, terminal
-from nettally.render.tree import lines
-from nettally.render.working import working
+from nettally.rendering import output
+from nettally.rendering.escape import MAX_TEXT, csv_cell, escape, markdown_cell
+from nettally.rendering.reports.check_report import short_work
+from nettally.rendering.reports.working import working
+from nettally.rendering.tables.columns import COLUMNS
+from nettally.rendering.tables.compare import reconcile_table, terms
+from nettally.rendering.tables.terminal import grid, long_grid, tally_table
+from nettally.rendering.tables.tree import lines
+from nettally.rendering.terminal import Terminal, fold, fold_steps, noted, printable, terminal
 from nettally.tally import Tally, tally
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -84,15 +84,15 @@ def test_working_is_golden() -> None:
 
 
 def test_markdown_is_golden(counted: Tally) -> None:
-    golden("tally_blocks.md", formats.tally("markdown", counted, depth=1))
+    golden("tally_blocks.md", output.tally("markdown", counted, depth=1))
 
 
 def test_json_is_golden(counted: Tally) -> None:
-    golden("tally_blocks.json", formats.tally("json", counted, notes=("said",)))
+    golden("tally_blocks.json", output.tally("json", counted, notes=("said",)))
 
 
 def test_csv_is_golden(counted: Tally) -> None:
-    golden("tally_blocks.csv", formats.tally("csv", counted))
+    golden("tally_blocks.csv", output.tally("csv", counted))
 
 
 def numbers(text: str) -> list[int]:
@@ -124,8 +124,8 @@ def test_what_is_not_known_is_said_and_is_not_zero(counted: Tally) -> None:
     assert "1 layer not known, not counted as zero: odd (CustomOp)" in text
     row = next(line for line in text.splitlines() if line.startswith("odd"))
     assert row.split() == ["odd", "8x16x16", "?", "?", "?", "unknown"]
-    assert "odd" in json.loads(formats.tally("json", counted))["totals"]["unknown"]
-    assert formats.tally("csv", counted, "parameters").splitlines()[5] == "odd,,opaque,"
+    assert "odd" in json.loads(output.tally("json", counted))["totals"]["unknown"]
+    assert output.tally("csv", counted, "parameters").splitlines()[5] == "odd,,opaque,"
 
 
 def test_modules_are_opened_down_to_the_depth(counted: Tally) -> None:
@@ -156,8 +156,8 @@ def test_a_long_network_is_folded_by_itself() -> None:
 @pytest.mark.parametrize("name", COLUMNS)
 def test_each_column_stands_alone(counted: Tally, name: str) -> None:
     assert tally_table(counted, PLAIN, name)
-    assert formats.tally("csv", counted, name)
-    assert formats.tally("markdown", counted, name)
+    assert output.tally("csv", counted, name)
+    assert output.tally("markdown", counted, name)
 
 
 def test_an_unknown_column_is_refused_with_a_suggestion(counted: Tally) -> None:
@@ -286,9 +286,9 @@ def test_hostile_names_reach_no_terminal() -> None:
         working(hostile(), HOSTILE + "1", NETTALLY, PLAIN),
         working(hostile(), HOSTILE + "2", NETTALLY, PLAIN),
         reconcile_table(counted, reconcile(counted), PLAIN),
-        formats.tally("markdown", counted, "layer,output"),
-        formats.tally("csv", counted, "layer"),
-        formats.tally("json", counted),
+        output.tally("markdown", counted, "layer,output"),
+        output.tally("csv", counted, "layer"),
+        output.tally("json", counted),
     ]
     for text in texts:
         # Markdown sets names in by no-break spaces
@@ -297,13 +297,13 @@ def test_hostile_names_reach_no_terminal() -> None:
 
 def test_csv_reads_back_whole() -> None:
     counted = tally(hostile())
-    rows = list(csv.reader(io.StringIO(formats.tally("csv", counted, "layer,parameters"))))
+    rows = list(csv.reader(io.StringIO(output.tally("csv", counted, "layer,parameters"))))
     assert [len(row) for row in rows] == [5, 5, 5]
     assert rows[1][4] == str(counted.parameters)
 
 
 def test_json_names_are_as_they_are() -> None:
-    data = json.loads(formats.tally("json", tally(hostile())))
+    data = json.loads(output.tally("json", tally(hostile())))
     assert data["schema"] == "nettally/tally/1"
     assert data["network"] == HOSTILE
     assert data["layers"][0]["output"] == [1, 2, 6, 6]
@@ -312,7 +312,7 @@ def test_json_names_are_as_they_are() -> None:
 
 
 def test_json_totals_are_the_sums_of_its_layers(counted: Tally) -> None:
-    data = json.loads(formats.tally("json", counted))
+    data = json.loads(output.tally("json", counted))
     for name in ("neurons", "parameters", "operations", "macs", "weights", "biases"):
         known = [layer[name] for layer in data["layers"] if layer[name] is not None]
         assert sum(known) == data["totals"][name]

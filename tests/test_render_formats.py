@@ -28,15 +28,16 @@ from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import reconcile
 from nettally.quantities import SUMS
-from nettally.render import as_json, formats
-from nettally.render.architecture import architecture
-from nettally.render.columns import total_of
-from nettally.render.tree import lines
+from nettally.rendering import output
+from nettally.rendering.tables import json as as_json
+from nettally.rendering.tables.architecture import architecture
+from nettally.rendering.tables.columns import total_of
+from nettally.rendering.tables.tree import lines
 from nettally.tally import Tally, tally
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "formats"
-FORMS = [form for form in formats.FORMATS if form not in ("table", "svg")]
+FORMS = [form for form in output.FORMATS if form not in ("table", "svg")]
 CLAIMED = [name for name in names() if claims_path(name)]
 
 
@@ -72,11 +73,11 @@ def outputs(form: str) -> dict[str, str]:
     work, judged = verdicts("alexnet")
     found = nettally.explain(net, "conv1.neurons = 253,440", judged)
     return {
-        "tally": formats.tally(form, net),
-        "check": formats.check(form, "alexnet", work, judged, {9: found}),
-        "explain": formats.explain(form, "alexnet", found),
-        "reconcile": formats.reconcile(form, net, reconcile(net)),
-        "diff": formats.diff(form, nettally.diff(net.network, nettally.read("caffenet"))),
+        "tally": output.tally(form, net),
+        "check": output.check(form, "alexnet", work, judged, {9: found}),
+        "explain": output.explain(form, "alexnet", found),
+        "reconcile": output.reconcile(form, net, reconcile(net)),
+        "diff": output.diff(form, nettally.diff(net.network, nettally.read("caffenet"))),
     }
 
 
@@ -91,7 +92,7 @@ def test_each_command_is_golden(form: str) -> None:
 
 @pytest.mark.parametrize("name", ["vgg-16", "resnet-50", "googlenet"])
 def test_the_papers_tables_are_golden(name: str) -> None:
-    golden(f"tally_{name}.tex", formats.tally("latex", counted(name)))
+    golden(f"tally_{name}.tex", output.tally("latex", counted(name)))
 
 
 # JSON and its schemas
@@ -118,7 +119,7 @@ def validator(of: str) -> Any:
 
 @pytest.mark.parametrize("name", names())
 def test_the_tally_of_each_network_fits_its_schema(name: str) -> None:
-    text = formats.tally("json", counted(name), notes=("said",))
+    text = output.tally("json", counted(name), notes=("said",))
     data = json.loads(text)
     validator("tally").validate(data)
     for quantity in SUMS:
@@ -128,7 +129,7 @@ def test_the_tally_of_each_network_fits_its_schema(name: str) -> None:
 @pytest.mark.parametrize("name", CLAIMED)
 def test_the_check_of_each_network_fits_its_schema(name: str) -> None:
     work, judged = verdicts(name)
-    data = json.loads(formats.check("json", name, work, judged))
+    data = json.loads(output.check("json", name, work, judged))
     validator("check").validate(data)
     counts = data["counts"]
     statuses = [each["status"] for each in data["verdicts"]]
@@ -142,7 +143,7 @@ def test_the_check_of_each_network_fits_its_schema(name: str) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_the_reconciliation_of_each_network_fits_its_schema(name: str) -> None:
-    data = json.loads(formats.reconcile("json", counted(name), reconcile(counted(name))))
+    data = json.loads(output.reconcile("json", counted(name), reconcile(counted(name))))
     validator("reconcile").validate(data)
     for each in data["reckonings"]:
         if each["operations"] is not None:
@@ -162,7 +163,7 @@ def test_the_reconciliation_of_each_network_fits_its_schema(name: str) -> None:
 )
 def test_explanations_fit_their_schema(name: str, claim: str) -> None:
     found = nettally.explain(counted(name), claim)
-    data = json.loads(formats.explain("json", name, found))
+    data = json.loads(output.explain("json", name, found))
     validator("explain").validate(data)
     assert [each["text"] for each in data["explanations"]] == [each.text for each in found.found]
 
@@ -172,7 +173,7 @@ def test_explanations_fit_their_schema(name: str, claim: str) -> None:
 )
 def test_differences_fit_their_schema(a: str, b: str) -> None:
     difference = nettally.diff(counted(a).network, counted(b).network)
-    data = json.loads(formats.diff("json", difference))
+    data = json.loads(output.diff("json", difference))
     validator("diff").validate(data)
     for quantity in ("parameters", "operations", "neurons"):
         gap = data["totals"]["b"][quantity] - data["totals"]["a"][quantity]
@@ -200,12 +201,12 @@ def test_what_is_not_known_is_null() -> None:
     )
     net = tally(Network("n", {"data": (1, 3, 8, 8)}, nodes))
     for of, text in (
-        ("tally", formats.tally("json", net)),
-        ("reconcile", formats.reconcile("json", net, reconcile(net))),
-        ("diff", formats.diff("json", nettally.diff(net.network, counted("lenet-5").network))),
+        ("tally", output.tally("json", net)),
+        ("reconcile", output.reconcile("json", net, reconcile(net))),
+        ("diff", output.diff("json", nettally.diff(net.network, counted("lenet-5").network))),
     ):
         validator(of).validate(json.loads(text))
-    layer = json.loads(formats.tally("json", net))["layers"][1]
+    layer = json.loads(output.tally("json", net))["layers"][1]
     assert [layer[name] for name in ("output", "tensors", "parameters", "macs")] == [None] * 4
 
 
@@ -228,7 +229,7 @@ def test_a_schema_that_is_not_there() -> None:
 
 def test_the_parser_knows_the_formats_and_schemas() -> None:
     """They are told there again, so that a command need not import what writes them."""
-    assert (*options.FORMATS, "svg") == formats.FORMATS
+    assert (*options.FORMATS, "svg") == output.FORMATS
     assert list(as_json.VERSIONS) == list(parser.SCHEMAS)
 
 
@@ -305,7 +306,7 @@ def number(cell: str) -> int:
 def test_the_columns_of_latex_add_up_to_the_totals(name: str) -> None:
     """As printed, read back from the text."""
     net = counted(name)
-    text = formats.tally("latex", net, "parameters,operations,neurons")
+    text = output.tally("latex", net, "parameters,operations,neurons")
     rows = [cells(line) for line in text.splitlines() if line.endswith(r"\tabularnewline")]
     total = next(row for row in rows if row[0] == "total")
     body = [row for row in rows if row[0] != "total"]
@@ -333,7 +334,7 @@ def test_the_columns_of_latex_add_up_to_the_totals(name: str) -> None:
 )
 def test_what_is_alike_stands_on_one_line(name: str, said: str) -> None:
     """As the authors' own tables have it: VGG's table 1, ResNet's table 1, MobileNet's table 1."""
-    assert said in formats.tally("latex", counted(name))
+    assert said in output.tally("latex", counted(name))
 
 
 def test_the_repetitions_of_residual_networks_are_those_of_their_paper() -> None:
@@ -352,9 +353,9 @@ def test_the_repetitions_of_residual_networks_are_those_of_their_paper() -> None
 
 def test_a_long_table_goes_over_pages() -> None:
     short, long = counted("vgg-16"), counted("resnet-152")
-    assert r"\begin{table}" in formats.tally("latex", short)
-    assert r"\begin{longtable}" in formats.tally("latex", long, None, 2)
-    assert "longtable" in formats.tally("latex", long, None, 2).splitlines()[1]
+    assert r"\begin{table}" in output.tally("latex", short)
+    assert r"\begin{longtable}" in output.tally("latex", long, None, 2)
+    assert "longtable" in output.tally("latex", long, None, 2).splitlines()[1]
 
 
 # Markdown, HTML, CSV
@@ -373,7 +374,7 @@ def test_markdown_is_one_table_with_every_cell(command: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_markdown_has_the_lines_of_the_table(name: str) -> None:
     net = counted(name)
-    text = formats.tally("markdown", net)
+    text = output.tally("markdown", net)
     body = [line for line in text.splitlines() if line.startswith("| ")][2:]
     assert len(body) == len(lines(net)) + len(net.network.inputs) + 1
 

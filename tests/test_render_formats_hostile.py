@@ -22,9 +22,9 @@ from nettally.claims import Verdicts, check, parse_claim
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import reconcile
-from nettally.render import formats
-from nettally.render._escape import MAX_TEXT, csv_cell, html_text, latex_text, markdown_cell
-from nettally.render.report import Audit, Drawing, Made, report
+from nettally.rendering import output
+from nettally.rendering.escape import MAX_TEXT, csv_cell, html_text, latex_text, markdown_cell
+from nettally.rendering.reports.page import Audit, Drawing, Made, report
 from nettally.tally import tally
 
 RUN = "document.documentElement.id='owned'"
@@ -85,12 +85,12 @@ def documents(form: str) -> dict[str, str]:
     found = nettally.explain(counted, verdicts[0].claim, verdicts)
     other = Network(NAMES[2], dict(net.inputs), net.nodes[:6])
     return {
-        "tally": formats.tally(form, counted, notes=NAMES),
-        "tally, its layers": formats.tally(form, counted, "layer,kind,output", 9),
-        "check": formats.check(form, NAMES[3], NAMES[4], verdicts, {0: found}, NAMES),
-        "explain": formats.explain(form, NAMES[5], found, NAMES),
-        "reconcile": formats.reconcile(form, counted, reconcile(counted), NAMES),
-        "diff": formats.diff(form, nettally.diff(net, other), NAMES),
+        "tally": output.tally(form, counted, notes=NAMES),
+        "tally, its layers": output.tally(form, counted, "layer,kind,output", 9),
+        "check": output.check(form, NAMES[3], NAMES[4], verdicts, {0: found}, NAMES),
+        "explain": output.explain(form, NAMES[5], found, NAMES),
+        "reconcile": output.reconcile(form, counted, reconcile(counted), NAMES),
+        "diff": output.diff(form, nettally.diff(net, other), NAMES),
     }
 
 

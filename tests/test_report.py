@@ -20,9 +20,9 @@ from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.presets import reconcile
-from nettally.render._escape import html_text
-from nettally.render.report import Audit, Drawing, Made, report
-from nettally.render.steps import steps
+from nettally.rendering.escape import html_text
+from nettally.rendering.reports.page import Audit, Drawing, Made, report
+from nettally.rendering.reports.steps import steps
 from nettally.tally import Tally, tally
 
 GOLDEN = Path(__file__).parent / "golden" / "report"

@@ -16,12 +16,13 @@ from PIL import Image
 import runs
 import training
 from nettally import NettallyError, cli, read
-from nettally.render import pictures
-from nettally.train import _mosaic as tiles
-from nettally.train import likeness, show
-from nettally.train.data import open_packed
-from nettally.train.pictures import Block, Photo, Picture, Pixels, Words
-from nettally.train.run import Run, open_run
+from nettally.data.packed import open_packed
+from nettally.rendering import pictures
+from nettally.training.run import Run, open_run
+from nettally.viewing import mosaic as tiles
+from nettally.viewing import nearest_images as likeness
+from nettally.viewing import show
+from nettally.viewing.pictures import Block, Photo, Picture, Pixels, Words
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -24,9 +24,9 @@ import torch_peers
 from nettally import ACCOUNTINGS, NettallyError, tools
 from nettally.formats.torch_module.load import WithoutWeights
 from nettally.presets import Reckoning
-from nettally.render.compare import reconcile_table
-from nettally.render.formats import reconcile as written
-from nettally.render.terminal import Terminal
+from nettally.rendering.output import reconcile as written
+from nettally.rendering.tables.compare import reconcile_table
+from nettally.rendering.terminal import Terminal
 
 HERE = Path(__file__).parent
 

@@ -17,15 +17,15 @@ import torch
 
 import nettally
 import training
+from nettally.data.packed import open_packed
 from nettally.errors import NettallyError, ReadError
-from nettally.train import checkpoint as checkpoints
-from nettally.train import recipe as recipes
-from nettally.train.data import open_packed
-from nettally.train.loop import Report, TrainError, resume, train
-from nettally.train.recipe import CODE, MODERN, PAPER, Recipe
-from nettally.train.run import open_run
-from nettally.train.settings import Settings
-from nettally.train.shares import Shares
+from nettally.training import checkpoint as checkpoints
+from nettally.training import recipe as recipes
+from nettally.training.batch_partition import Shares
+from nettally.training.loop import Report, TrainError, resume, train
+from nettally.training.recipe import CODE, MODERN, PAPER, Recipe
+from nettally.training.run import open_run
+from nettally.training.settings import Settings
 
 training.declare()
 
@@ -357,12 +357,12 @@ def test_a_disk_that_is_full_keeps_the_last_checkpoint(
 ) -> None:
     train(training.net(), training.packed(), str(tmp_path / "a"), SHORT, Settings(steps=3))
     good = (tmp_path / "a/last.safetensors").read_bytes()
-    from nettally.train import _safetensors
+    from nettally.building import safetensors
 
     def full(file: Any, tensor: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_safetensors, "_write", full)
+    monkeypatch.setattr(safetensors, "_write", full)
     with pytest.raises(ReadError, match=r"\w+.safetensors: can't write the file: No space left"):
         resume(str(tmp_path / "a"), training.packed(), Settings(steps=5))
     monkeypatch.undo()
@@ -404,7 +404,7 @@ def test_a_checkpoint_of_another_net(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
-    from nettally.train.weights import save
+    from nettally.building.weights import save
 
     train(training.net(), training.packed(), str(tmp_path / "a"), SHORT, Settings(steps=1))
     save({"x": torch.zeros(1)}, tmp_path / "a/last.safetensors")

@@ -13,7 +13,7 @@ import training
 training.declare()
 
 from nettally.cli import run as command  # noqa: E402 - torchmetrics imports torchvision
-from nettally.train.run import open_run  # noqa: E402
+from nettally.training.run import open_run  # noqa: E402
 
 
 @pytest.fixture

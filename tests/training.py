@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nettally.data.packed import Packed, Split
 from nettally.formats import Source, native
 from nettally.network import Network
-from nettally.train.data import Packed, Split
 
 DECLARE = """
 import contextlib
@@ -123,7 +123,7 @@ def surroundings(**more: str) -> dict[str, str]:
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    from nettally.train.checkpoint import read_checkpoint
+    from nettally.training.checkpoint import read_checkpoint
 
     return read_checkpoint(str(path)).part("")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .accounting import Accounting as Accounting
     from .arith import Num as Num
     from .arith import show as show
+    from .building.build import build as build
     from .claims import Claim as Claim
     from .claims import Printed as Printed
     from .claims import Verdict as Verdict
@@ -35,12 +36,11 @@ if TYPE_CHECKING:
     from .network import verify as verify
     from .presets import ACCOUNTINGS as ACCOUNTINGS
     from .presets import reconcile as reconcile
-    from .render.figure import Figure as Figure
-    from .render.figure import draw as draw
-    from .render.summary import summary as summary
+    from .rendering.drawing import Figure as Figure
+    from .rendering.drawing import draw as draw
+    from .rendering.tables.summary import summary as summary
     from .tally import Tally as Tally
     from .tally import tally as tally
-    from .train.build import build as build
 
 _HOME = {
     "ACCOUNTINGS": "presets",
@@ -63,13 +63,13 @@ _HOME = {
     "verify": "network",
     "read": "formats",
     "write": "formats.native",
-    "Figure": "render.figure",
-    "draw": "render.figure",
-    "summary": "render.summary",
+    "Figure": "rendering.drawing",
+    "draw": "rendering.drawing",
+    "summary": "rendering.tables.summary",
     "zoo": "formats.zoo",
     "Tally": "tally",
     "tally": "tally",
-    "build": "train.build",
+    "build": "building.build",
 }
 
 _MODULES = ("memory",)  # their functions are called by the module's name

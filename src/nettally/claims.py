@@ -134,12 +134,12 @@ class Verdicts(tuple[Verdict, ...]):
     def __str__(self) -> str:
         from importlib import import_module  # the renderers stand above this module
 
-        return import_module("nettally.render").text(self)
+        return import_module("nettally.rendering").text(self)
 
     def _repr_html_(self) -> str:
         from importlib import import_module
 
-        return import_module("nettally.render").markup(self)
+        return import_module("nettally.rendering").markup(self)
 
     def _repr_svg_(self) -> str | None:
         from importlib import import_module
@@ -147,7 +147,7 @@ class Verdicts(tuple[Verdict, ...]):
         counted = next((each.counted for each in self if each.counted is not None), None)
         if counted is None:
             return None
-        return import_module("nettally.render.figure").svg_of(counted, self)
+        return import_module("nettally.rendering.drawing").svg_of(counted, self)
 
 
 class Claims(Record):

@@ -119,7 +119,7 @@ class Layer(Record):
         """
         from importlib import import_module  # the layers stand above this module
 
-        return import_module(".layers._torch", __package__).build(self, xs)
+        return import_module(".building.layers", __package__).build(self, xs)
 
     def named(self) -> Layer:
         """The same layer whose sizes are Nums that know the field they stand for."""

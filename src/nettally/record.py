@@ -85,19 +85,19 @@ class Record:
         """The renderer's text, asked for by name: nothing down here may know the renderers."""
         from importlib import import_module
 
-        return import_module("nettally.render").text(self)
+        return import_module("nettally.rendering").text(self)
 
     def _rendered_html(self) -> str:
         """The same for a notebook."""
         from importlib import import_module
 
-        return import_module("nettally.render").markup(self)
+        return import_module("nettally.rendering").markup(self)
 
     def _drawn(self) -> str | None:
         """Its figure as SVG for a notebook; None where there is nothing to draw."""
         from importlib import import_module
 
-        return import_module("nettally.render.figure").svg_of(self)
+        return import_module("nettally.rendering.drawing").svg_of(self)
 
     def __repr__(self) -> str:
         defaults = self._defaults

@@ -61,7 +61,7 @@ class Rows(tuple[Row, ...]):
         from importlib import import_module  # the renderers stand above this module
 
         tally = Tally(self.network, self.accounting, self)
-        return import_module("nettally.render").flat_rows(tally)
+        return import_module("nettally.rendering").flat_rows(tally)
 
 
 class Tally(Record):

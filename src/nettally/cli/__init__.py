@@ -96,8 +96,8 @@ def _make_printable() -> None:
 
 def _complain(what: str, *, where: str = "", values: str = "", hint: str = "") -> None:
     """One complaint on stderr: what is wrong, where, with which values, and what to try."""
-    from ..render._escape import escape
-    from ..render.terminal import terminal
+    from ..rendering.escape import escape
+    from ..rendering.terminal import terminal
 
     style = terminal(sys.stderr).style
     lines = [

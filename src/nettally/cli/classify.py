@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
-from ..render._escape import escape
-from ..render.table import grid
+from ..rendering.escape import escape
+from ..rendering.tables.terminal import grid
 from . import _complain, commands
 from .evaluate import check_classes, split_of
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..train.classify import Answer
-    from ..train.data import Split
-    from ..train.run import Run
+    from ..data.packed import Split
+    from ..training.run import Run
+    from ..viewing.classify import Answer
 
 MOST_NAME = 44
 
@@ -29,8 +29,8 @@ def run_classify(
     path: str, images: Sequence[str], *, top: int, views: str, device: str, which: str, form: str
 ) -> int:
     """Print what a run takes image files for; 2 where one of them can't be read."""
-    from ..train.classify import classify
-    from ..train.run import device_of, open_run
+    from ..training.run import device_of, open_run
+    from ..viewing.classify import classify
 
     run = open_run(path)
     answers: list[Answer] = []
@@ -105,16 +105,16 @@ def run_features(
     which: str,
 ) -> int:
     """Write a layer's values; 2 where an image file can't be read, and is left out."""
-    from ..train.classify import (
+    from ..data.packed import open_packed
+    from ..training.run import device_of, open_run
+    from ..viewing.classify import (
         check_layer,
         feature_batches,
         file_batches,
         save_features,
         save_labels,
     )
-    from ..train.data import open_packed
-    from ..train.run import device_of, open_run
-    from ..train.show import last_hidden
+    from ..viewing.show import last_hidden
 
     for name in (output, labels):
         if name is not None and not name.lower().endswith(".npy"):

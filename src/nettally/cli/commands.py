@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
 from ..formats import read
-from ..render.terminal import Terminal, printable, terminal
+from ..rendering.terminal import Terminal, printable, terminal
 from ..tally import AXES, tally
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def count(
     convention = _accounting(accounting)
     network, said = _network(net, inputs, companion, phase, stages)
     if working is not None:
-        from ..render.working import working as render_working
+        from ..rendering.reports.working import working as render_working
 
         _print(render_working(network, working, convention, _here()))
         return TALLIES
@@ -60,13 +60,13 @@ def count(
     if printed is not None and printed.why:
         said = (*said, f"as {convention.name} {printed.version} prints it: {printed.why}")
     if form == "table":
-        from ..render.table import tally_table
+        from ..rendering.tables.terminal import tally_table
 
         _print(tally_table(counted, _here(), columns, depth, said))
         return TALLIES
-    from ..render import formats
+    from ..rendering import output
 
-    _write(formats.tally(form, counted, columns, depth, said))
+    _write(output.tally(form, counted, columns, depth, said))
     return TALLIES
 
 
@@ -85,13 +85,13 @@ def reconcile(
     network, said = _network(net, inputs, companion, phase, stages)
     counted = tally(network)
     if form == "table":
-        from ..render.compare import reconcile_table
+        from ..rendering.tables.compare import reconcile_table
 
         _print(reconcile_table(counted, reckon(counted), _here(), said))
         return TALLIES
-    from ..render import formats
+    from ..rendering import output
 
-    _write(formats.reconcile(form, counted, reckon(counted), said))
+    _write(output.reconcile(form, counted, reckon(counted), said))
     return TALLIES
 
 
@@ -121,13 +121,13 @@ def check(
     verdicts = claiming.check(counted, made)
     explained = _explained(counted, verdicts)
     if form == "table":
-        from ..render.story import check_story
+        from ..rendering.reports.check_report import check_story
 
         _print(check_story(net, made.work, verdicts, _here(), explained, every=every, notes=said))
     else:
-        from ..render import formats
+        from ..rendering import output
 
-        _write(formats.check(form, net, made.work, verdicts, explained, said))
+        _write(output.check(form, net, made.work, verdicts, explained, said))
     return DIFFERS if any(verdict.status == "differs" for verdict in verdicts) else TALLIES
 
 
@@ -180,13 +180,13 @@ def explain(
     asked = next((each for each in others if each.text == claim.strip()), claim)
     found = search(tally(network), asked, others, most=most)
     if form == "table":
-        from ..render.story import explain_story
+        from ..rendering.reports.check_report import explain_story
 
         _print(explain_story(net, found, _here(), said))
     else:
-        from ..render import formats
+        from ..rendering import output
 
-        _write(formats.explain(form, net, found, said))
+        _write(output.explain(form, net, found, said))
     return DIFFERS if found.verdict.status == "differs" else TALLIES
 
 
@@ -208,20 +208,20 @@ def diff(
     two, _ = _network(b, inputs, None, phase, stages)
     difference = compare(one, two, convention)
     if form == "table":
-        from ..render.compare import diff_table
+        from ..rendering.tables.compare import diff_table
 
         _print(diff_table(difference, _here(), said))
     else:
-        from ..render import formats
+        from ..rendering import output
 
-        _write(formats.diff(form, difference, said))
+        _write(output.diff(form, difference, said))
     return TALLIES if difference.same else DIFFERS
 
 
 def formats() -> int:
     """``nettally formats``."""
     from ..formats import formats as listed
-    from ..render.compare import formats_table
+    from ..rendering.tables.compare import formats_table
 
     _print(formats_table(listed(), _here()))
     return TALLIES
@@ -229,7 +229,7 @@ def formats() -> int:
 
 def schema(of: str) -> int:
     """``nettally schema NAME``."""
-    from ..render.as_json import schema as text
+    from ..rendering.tables.json import schema as text
 
     _write(text(of))
     return TALLIES
@@ -238,7 +238,7 @@ def schema(of: str) -> int:
 def zoo() -> int:
     """``nettally zoo``."""
     from ..formats.zoo import zoo as entries
-    from ..render.compare import zoo_table
+    from ..rendering.tables.compare import zoo_table
 
     listed = [(entry.name, entry.title, tally(read(entry.name))) for entry in entries()]
     _print(zoo_table(listed, _here()))

@@ -8,15 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
-from ..render._escape import escape
-from ..render.table import grid
+from ..rendering.escape import escape
+from ..rendering.tables.terminal import grid
 from . import DIFFERS, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..train.packing.manifest import Manifest
-    from ..train.packing.pack import Progress, Report
+    from ..data.packing.manifest import Manifest
+    from ..data.packing.pack import Progress, Report
 
 SHOWN = 5
 """How many broken images are named; all are with ``data info --broken``."""
@@ -45,10 +45,10 @@ def pack(
     again: bool = False,
 ) -> int:
     """Pack, with a progress bar, and say what came of it. 0, also where images are broken."""
-    from ..train.packing.find import find
-    from ..train.packing.image import Square
-    from ..train.packing.pack import Options, pack
-    from ..train.packing.source import Photos
+    from ..data.packing.find import find
+    from ..data.packing.image import Square
+    from ..data.packing.pack import Options, pack
+    from ..data.packing.source import Photos
 
     names = _class_names(classes) if classes else ()
     found = find(source, name=name, classes=names, devkit=devkit)
@@ -82,7 +82,7 @@ def info(path: str, *, broken: bool = False) -> int:
     """Print what a packed folder holds; ``broken``: every image that was left out, one a line."""
     if path == "digits" and not os.path.isdir(path):
         return _digits()
-    from ..train.packing.manifest import read_manifest
+    from ..data.packing.manifest import read_manifest
 
     manifest = read_manifest(path)
     if broken:
@@ -105,7 +105,7 @@ def info(path: str, *, broken: bool = False) -> int:
 
 def _digits() -> int:
     """The same of scikit-learn's digits, which lie in no folder."""
-    from ..train.data import open_packed
+    from ..data.packed import open_packed
 
     data = open_packed("digits")
     rows: list[list[str]] = []
@@ -142,8 +142,8 @@ def _pixels(
 
 def verify(path: str) -> int:
     """Hold every file against its checksum. 1 where one differs."""
-    from ..train.packing.place import size_text
-    from ..train.packing.verify import verify
+    from ..data.packing.place import size_text
+    from ..data.packing.verify import verify
 
     with _Bar("reading", "bytes") as bar:
         checked = verify(path, bar.show)
@@ -185,7 +185,7 @@ def _broken_so_far(now: Progress) -> str:
 
 def _outcome(report: Report, out: str) -> str:
     """One line: what was done."""
-    from ..train.packing.place import size_text
+    from ..data.packing.place import size_text
 
     manifest = report.manifest
     images = sum(part.images for part in manifest.splits.values())
@@ -203,8 +203,8 @@ def _outcome(report: Report, out: str) -> str:
 
 def _splits(manifest: Manifest) -> str:
     """The splits as a table: images, how many a class has, shards, bytes."""
-    from ..train.packing.place import size_text
-    from ..train.packing.verify import class_counts
+    from ..data.packing.place import size_text
+    from ..data.packing.verify import class_counts
 
     rows: list[list[str]] = []
     for name, part in manifest.splits.items():

@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
-from ..render._escape import escape
-from ..render.figure._files import ending
+from ..rendering.drawing.files import ending
+from ..rendering.escape import escape
 from ..tally import tally
 from . import commands
 
@@ -37,7 +37,7 @@ def draw(
     stages: Sequence[str] = (),
 ) -> int:
     """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs."""
-    from ..render.figure import draw as make
+    from ..rendering.drawing import draw as make
 
     if output != STDOUT:
         ending(output)  # complains before the network is read

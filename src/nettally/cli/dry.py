@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..data.packed import open_packed
 from ..memory import training
-from ..render._escape import escape
-from ..render.table import grid
+from ..rendering.escape import escape
+from ..rendering.tables.terminal import grid
 from ..tally import tally
-from ..train.chance import network_of_scores
-from ..train.data import open_packed
-from ..train.dry import Measured, measure
+from ..training.dry_run import Measured, measure
+from ..training.seeded_random import network_of_scores
 
 if TYPE_CHECKING:
     from ..network import Network
-    from ..render.terminal import Terminal
-    from ..train.recipe import Recipe
-    from ..train.settings import Settings
+    from ..rendering.terminal import Terminal
+    from ..training.recipe import Recipe
+    from ..training.settings import Settings
 
 WIDTHS = {"32-true": "float32", "64-true": "float64", "bf16-true": "bfloat16", "16-true": "float16"}
 IMAGENET = 1_281_167

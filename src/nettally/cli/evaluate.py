@@ -7,14 +7,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError, closest
-from ..render._escape import escape
-from ..render.table import grid
+from ..rendering.escape import escape
+from ..rendering.tables.terminal import grid
 from . import commands
 
 if TYPE_CHECKING:
-    from ..train.data import Packed, Split
-    from ..train.evaluate import Scores
-    from ..train.run import Run
+    from ..data.packed import Packed, Split
+    from ..training.evaluate import Scores
+    from ..training.run import Run
 
 
 def run_evaluation(
@@ -30,10 +30,10 @@ def run_evaluation(
     form: str,
 ) -> int:
     """Print top-1 and top-5 errors by one crop, by ten, or by both as the recipe tests."""
-    from ..train.allocator import keep_freed_memory
-    from ..train.data import open_packed
-    from ..train.evaluate import evaluate
-    from ..train.run import device_of, open_run
+    from ..data.packed import open_packed
+    from ..training.allocator import keep_freed_memory
+    from ..training.evaluate import evaluate
+    from ..training.run import device_of, open_run
 
     keep_freed_memory()
     run = open_run(path)

@@ -7,14 +7,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
-from ..render._escape import escape
+from ..rendering.escape import escape
 from . import UNUSABLE, _complain, commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..building.build import Built
     from ..network import Network
-    from ..train.build import Built
 
 
 def run_export(net: str, **options: Any) -> int:
@@ -43,8 +43,8 @@ def _export(
     phase: str | None = None,
     stages: Sequence[str] = (),
 ) -> int:
+    from ..exporting.export import ending_of, export
     from ..tally import tally
-    from ..train.export import ending_of, export
 
     ending = ending_of(output)
     said_of_inputs: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ def _export(
 
 
 def _of_run(path: str, which: str) -> tuple[Network, Built, str]:
-    from ..train.run import open_run
+    from ..training.run import open_run
 
     run = open_run(path)
     module = run.module(which)
@@ -84,8 +84,8 @@ def _of_run(path: str, which: str) -> tuple[Network, Built, str]:
 
 
 def _built(network: Network, weights: str | None, seed: int) -> tuple[Built, str]:
-    from ..train.export import begun
-    from ..train.weights import load
+    from ..building.weights import load
+    from ..exporting.export import begun
 
     module = begun(network, seed)
     if weights is None:

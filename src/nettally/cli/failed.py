@@ -6,9 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ..render._escape import escape
-from ..render.fields import size
-from ..render.terminal import terminal
+from ..rendering.escape import escape
+from ..rendering.layer_line import size
+from ..rendering.terminal import terminal
 
 if TYPE_CHECKING:
     from ..errors import NettallyError

@@ -25,7 +25,7 @@ def memory(
     stages: Sequence[str] = (),
 ) -> int:
     """Print the estimates. A module is followed twice, as it trains and as it is used."""
-    from ..render.memory import memory_table
+    from ..rendering.tables.memory import memory_table
 
     network, said = commands._network(net, inputs, companion, phase, stages)
     counted = tally(network)

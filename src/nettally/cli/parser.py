@@ -367,7 +367,7 @@ def _print_completion(shell: str) -> int:
 
 
 def _columns_help() -> str:
-    from ..render.columns import COLUMNS, DEFAULT
+    from ..rendering.tables.columns import COLUMNS, DEFAULT
 
     width = max(map(len, COLUMNS))
     listed = [f"  {name:<{width}}  {column.help}" for name, column in COLUMNS.items()]

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
-from ..render._escape import escape
+from ..rendering.escape import escape
 from ..tally import tally
 from . import commands
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..claims import Claims, Verdict
     from ..explain import Explanations
-    from ..render.report import Drawing
+    from ..rendering.reports.page import Drawing
     from ..tally import Tally
 
 MOST_EXPLAINED = 40
@@ -43,7 +43,7 @@ def report(
 ) -> int:
     """Write the page; 0 whatever its verdict is. Without an output it goes to stdout."""
     from ..presets import reconcile
-    from ..render import report as render
+    from ..rendering.reports import page as render
 
     if output is None and sys.stdout.isatty():
         raise NettallyError("a page is not for a terminal", hint="name a file: -o report.html")
@@ -107,9 +107,9 @@ def _figures(counted: Tally, verdicts: Sequence[Verdict]) -> tuple[Drawing, ...]
     Claims that do not tally are marked on the first. A network of which nothing but the
     parameters is known has no shape to draw.
     """
-    from ..render.figure import draw
-    from ..render.formats import style_for
-    from ..render.report import Drawing
+    from ..rendering.drawing import draw
+    from ..rendering.output import style_for
+    from ..rendering.reports.page import Drawing
 
     if not counted.network.inputs or not any(row.shape for row in counted.rows):
         return ()

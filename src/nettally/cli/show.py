@@ -6,23 +6,23 @@ import os
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
-from ..render import pictures
-from ..render._escape import escape
+from ..rendering import pictures
+from ..rendering.escape import escape
 from . import commands
 from .evaluate import check_classes, split_of
 
 if TYPE_CHECKING:
-    from ..train.data import Packed, Split
-    from ..train.pictures import Picture
-    from ..train.run import Run
+    from ..data.packed import Packed, Split
+    from ..training.run import Run
+    from ..viewing.pictures import Picture
 
 
 def show_filters(
     path: str, *, output: str, layer: str | None, scaling: str, which: str, theme: str
 ) -> int:
     """Kernels of a layer, as the paper's figure 3."""
-    from ..train.run import open_run
-    from ..train.show import filters
+    from ..training.run import open_run
+    from ..viewing.show import filters
 
     pictures.ending(output)
     picture = filters(
@@ -33,8 +33,8 @@ def show_filters(
 
 def show_curve(path: str, *, output: str, theme: str) -> int:
     """Loss and errors over the epochs."""
-    from ..train.curve import curve
-    from ..train.run import open_run
+    from ..training.run import open_run
+    from ..viewing.curve import curve
 
     pictures.ending(output)
     return _saved(curve(open_run(path)), output, theme)
@@ -54,10 +54,10 @@ def show_activations(
     theme: str,
 ) -> int:
     """What a layer makes of an image."""
-    from ..train.classify import image_of, square_of
-    from ..train.likeness import one_of
-    from ..train.run import open_run
-    from ..train.show import activations
+    from ..training.run import open_run
+    from ..viewing.classify import image_of, square_of
+    from ..viewing.nearest_images import one_of
+    from ..viewing.show import activations
 
     pictures.ending(output)
     run = open_run(path)
@@ -97,8 +97,8 @@ def show_predictions(
     theme: str,
 ) -> int:
     """Images with the classes that the run holds likeliest, as the paper's figure 4."""
-    from ..train.likeness import chosen, predictions
-    from ..train.run import device_of, open_run
+    from ..training.run import device_of, open_run
+    from ..viewing.nearest_images import chosen, predictions
 
     pictures.ending(output)
     run = open_run(path)
@@ -131,10 +131,10 @@ def show_neighbours(
     theme: str,
 ) -> int:
     """Images and the training images nearest to them, as the paper's figure 4."""
-    from ..train.classify import check_layer
-    from ..train.likeness import chosen, nearest, neighbours
-    from ..train.run import device_of, open_run
-    from ..train.show import last_hidden
+    from ..training.run import device_of, open_run
+    from ..viewing.classify import check_layer
+    from ..viewing.nearest_images import chosen, nearest, neighbours
+    from ..viewing.show import last_hidden
     from .evaluate import _Seen
 
     pictures.ending(output)
@@ -166,7 +166,7 @@ def show_neighbours(
 
 
 def _split(run: Run, data: str | None, split: str | None) -> tuple[Packed, Split]:
-    from ..train.data import open_packed
+    from ..data.packed import open_packed
 
     packed = open_packed(data or run.data)
     check_classes(run, packed)

@@ -8,22 +8,22 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
-from ..render._escape import escape
-from ..train.allocator import keep_freed_memory
-from ..train.loop import Report, resume, train
-from ..train.recipe import recipe_called
-from ..train.recipe_words import changed
-from ..train.settings import Settings
+from ..rendering.escape import escape
+from ..training.allocator import keep_freed_memory
+from ..training.loop import Report, resume, train
+from ..training.recipe import recipe_called
+from ..training.recipe_words import changed
+from ..training.settings import Settings
 from . import commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..data.packed import Packed
     from ..network import Network
-    from ..train.data import Packed
-    from ..train.loop import Outcome
-    from ..train.recipe import Recipe
-    from ..train.run import Run
+    from ..training.loop import Outcome
+    from ..training.recipe import Recipe
+    from ..training.run import Run
 
 STOPPED = 130
 """The exit code of a training that was asked to stop: as after Ctrl-C."""
@@ -63,7 +63,7 @@ def run_training(
 
         _say(dry_run(network, used, Settings(**asked), commands._here(), data))
         return commands.TALLIES
-    from ..train.data import open_packed
+    from ..data.packed import open_packed
 
     packed = open_packed(data or "digits")
     if data is None and _first():
@@ -86,8 +86,8 @@ def _recipe(name: str, epochs: int | None, batch: int | None, changes: Sequence[
 def _take_up(
     path: str, net: str | None, data: str | None, asked: dict[str, Any], *, changed_too: bool
 ) -> int:
-    from ..train.data import open_packed
-    from ..train.run import open_run
+    from ..data.packed import open_packed
+    from ..training.run import open_run
 
     if net is not None or changed_too:
         raise NettallyError(

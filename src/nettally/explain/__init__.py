@@ -104,7 +104,7 @@ class Explanations(Record):
             return None
         from importlib import import_module  # the renderers stand above this module
 
-        return import_module("nettally.render.figure").svg_of(counted, (self.verdict,))
+        return import_module("nettally.rendering.drawing").svg_of(counted, (self.verdict,))
 
     @property
     def explained(self) -> bool:

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ...layers._torch.lrn import LocalResponseNorm as OurLocalResponseNorm
-from ...layers._torch.values import RadialBasis
-from ...layers._torch.windows import ConvMap
 from ...layers.activation import Dropout, Identity
 from ...layers.convolution import Conv, ConvTranspose
 from ...layers.linear import Linear
-from ...layers.normalization import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
+from ...layers.normalization import BatchNorm, GroupNorm, LayerNorm
 from ...layers.stored_tensors import Embedding
 from ...network import NOTHING
 from .recurrent import cell, recurrent
@@ -293,25 +290,12 @@ for _type, (_name, *_fields) in _FUNCTIONS.items():
     ONE[_type] = _by_function(_name, *_fields)
 
 
-@_one(OurLocalResponseNorm)
-def lrn(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
-    """What ``nettally.build`` makes of the layer: torch's has neither groups nor space."""
-    layer = trace.layer(
-        LocalResponseNorm,
-        module.size,
-        module.alpha,
-        module.beta,
-        module.k,
-        module.groups,
-        module.across,
-    )
-    return emit(trace, path, layer, x)
+def as_stated(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
+    """A module that says itself which layer it is, in ``stated_layer``.
 
-
-@_one(ConvMap, RadialBasis)
-def as_told(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
-    """Modules of ours of which torch does more, or other, than the layer: it has no such layer."""
-    layer = module.layer
+    Those of ``nettally.build`` do where torch has no such layer, or does more than the layer.
+    """
+    layer = module.stated_layer
     held = [(name, module._parameters[name]) for name in layer.parameters((x.sizes,))]
     made = emit(trace, path, layer, x, held)
     for name, buffer in module._buffers.items():
@@ -331,7 +315,7 @@ def handler_of(kind: type) -> Any:
         return _found[kind]
     except KeyError:
         pass
-    found = ONE.get(kind)
+    found = as_stated if hasattr(kind, "stated_layer") else ONE.get(kind)
     if found is None:
         for base in kind.__mro__[1:]:
             if base in ONE:

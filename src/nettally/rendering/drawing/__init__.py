@@ -1,0 +1,139 @@
+"""Figures of a network: drawn to scale, for papers, readmes and notebooks.
+
+``draw`` makes a ``Figure``, which is SVG when printed, and is written as SVG, PDF, PNG or TikZ by
+``save``. The layout knows how wide each text is, so that no label is cut or stands on another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import NettallyError, closest
+from ...network import Network
+from ...record import Record
+from .model import Item, labels
+from .palette import THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...claims import Claim, Claims, Verdict
+    from ...tally import Tally
+    from .model import Label
+
+STYLES = ("volumes", "blocks", "bars", "field")
+FORMATS = ("svg", "pdf", "png", "tex")
+LEAST_WIDTH, MOST_WIDTH = 200, 20_000
+"""The narrowest and the widest figure, in pixels."""
+
+
+class Figure(Record):
+    """A figure: its size in pixels before it is scaled, what is in it, and what it says.
+
+    scale: what one of its pixels is shown as. title, desc: what is read out in its place.
+    """
+
+    style: str
+    width: float
+    height: float
+    scale: float
+    title: str
+    desc: str
+    theme: str
+    items: tuple[Item, ...]
+
+    def svg(self) -> str:
+        """The figure as an SVG document."""
+        from .svg import svg
+
+        return svg(self)
+
+    def tex(self) -> str:
+        """The figure as a LaTeX document of its own, in TikZ."""
+        from .tikz import tikz
+
+        return tikz(self)
+
+    def save(self, path: str) -> None:
+        """Write the figure to a file, as its name ends: .svg, .pdf, .png or .tex.
+
+        Raises NettallyError for another ending, and where what writes PDF and PNG is not there.
+        """
+        from .files import save
+
+        save(self, path)
+
+    @property
+    def labels(self) -> list[Label]:
+        """All texts of the figure, with the boxes that they take."""
+        return labels(self.items)
+
+    def __str__(self) -> str:
+        return self.svg()
+
+    def __repr__(self) -> str:
+        return f"<Figure {self.style}: {self.width:.0f} x {self.height:.0f}>"
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+def draw(
+    network: Network | Tally,
+    style: str = "volumes",
+    *,
+    width: int | None = None,
+    theme: str = "light",
+    direction: str = "auto",
+    depth: int | None = None,
+    claims: Claims | Iterable[Claim | str | Verdict] = (),
+) -> Figure:
+    """A figure of a network.
+
+    style: ``volumes``, ``blocks``, ``bars`` or ``field``. width: of the figure, in pixels; what is
+    naturally wider is laid out anew, and what is narrower is scaled up. theme: ``light``, ``dark``,
+    or ``auto``. direction: of ``blocks``: ``right``, ``down`` or ``auto``. depth: how deep modules
+    are opened. claims: those that do not tally are marked, with a note.
+    Raises NettallyError for a style, theme or width that is none.
+    """
+    from ...tally import tally
+
+    _check("style", style, STYLES)
+    _check("theme", theme, THEMES)
+    _check("direction", direction, ("auto", "right", "down"))
+    if width is not None and not LEAST_WIDTH <= width <= MOST_WIDTH:
+        raise NettallyError(
+            "a figure can't be so wide",
+            values=f"width {width}",
+            hint=f"from {LEAST_WIDTH} to {MOST_WIDTH} pixels",
+        )
+    counted = tally(network) if isinstance(network, Network) else network
+    from .compose import make
+
+    return make(counted, style, width, theme, direction, depth, claims)
+
+
+def svg_of(noun: Network | Tally, claims: Iterable[Verdict] = ()) -> str | None:
+    """What a notebook shows: volumes where the network is a row of layers, else blocks.
+
+    claims: those that do not tally are marked.
+    None where it can't be counted, or where nothing of its shapes is known.
+    """
+    from ...tally import tally
+
+    try:
+        counted = tally(noun) if isinstance(noun, Network) else noun
+    except NettallyError:
+        return None
+    if not any(row.shape for row in counted.rows):
+        return None
+    chain = all(len(row.node.inputs) < 2 for row in counted.rows)
+    style = "volumes" if chain else "blocks"
+    return draw(counted, style, theme="auto", claims=claims).svg()
+
+
+def _check(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise NettallyError(
+            f"there is no {what} '{given}'", values=", ".join(known), hint=closest(given, known)
+        )

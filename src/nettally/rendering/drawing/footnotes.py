@@ -1,0 +1,136 @@
+"""Claims that do not tally, as notes under a figure and marks at what they are about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ... import expression
+from ...comparing import compare
+from ...comparing import figure as told
+from ...errors import NettallyError
+from ...quantities import matching, names_like
+from .model import Dot, Label
+from .text_metrics import ASCENT, LINE, clean, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ...claims import Claim, Verdict
+    from ...tally import Tally
+    from .model import Item
+    from .units import Unit
+
+SIZE = 9.0
+MOST = 9
+"""The notes that a figure has; how many more claims differ is said."""
+
+
+MOST_PLACES = 3
+
+
+class Note(NamedTuple):
+    """number: from 1. text: what is printed and what is so. layers: the names it is about."""
+
+    number: int
+    text: str
+    layers: frozenset[str]
+
+
+def notes(tally: Tally, verdicts: Iterable[Verdict]) -> tuple[Note, ...]:
+    """A note for each claim that differs, in their order."""
+    found = [verdict for verdict in verdicts if verdict.status == "differs"]
+    made = [
+        Note(n, _told(verdict), _about(verdict.counted or tally, verdict.claim))
+        for n, verdict in enumerate(found[:MOST], 1)
+    ]
+    if len(found) > MOST:
+        more = len(found) - MOST
+        said = f"{more} more claim{'s' if more > 1 else ''} that do{'' if more > 1 else 'es'} not"
+        made.append(Note(0, f"{said} tally: nettally check lists all", frozenset()))
+    return tuple(made)
+
+
+def _told(verdict: Verdict) -> str:
+    claim = verdict.claim
+    place = f" ({claim.place})" if claim.place else ""
+    ours = verdict.working or told(verdict.ours, "%" in claim.printed.text)
+    # Helvetica has no brackets for rounding up
+    ours = ours.replace("⌈", "ceil(").replace("⌉", ")").replace("⌊", "floor(").replace("⌋", ")")
+    if claim.every:
+        return clean(f"{claim.text}{place}: {verdict.detail}")
+    return clean(f"{claim.text} is printed{place}; ours is {ours}")
+
+
+def _about(tally: Tally, claim: Claim) -> frozenset[str]:
+    """The layers that a claim names; of one about every layer, those for which it is false."""
+    names: list[str] = []
+    try:
+        if claim.every:
+            names += [
+                name
+                for name in names_like(tally, claim.every)
+                if compare(claim.value(tally, name), claim.printed, claim.relation)[0] == "differs"
+            ]
+        elif claim.reference is not None:
+            names.append(claim.reference[0])
+        else:
+            _names_in(expression.parse(claim.subject), names)
+    except NettallyError:
+        return frozenset()
+    if len(names) > MOST_PLACES and not claim.every:
+        return frozenset()  # a sum over the network is about no place
+    found: set[str] = set()
+    for name in names:
+        if not name:
+            continue
+        try:
+            rows = matching(tally, name)
+        except NettallyError:
+            found.add(name)  # an input
+            continue
+        found.add(rows[-1].node.name)  # a module's last layer, wherever that is drawn
+    return frozenset(found)
+
+
+def _names_in(tree: expression.Tree, names: list[str]) -> None:
+    if isinstance(tree, expression.Name):
+        names.append(tree.text.rpartition(".")[0])
+    elif isinstance(tree, expression.Operation):
+        _names_in(tree.left, names)
+        _names_in(tree.right, names)
+    elif isinstance(tree, expression.Call):
+        for argument in tree.arguments:
+            _names_in(argument, names)
+
+
+def of_unit(found: Sequence[Note], unit: Unit) -> tuple[Note, ...]:
+    """The notes about one of the unit's layers, or about a module that ends in it."""
+    names = {row.node.name for row in unit.rows} | ({unit.name} if unit.input else set())
+    return tuple(note for note in found if note.number and not names.isdisjoint(note.layers))
+
+
+def mark(note: Note, x: float, y: float) -> tuple[Item, ...]:
+    """The number in a circle, centred there."""
+    return (
+        Dot(x, y, 5.4, fill="accent"),
+        Label(x, y + 2.75, str(note.number), 7.5, "middle", "paper", bold=True),
+    )
+
+
+MARK = 13.0
+"""The room that a mark takes beside a text, in pixels."""
+
+
+def block(found: Sequence[Note], x: float, y: float, wide: float) -> tuple[list[Item], float]:
+    """The notes one under the other from ``y`` down, and where they end."""
+    items: list[Item] = []
+    for note in found:
+        lines = wrap(note.text, wide - MARK - 2, SIZE)
+        first = y + ASCENT * SIZE
+        if note.number:
+            items += mark(note, x + 5.4, first - SIZE * 0.34)
+        for line in lines:
+            items.append(Label(x + MARK + 2, y + ASCENT * SIZE, line, SIZE, colour="ink"))
+            y += LINE * SIZE
+        y += 3
+    return items, y

@@ -1,0 +1,372 @@
+"""The stages of the style ``volumes``: one after the other, each of one volume or of one a column.
+
+A network has columns where its convolutions are in groups (each group reads its own maps), or
+where it is drawn up as branches side by side. Pooling is no stage of its own: it belongs to the
+stage that it follows, and its map is what the next layer's window slides over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...arith import Num, Product, plain
+from .grouping import at_most, contracted, deepest, fitting, repeated
+from .layer_words import dilation, family, kernel, stride, times
+from .units import Unit, Units, main_path, units
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...tally import Row, Tally
+
+MOST_COLUMNS = 4
+PASSING = frozenset({"concat", "crop", "add", "identity", "reshape", "permute", "slice"})
+"""Layers that make no volume of their own where branches are drawn one by one."""
+
+
+class Volume(NamedTuple):
+    """What one column of a stage puts out. height and width 1 and ``flat``: a bar of units."""
+
+    channels: int
+    height: int
+    width: int
+    flat: bool
+    known: bool = True
+
+
+class Stage(NamedTuple):
+    """One place in the row.
+
+    units: one, or one a column. volumes: one a column. pooled: what is left after the pooling that
+    follows; None where none does. reads: the columns of the stage before that each column reads.
+    window: what slides over the stage before, height and width (of a dilated kernel its span);
+    None where nothing does. skips: earlier stages that are read too. exits: side branches that
+    begin here and lead to outputs of their own; they are named and not drawn.
+    """
+
+    units: tuple[Unit, ...]
+    volumes: tuple[Volume, ...]
+    pool: Unit | None
+    pooled: tuple[Volume, ...]
+    reads: tuple[tuple[int, ...], ...]
+    window: tuple[int, int] | None
+    stride: tuple[int, ...]
+    family: str
+    skips: tuple[int, ...] = ()
+    exits: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return ", ".join(dict.fromkeys(unit.name for unit in self.units))
+
+    @property
+    def times(self) -> int:
+        return self.units[0].times
+
+    @property
+    def dilated(self) -> bool:
+        """Whether the window has holes."""
+        main = self.units[0].main
+        return main is not None and dilation(main.node.layer) > 1
+
+    @property
+    def kernel(self) -> str:
+        """The window's size in words: ``5×5``, ``3×3 dilated``."""
+        main = self.units[0].main
+        sizes = kernel(main.node.layer) if main is not None else ()
+        return times(sizes or self.window or ()) + (" dilated" if self.dilated else "")
+
+
+def stages(tally: Tally, most: int, depth: int | None = None) -> tuple[Stage, ...]:
+    """The stages of a network, at most ``most`` of them.
+
+    Modules are opened as deep as the network is still a row of volumes, or of columns of them.
+    """
+    if depth is None:
+        for deep in range(min(deepest(tally), 8), -1, -1):
+            boxes, exits = _without_sides(
+                repeated(units(tally, deep), single=False, patterns=False)
+            )
+            made = _ranked(boxes) if len(boxes) <= 3 * most else None
+            if made is not None and len(made) <= most:
+                return _with_exits(_grouped(tuple(made)), exits)
+    boxes, exits = _without_sides(fitting(tally, most + 4, depth))
+    made = _ranked(boxes)
+    if made is None:
+        boxes = contracted(boxes)
+        made = _ranked(boxes) or _in_order(boxes)
+    if len(made) > most:
+        boxes = at_most(boxes, most)
+        made = _ranked(boxes) or _in_order(boxes)
+    return _with_exits(_grouped(tuple(made)), exits)
+
+
+def _without_sides(boxes: Units) -> tuple[Units, Mapping[str, tuple[str, ...]]]:
+    """The units on the way to the main output; side branches by the name of what they read."""
+    main = main_path(boxes)
+    if len(main) == len(boxes):
+        return boxes, {}
+    kept = sorted(main)
+    place = {i: n for n, i in enumerate(kept)}
+    exits: dict[str, tuple[str, ...]] = {}
+    for i, unit in enumerate(boxes):
+        for j in unit.inputs if i not in main else ():
+            if j in main:
+                exits[boxes[j].last] = (*exits.get(boxes[j].last, ()), unit.name)
+    path = tuple(boxes[i]._replace(inputs=tuple(place[j] for j in boxes[i].inputs)) for i in kept)
+    return path, exits
+
+
+def _with_exits(
+    found: tuple[Stage, ...], exits: Mapping[str, tuple[str, ...]]
+) -> tuple[Stage, ...]:
+    """The stages with the side branches that begin at their units."""
+    if not exits:
+        return found
+    made: list[Stage] = []
+    for stage in found:
+        names = [unit.last for unit in (*stage.units, *([stage.pool] if stage.pool else []))]
+        names += [row.node.name for unit in stage.units for row in unit.rows]
+        told = tuple(dict.fromkeys(each for name in names for each in exits.get(name, ())))
+        made.append(stage._replace(exits=told))
+    return tuple(made)
+
+
+class _Graph:
+    """The units that are volumes, and who reads whom once the others are looked through."""
+
+    def __init__(self, boxes: Units) -> None:
+        self.boxes = boxes
+        self.pool: dict[int, int] = {}
+        source: dict[int, tuple[int, ...]] = {}
+        self.reads: dict[int, tuple[int, ...]] = {}
+        for i, unit in enumerate(boxes):
+            read = tuple(dict.fromkeys(k for j in unit.inputs for k in source[j]))
+            if _passes(unit) and read:
+                source[i] = read
+                continue
+            if _pools(unit) and len(read) == 1 and read[0] not in self.pool:
+                before = boxes[read[0]]
+                direct = unit.inputs == read  # others may read the map as it is before the pooling
+                if direct and not before.input and before.family != "pool":
+                    self.pool[read[0]] = i
+                    source[i] = read
+                    continue
+            source[i] = (i,)
+            self.reads[i] = read
+
+    def feeds_tokens(self, i: int) -> bool:
+        """Whether what reads this unit takes its last axis for features."""
+        return any(_has_tokens(unit) for unit in self.boxes if i in unit.inputs)
+
+
+def _passes(unit: Unit) -> bool:
+    return unit.main is not None and unit.main.node.layer.kind in PASSING
+
+
+def _pools(unit: Unit) -> bool:
+    """Whether it is pooling that leaves a map."""
+    if unit.main is None or unit.family != "pool" or unit.main.node.layer.weighted:
+        return False
+    return unit.shape is not None and any(n > 1 for n in unit.shape[2:])
+
+
+def _ranked(boxes: Units) -> list[Stage] | None:
+    """Stages by the longest way from the input; None where the graph is not a row of columns."""
+    graph = _Graph(boxes)
+    rank: dict[int, int] = {}
+    for i, read in graph.reads.items():
+        rank[i] = 1 + max((rank[j] for j in read), default=-1)
+    rows: dict[int, list[int]] = {}
+    for i, r in rank.items():
+        rows.setdefault(r, []).append(i)
+    if any(rank[j] != rank[i] - 1 for i, read in graph.reads.items() for j in read):
+        return None
+    if any(len(row) > MOST_COLUMNS for row in rows.values()):
+        return None
+    if any(len({_alike(boxes[i]) for i in row}) > 1 for row in rows.values()):
+        return None
+    several = sum(len(row) > 1 for row in rows.values())
+    if 0 < several < 3:
+        return None
+    made: list[Stage] = []
+    for r in sorted(rows):
+        before = rows.get(r - 1, [])
+        reads = [tuple(before.index(j) for j in graph.reads[i]) for i in rows[r]]
+        made.append(_stage(graph, rows[r], reads, ()))
+    return made
+
+
+def _alike(unit: Unit) -> tuple[Any, ...]:
+    """What volumes side by side have in common: they are columns of one layer."""
+    layer = unit.main.node.layer if unit.main is not None else None
+    sizes = (kernel(layer), stride(layer)) if layer is not None else ()
+    return (unit.family, unit.shape, sizes)
+
+
+def _in_order(boxes: Units) -> list[Stage]:
+    """Stages one after the other, with skips."""
+    graph = _Graph(boxes)
+    place = {i: n for n, i in enumerate(graph.reads)}
+    made: list[Stage] = []
+    for i, read in graph.reads.items():
+        places = [place[j] for j in read]
+        skips = tuple(sorted(p for p in places if p != place[i] - 1))
+        reads = [(0,)] if place[i] - 1 in places else [()]
+        made.append(_stage(graph, [i], reads, skips))
+    return made
+
+
+def _stage(
+    graph: _Graph, row: list[int], reads: list[tuple[int, ...]], skips: tuple[int, ...]
+) -> Stage:
+    these = tuple(graph.boxes[i] for i in row)
+    pool = graph.boxes[graph.pool[row[0]]] if row[0] in graph.pool else None
+    pooled = tuple(_volume(graph.boxes[graph.pool[i]]) for i in row if i in graph.pool)
+    first = these[0]
+    return Stage(
+        these,
+        tuple(
+            _volume(unit, tokens=graph.feeds_tokens(i)) for i, unit in zip(row, these, strict=True)
+        ),
+        pool,
+        pooled if len(pooled) == len(row) else (),
+        tuple(reads),
+        _window(first),
+        stride(first.main.node.layer) if first.main is not None else (),
+        first.family,
+        skips,
+    )
+
+
+TOKENS = frozenset(
+    [
+        "linear",
+        "layer_norm",
+        "rms_norm",
+        "attention",
+        "matmul",
+        "embedding",
+        "rnn",
+        "gru",
+        "lstm",
+        "expand",
+        "tile",
+    ]
+)
+"""Layers whose last axis are the features, of each position that the axis before it counts."""
+
+
+def _volume(unit: Unit, *, tokens: bool = False) -> Volume:
+    """What the unit puts out: its own layer, before it is flattened for the next.
+
+    tokens: of an input, whether its last axis are features.
+    """
+    shape = unit.shape if unit.main is None else unit.main.shape
+    if shape is None:
+        return Volume(1, 1, 1, flat=False, known=False)
+    sizes = [plain(n) for n in shape]
+    if len(sizes) == 3 and (_has_tokens(unit) or (unit.input and tokens)):
+        return Volume(sizes[2], sizes[1], 1, flat=False)
+    space = sizes[2:]
+    if all(n == 1 for n in space):
+        return Volume(sizes[1] if len(sizes) > 1 else 1, 1, 1, flat=True)
+    if len(space) == 1:
+        return Volume(sizes[1], space[0], 1, flat=False)
+    channels = sizes[1]
+    for n in space[:-2]:  # further axes of space lie beside the channels
+        channels *= n
+    return Volume(channels, space[-2], space[-1], flat=False)
+
+
+def _has_tokens(unit: Unit) -> bool:
+    """Whether its output is features at positions, and not channels along a line."""
+    for row in reversed(unit.rows):
+        if row.node.layer.kind in TOKENS:
+            return True
+        if family(row.node.layer) in ("conv", "pool"):
+            return False
+    return False
+
+
+def _window(unit: Unit) -> tuple[int, int] | None:
+    if unit.main is None or unit.family not in ("conv", "pool"):
+        return None
+    sizes = kernel(unit.main.node.layer)
+    spread = dilation(unit.main.node.layer)
+    sizes = tuple(spread * (k - 1) + 1 for k in sizes)
+    if not sizes or unit.main.node.layer.kind == "conv_transpose":
+        return None
+    listed = list(sizes)
+    return (listed[-2], listed[-1]) if len(listed) > 1 else (listed[0], 1)
+
+
+# --- groups as columns -------------------------------------------------------------------------
+
+
+def _grouped(found: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The stages in columns, where the convolutions of a chain are in groups."""
+    if any(len(stage.volumes) > 1 for stage in found):
+        return found
+    counts = {_groups(stage) for stage in found} - {1}
+    if len(counts) != 1:
+        return found
+    (columns,) = counts
+    if columns > MOST_COLUMNS:
+        return found
+    split = [
+        _is_split(stage, found[i + 1] if i + 1 < len(found) else None, columns)
+        for i, stage in enumerate(found)
+    ]
+    made: list[Stage] = []
+    for i, stage in enumerate(found):
+        before = split[i - 1] if i else False
+        sources = tuple(range(columns)) if before else (0,)
+        if not split[i]:
+            made.append(stage._replace(reads=(sources,)))
+            continue
+        own = before and _groups(stage) == columns
+        made.append(
+            stage._replace(
+                volumes=_parts(stage.volumes[0], columns),
+                pooled=_parts(stage.pooled[0], columns) if stage.pooled else (),
+                reads=tuple((c,) if own else sources for c in range(columns)),
+            )
+        )
+    return tuple(made)
+
+
+def _groups(stage: Stage) -> int:
+    """The groups of a convolution that mixes several maps in each; 1 for all else."""
+    unit = stage.units[0]
+    if unit.main is None:
+        return 1
+    groups = unit.main.node.layer.fields().get("groups", 1)
+    if unit.family != "conv" or not isinstance(groups, int) or groups < 2:
+        return 1
+    channels = next((x[1] for x in unit.main.inputs if len(x) > 1), 0)
+    return plain(groups) if groups < channels else 1
+
+
+def _is_split(stage: Stage, after: Stage | None, columns: int) -> bool:
+    unit = stage.units[0]
+    if unit.input or unit.main is None or stage.volumes[0].channels % columns:
+        return False
+    if _groups(stage) == columns or (after is not None and _groups(after) == columns):
+        return True
+    return _is_written_in(unit.main, columns)
+
+
+def _is_written_in(row: Row, columns: int) -> bool:
+    """Whether the file has its size as so many a column: ``2048·2``."""
+    if family(row.node.layer) not in ("conv", "linear"):
+        return False
+    for value in row.node.written.values():
+        how: Any = value.how if isinstance(value, Num) else None
+        if isinstance(how, Product) and plain(how.factors[-1]) == columns:
+            return True
+    return False
+
+
+def _parts(volume: Volume, columns: int) -> tuple[Volume, ...]:
+    return (volume._replace(channels=volume.channels // columns),) * columns

@@ -1,0 +1,184 @@
+r"""The figure as LaTeX: a document of its own that draws it in TikZ, with text as text.
+
+``\documentclass[tikz]{standalone}``; the picture can be lifted out into a paper. Helvetica's
+metrics are those of the layout, so that what fits there fits here. What a Latin font does not
+have is given as its code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .model import Box, Dot, Group, Label, Path
+from .palette import colours
+from .svg import number
+from .text_metrics import width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from . import Figure
+    from .model import Item
+
+PIXEL = 0.75
+"""TeX's points a pixel, near enough: 96 pixels are 72.27 points."""
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    "-": "{-}",  # no dash of two or three
+    "×": r"\texttimes{}",
+    "·": r"\textperiodcentered{}",
+    "→": r"\textrightarrow{}",
+    "…": r"\textellipsis{}",
+    "−": r"\textminus{}",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "≈": r"$\approx$",
+    "²": r"\texttwosuperior{}",
+    "³": r"\textthreesuperior{}",
+    "°": r"\textdegree{}",
+    "“": r"\textquotedblleft{}",
+    "”": r"\textquotedblright{}",
+    "‘": r"\textquoteleft{}",
+    "’": r"\textquoteright{}",
+    "–": r"\textendash{}",
+    "—": r"\textemdash{}",
+}
+
+
+def tikz(figure: Figure) -> str:
+    """The document."""
+    palette = colours(figure.theme)
+    unit = PIXEL * figure.scale
+    used = sorted({role for item in _flat(figure.items) for role in _roles(item)} | {"paper"})
+    made = [
+        f"% {_comment(figure.title)}",
+        f"% {_comment(figure.desc)}",
+        r"\documentclass[tikz,border=0pt]{standalone}",
+        r"\usepackage[T1]{fontenc}",
+        r"\usepackage{textcomp}",
+        r"\usepackage[scaled=1]{helvet}",
+        r"\usepackage{graphicx}",
+        r"\renewcommand{\familydefault}{\sfdefault}",
+        r"\begin{document}",
+    ]
+    made += [
+        rf"\definecolor{{nt-{_named(role)}}}{{HTML}}{{{palette[role][1:].upper()}}}"
+        for role in used
+    ]
+    made += [
+        r"\newcommand{\ntsize}[1]{\fontsize{#1pt}{#1pt}\selectfont}",
+        rf"\begin{{tikzpicture}}[x={number(unit)}pt, y=-{number(unit)}pt, inner sep=0pt, "
+        r"outer sep=0pt, line join=round, line cap=round]",
+        rf"\fill[nt-paper] (0,0) rectangle ({number(figure.width)},{number(figure.height)});",
+        rf"\clip (0,0) rectangle ({number(figure.width)},{number(figure.height)});",
+    ]
+    made += [_drawn(item, unit) for item in _flat(figure.items)]
+    made += [r"\end{tikzpicture}", r"\end{document}"]
+    return "\n".join(made) + "\n"
+
+
+def _flat(items: Iterable[Item]) -> list[Path | Box | Dot | Label]:
+    found: list[Path | Box | Dot | Label] = []
+    for item in items:
+        if isinstance(item, Group):
+            found += _flat(item.items)
+        else:
+            found.append(item)
+    return found
+
+
+def _roles(item: Path | Box | Dot | Label) -> tuple[str, ...]:
+    if isinstance(item, Label):
+        return (item.colour,)
+    return tuple(role for role in (item.fill, item.stroke) if role)
+
+
+def _named(role: str) -> str:
+    return role.replace(".", "-")
+
+
+def _drawn(item: Path | Box | Dot | Label, unit: float) -> str:
+    if isinstance(item, Label):
+        return _label(item, unit)
+    options: list[str] = []
+    if item.fill:
+        options.append(f"fill=nt-{_named(item.fill)}")
+    if item.stroke:
+        options += [f"draw=nt-{_named(item.stroke)}", f"line width={number(item.width * unit)}pt"]
+    if isinstance(item, Dot):
+        at = f"({number(item.x)},{number(item.y)})"
+        return rf"\path[{', '.join(options)}] {at} circle [radius={number(item.r * unit)}pt];"
+    if item.dash:
+        on, off = item.dash[0], item.dash[-1]
+        options.append(f"dash pattern=on {number(on * unit)}pt off {number(off * unit)}pt")
+    if isinstance(item, Box):
+        if item.r:
+            options.append(f"rounded corners={number(item.r * unit)}pt")
+        corner = f"({number(item.x + item.w)},{number(item.y + item.h)})"
+        return (
+            rf"\path[{', '.join(options)}] ({number(item.x)},{number(item.y)}) rectangle {corner};"
+        )
+    if item.opacity != 1:
+        options.append(f"opacity={number(item.opacity)}")
+    parts: list[str] = []
+    for name, values in item.steps:
+        pairs = [f"({number(values[n])},{number(values[n + 1])})" for n in range(0, len(values), 2)]
+        if name == "M":
+            parts.append(pairs[0])
+        elif name == "L":
+            parts.append(f"-- {pairs[0]}")
+        elif name == "C":
+            parts.append(f".. controls {pairs[0]} and {pairs[1]} .. {pairs[2]}")
+        else:
+            parts.append("-- cycle")
+    return rf"\path[{', '.join(options)}] {' '.join(parts)};"
+
+
+def _label(label: Label, unit: float) -> str:
+    anchor = {"start": "base west", "middle": "base", "end": "base east"}[label.anchor]
+    text, strange = _escaped(label.text)
+    size = number(label.size * unit)
+    bold = r"\bfseries " if label.bold else ""
+    body = rf"{bold}\ntsize{{{size}}}{text}"
+    if strange:  # codes are longer than what was measured
+        wide = number(max(width(label.text, label.size, label.bold), 1) * unit)
+        body = rf"\resizebox{{{wide}pt}}{{\height}}{{{body}}}"
+    at = f"({number(label.x)},{number(label.y)})"
+    return rf"\node[anchor={anchor}, text=nt-{_named(label.colour)}] at {at} {{{body}}};"
+
+
+def _escaped(text: str) -> tuple[str, bool]:
+    """The text as LaTeX, and whether some of it had to be given as codes."""
+    made: list[str] = []
+    strange = False
+    for each in text:
+        if each in _SPECIAL:
+            made.append(_SPECIAL[each])
+        elif " " <= each <= "~":
+            made.append(each)
+        else:
+            strange = True
+            made.append(f"U+{ord(each):04X}")
+    return "".join(made), strange
+
+
+def _comment(text: str) -> str:
+    """A comment's line: printable ASCII, so that it can't end early in any engine."""
+    plain = text.replace("×", "x")
+    return "".join([each if " " <= each <= "~" else "?" for each in plain])

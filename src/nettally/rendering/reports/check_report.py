@@ -1,0 +1,316 @@
+"""What came of checking and explaining, told from the verdict to the evidence.
+
+Plain text of our own layout: ``nettally check`` answers before a table library is imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...comparing import figure
+from ..escape import escape
+from ..terminal import BOUND, Terminal, count, fold, noted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ...claims import Claim, Verdict
+    from ...explain import Explanation, Explanations
+
+SEPARATOR = " · "
+
+
+def check_story(
+    name: str,
+    work: str,
+    verdicts: Sequence[Verdict],
+    terminal: Terminal,
+    explained: Mapping[int, Explanations] | None = None,
+    *,
+    every: bool = False,
+    notes: Sequence[str] = (),
+) -> str:
+    """The verdicts on a network's claims.
+
+    First how many tally; then each claim that differs, with the working of our figure and the
+    likeliest explanation (``explained``: Explanations by the verdict's place in the list), those
+    that have one first; then
+    what is true only when rounded, what is true, and what can't be derived, by where it is
+    printed. every: one line a claim, in their order.
+    """
+    made = _verdict_first(name, work, verdicts, terminal)
+    answers = explained or {}
+    differing = [(i, v) for i, v in enumerate(verdicts) if v.status == "differs"]
+    differing.sort(key=lambda item: item[0] not in answers or not answers[item[0]].explained)
+    for i, verdict in differing:
+        made.append("")
+        made.extend(_differing(name, verdict, answers.get(i), terminal))
+    made.append("")
+    if every:
+        made.extend(_each(verdicts, terminal))
+    else:
+        made.extend(_by_place(verdicts, terminal))
+    made.extend(noted(notes, terminal))
+    return "\n".join(made).rstrip() + "\n"
+
+
+def _verdict_first(
+    name: str, work: str, verdicts: Sequence[Verdict], terminal: Terminal
+) -> list[str]:
+    derived = [verdict for verdict in verdicts if verdict.status != "unknown"]
+    differ = sum(verdict.status == "differs" for verdict in derived)
+    measured = len(verdicts) - len(derived)
+    against = f" against {short_work(escape(work))}" if work else ""
+    if not derived:
+        text = f"{escape(name)}{against}: nothing that can be derived is claimed"
+    elif not differ:
+        all_of_them = (
+            f"all {len(derived)} claims tally" if len(derived) > 1 else "the claim tallies"
+        )
+        text = f"{escape(name)}{against}: {all_of_them}"
+    else:
+        text = (
+            f"{escape(name)}{against}: {len(derived) - differ} of {count(len(derived), 'claim')} "
+            f"tally, {differ} differ{'s' if differ == 1 else ''}"
+        )
+    if measured:
+        text += f"; {measured} more cannot be derived"
+    return [terminal.style(line, "bold") for line in fold(text, terminal.prose, rest="  ")]
+
+
+def short_work(work: str) -> str:
+    """``Krizhevsky, Sutskever, Hinton: … NeurIPS 2012`` as ``Krizhevsky et al. 2012``."""
+    authors, colon, rest = work.partition(":")
+    if not colon or len(authors) > 120:
+        return work
+    names = authors.replace(" and ", ", ").split(", ")
+    who = authors
+    if len(names) > 2:
+        who = f"{names[0]} et al."
+    elif len(names) == 2:
+        who = f"{names[0]} and {names[1]}"
+    words = rest.replace(".", " ").replace(",", " ").split()
+    years = [
+        word for word in words if len(word) == 4 and word[:2] in ("19", "20") and word.isdigit()
+    ]
+    return f"{who} {years[-1]}" if years else who
+
+
+def _differing(
+    name: str, verdict: Verdict, found: Explanations | None, terminal: Terminal
+) -> list[str]:
+    """A claim that differs: ours with its working, by how much, and why perhaps."""
+    claim = verdict.claim
+    made = _line(verdict, terminal)
+    blank = " " * 4
+    if " = " in verdict.working:
+        made.extend(_arithmetic(verdict, terminal, f"{blank}ours     "))
+    if verdict.detail:
+        made.extend(fold(escape(verdict.detail), terminal.prose, f"{blank}differs  "))
+    if claim.reference is None and claim.quote:
+        made.extend(fold(f"“{escape(claim.quote)}”", terminal.prose, f"{blank}printed  "))
+    if claim.note:
+        made.extend(fold(escape(claim.note), terminal.prose, f"{blank}note     "))
+    if found is None:
+        return made
+    if found.found:
+        first = found.found[0]
+        weak = f" (weak: {100 * first.chance:.0f} % by accident)" if first.weak else ""
+        lines = fold(escape(first.text) + weak, terminal.prose, f"{blank}perhaps  ")
+        lines[0] = lines[0].replace("perhaps", terminal.style("perhaps", "cyan"), 1)
+        made.extend(lines)
+        made.extend(_evidence(first, terminal, " " * 13, full=False))
+        for proof in [each for each in found.proofs if " no" in each][:1]:
+            made.extend(fold(escape(proof), terminal.prose, f"{blank}proof    "))
+    made.extend(
+        terminal.style(line, "dim")
+        for line in fold(
+            f"nettally explain {escape(name)} '{escape(claim.text)}'",
+            10**6,  # one line, to be copied
+            f"{blank}more     ",
+        )
+    )
+    return made
+
+
+def verdict_line(verdict: Verdict, terminal: Terminal) -> str:
+    """One verdict: ``✗ conv1.neurons = 253,440   ours 290,400   figure 2, caption``, and how."""
+    lines = [line[2:] for line in _line(verdict, terminal)]
+    if verdict.detail:
+        lines += fold(escape(verdict.detail), terminal.prose, " " * 4)
+    return "\n".join(lines)
+
+
+def _line(verdict: Verdict, terminal: Terminal) -> list[str]:
+    """The sign, the claim, ours, where it is printed; on two lines where one is too short."""
+    claim = verdict.claim
+    text = f"  {_sign(verdict)} {escape(claim.text)}"
+    ours = "" if verdict.ours is None else f"ours {_ours(verdict)}"
+    place = escape(claim.place)
+    rest = "   ".join(part for part in (ours, place) if part)
+    if len(text) + 3 + len(rest) <= terminal.prose:
+        lines = [f"{text}   {rest}" if rest else text]
+    else:
+        lines = [*fold(text, terminal.prose, rest=" " * 6), *fold(rest, terminal.prose, " " * 6)]
+    lines[0] = lines[0].replace(_sign(verdict), terminal.mark(verdict.status), 1)
+    if verdict.status == "differs":
+        lines[0] = lines[0].replace(escape(claim.text), terminal.style(escape(claim.text), "bold"))
+    return lines
+
+
+def _sign(verdict: Verdict) -> str:
+    return Terminal().mark(verdict.status)
+
+
+def _ours(verdict: Verdict) -> str:
+    return escape(figure(verdict.ours, "%" in verdict.claim.printed.text))
+
+
+def _arithmetic(verdict: Verdict, terminal: Terminal, first: str) -> list[str]:
+    """The working of our figure, the figure in bold."""
+    lines = fold(escape(verdict.working), terminal.prose, first)
+    ours = f"= {_ours(verdict)}"
+    bold = f"= {terminal.style(_ours(verdict), 'bold')}"
+    return [line.replace(ours, bold, 1) for line in lines]
+
+
+def _evidence(
+    found: Explanation, terminal: Terminal, blank: str, *, full: bool = True
+) -> list[str]:
+    """What speaks for an explanation, what it would mend and break; full: and change elsewhere."""
+    made: list[str] = []
+    for support in found.supports:
+        made.extend(fold(f"for it: {escape(support)}", terminal.prose, blank, blank + "  "))
+    if full:
+        if found.similar:
+            shown = "; ".join(map(escape, found.similar))
+            made.extend(fold(f"so would: {shown}", terminal.prose, blank, blank + "  "))
+        for effect in found.effects:
+            made.extend(fold(escape(effect), terminal.prose, blank, blank + "  "))
+    for word, claims in (("mends", found.fixes), ("breaks", found.breaks)):
+        if claims:
+            texts = [escape(each) for each in claims]
+            shown = SEPARATOR.join(texts[:4])
+            if len(texts) > 4:
+                shown += f" and {len(texts) - 4} more"
+            line = f"{word} {count(len(texts), 'other claim')}: {shown}"
+            made.extend(fold(line, terminal.prose, blank, blank + "  "))
+    return made
+
+
+def _each(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
+    """One line a claim: the sign, the claim, ours, how, where."""
+    texts = [escape(verdict.claim.text) for verdict in verdicts]
+    ours = ["" if v.ours is None else _ours(v) for v in verdicts]
+    left = min(max(map(len, texts), default=0), max(24, terminal.prose - 48))
+    middle = min(max(map(len, ours), default=0), 16)
+    made: list[str] = []
+    for verdict, text, own in zip(verdicts, texts, ours, strict=True):
+        place = escape(verdict.claim.place)
+        how = {"rounds": "rounded", "truncates": "cut off"}.get(verdict.status, "")
+        tail = SEPARATOR.join(part for part in (how, place) if part)
+        sign = terminal.mark(verdict.status)
+        if len(text) > left:
+            made.append(f"  {sign} {text}")
+            text = sign = " "
+        start = f"  x {text:<{left}}  {own:>{middle}}  "
+        lines = fold(tail, terminal.prose, start)
+        made.append(f"  {sign} " + lines[0][4:])
+        made.extend(lines[1:])
+    return made
+
+
+def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
+    made: list[str] = []
+    for verdict in verdicts:
+        if verdict.status in ("rounds", "truncates"):
+            made.extend(_line(verdict, terminal))
+            if verdict.detail:
+                made.extend(fold(escape(verdict.detail), terminal.prose, " " * 6))
+    if made:
+        made.append("")
+    for status, statuses in (("exact", ("exact", "holds")), ("unknown", ("unknown",))):
+        places: dict[str, list[Claim]] = {}
+        for verdict in verdicts:
+            if verdict.status in statuses:
+                places.setdefault(verdict.claim.place, []).append(verdict.claim)
+        for place, claims in places.items():
+            texts = dict.fromkeys(escape(claim.text) for claim in claims)
+            bound = [text.replace(" ", BOUND) if len(text) < 60 else text for text in texts]
+            head = f"{escape(place)}: " if place else ""
+            lines = fold(head + f"{BOUND}· ".join(bound), terminal.prose, "  x ")
+            lines = [line.replace(BOUND, " ") for line in lines]
+            made.append(f"  {terminal.mark(status)} {lines[0][4:]}")
+            made.extend(lines[1:])
+        if places:
+            made.append("")
+    if len(verdicts) > 1:
+        shown = f"--all lists each of the {len(verdicts)} claims with our figure"
+        made.append(terminal.style(shown, "dim"))
+    return made
+
+
+def explain_story(
+    name: str, found: Explanations, terminal: Terminal, notes: Sequence[str] = ()
+) -> str:
+    """Explanations of one claim: our working, the likeliest first, proofs, what was tried."""
+    verdict = found.verdict
+    made = [terminal.style(line, "bold") for line in _asked(name, verdict, terminal)]
+    if " = " in verdict.working:
+        made.extend(_arithmetic(verdict, terminal, "ours     "))
+    if verdict.detail:
+        made.extend(fold(escape(verdict.detail), terminal.prose, "         "))
+    shown = found.found
+    if verdict.status == "differs" and not shown:
+        made.extend(
+            ["", terminal.style("unexplained", "yellow", "bold") + ": no small change gives it"]
+        )
+    elif shown:
+        head = "What could have been meant, the least surprising first (hypotheses all):"
+        made.extend(["", *fold(head, terminal.prose)])
+    for place, each in enumerate(shown, 1):
+        made.append("")
+        lines = fold(escape(each.text), terminal.prose, f"{place:>2}. ")
+        lines[0] = lines[0][:4] + terminal.style(lines[0][4:], "cyan")
+        made.extend(lines)
+        odds = fold(_odds(each), terminal.prose, "    ")
+        made.extend(terminal.style(line, "dim") for line in odds)
+        made.extend(_evidence(each, terminal, "    "))
+    tried = found.tried if verdict.status == "differs" else ()
+    for heading, texts in (("Certain:", found.proofs), ("Tried:", tried)):
+        if texts:
+            made.extend(["", heading])
+            for text in texts:
+                made.extend(fold(escape(text), terminal.prose, "  - "))
+    if notes:
+        made.extend(["", *noted(notes, terminal)])
+    return "\n".join(made) + "\n"
+
+
+def _asked(name: str, verdict: Verdict, terminal: Terminal) -> list[str]:
+    claim = escape(verdict.claim.text)
+    own = escape(name)
+    if verdict.status == "unknown":
+        text = f"{own}: {claim} cannot be derived"
+    elif verdict.status == "differs":
+        ours = (
+            f"; {own} has {_ours(verdict)}" if verdict.ours is not None else f" differs from {own}"
+        )
+        text = claim + ours
+    else:
+        text = f"{claim} tallies with {own}" + (
+            "" if verdict.ours is None else f": {_ours(verdict)}"
+        )
+    return fold(text, terminal.prose, rest="  ")
+
+
+def _odds(found: Explanation) -> str:
+    """How surprising, and how likely so small a change would hit the figure by accident."""
+    chance = found.chance
+    text = f"gives {escape(figure(found.ours))}; {found.bits:.1f} bits"
+    if chance > 0:
+        odds = f"1 in {round(1 / chance):,}" if chance < 0.1 else f"{100 * chance:.0f} %"
+        text += f"; chance that so small an edit hits by accident: {odds}"
+    if found.weak:
+        text += " (so it is weak evidence)"
+    return text

@@ -1,0 +1,196 @@
+"""The claims of a report: a card for each that differs, a line for each of the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...comparing import figure
+from ..escape import html_text
+from ..html.parts import CLASS_OF
+from ..tables.contents import evidence
+from .check_report import short_work
+from .steps import steps
+from .verdicts import HOW, SIGNS, chance, ours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...claims import Claim, Verdict
+    from ...explain import Explanation, Explanations
+    from ...tally import Tally
+    from .page import Audit
+
+SPOKEN = '<span class="spoken">ours </span>'
+"""A word for those who hear the page; others see it by its place."""
+
+
+def differing_html(audit: Audit) -> str:
+    """A card for each claim that differs, those with an explanation first."""
+    places = [i for i, verdict in enumerate(audit.verdicts) if verdict.status == "differs"]
+    places.sort(key=lambda i: i not in audit.explained or not audit.explained[i].explained)
+    return "".join(_card(audit, i) for i in places)
+
+
+def _card(audit: Audit, place: int) -> str:
+    verdict = audit.verdicts[place]
+    claim = verdict.claim
+    found = audit.explained.get(place)
+    made = [f'<article class="card" id="claim-{place + 1}">\n<h3>']
+    made.append('<span class="sign differs" role="img" aria-label="differs:">✗</span> ')
+    made.append(f"{html_text(claim.text)}</h3>\n")
+    if claim.place and not claim.quote:
+        made.append(f'<p class="place">{html_text(claim.place)}</p>\n')
+    made.append(_pair(verdict))
+    made.append(_quotation(claim, audit.work))
+    if claim.note:
+        made.append(f"<p>{html_text(claim.note)}</p>\n")
+    made.append(_working(verdict, audit.tally, "How ours comes about"))
+    if found is not None:
+        made.append(_explained(found))
+    return "".join([*made, "</article>\n"])
+
+
+def _pair(verdict: Verdict) -> str:
+    claim = verdict.claim
+    relation = {"<=": "≤", ">=": "≥", "=": ""}.get(claim.relation, claim.relation)
+    printed = f"{relation} " if relation else ""
+    cells = [f"<div><dt>printed</dt><dd>{html_text(printed + claim.printed.text)}</dd></div>"]
+    if verdict.ours is not None:
+        cells.append(f"<div><dt>ours</dt><dd>{html_text(ours(verdict))}</dd></div>")
+    if verdict.detail:
+        cells.append(
+            f'<div class="text"><dt>the difference</dt><dd>{html_text(verdict.detail)}</dd></div>'
+        )
+    return f'<dl class="pair">{"".join(cells)}</dl>\n'
+
+
+def _quotation(claim: Claim, work: str) -> str:
+    """What is printed, and where; "" where it is not quoted."""
+    if not claim.quote:
+        return ""
+    other = short_work(claim.work) if claim.work != work else ""
+    place = ", ".join(html_text(each) for each in (other, claim.place) if each)
+    footer = f"<footer>{place}</footer>" if place else ""
+    return f"<blockquote><p>“{html_text(claim.quote)}”</p>{footer}</blockquote>\n"
+
+
+def _working(verdict: Verdict, tally: Tally, summary: str) -> str:
+    lines = steps(verdict, tally)
+    if not lines:
+        return ""
+    text = "\n".join(html_text(line) for line in lines)
+    return f'<details><summary>{summary}</summary>\n<p class="math">{text}</p></details>\n'
+
+
+def _explained(found: Explanations) -> str:
+    """The likeliest hypothesis, the others on a click, what is certain, and what was tried."""
+    made: list[str] = []
+    if found.found:
+        first, *others = found.found
+        head = f"<h4><span>Perhaps</span> {html_text(first.text)}</h4>"
+        made.append(f'<div class="perhaps">\n{head}\n{_hypothesis(first)}</div>\n')
+        if others:
+            items = "".join(
+                f"<li><b>{html_text(each.text)}</b>\n{_hypothesis(each)}</li>\n" for each in others
+            )
+            count = f"{len(others)} other " + ("hypotheses" if len(others) > 1 else "hypothesis")
+            made.append(
+                f"<details><summary>{count}</summary>\n"
+                f'<ol class="others" start="2">\n{items}</ol></details>\n'
+            )
+    elif _searched(found):
+        text = "Unexplained: no small change gives the printed figure."
+        made.append(f'<p class="certain">{text}</p>\n')
+    if found.proofs:
+        items = "".join(f"<li>{html_text(each)}</li>\n" for each in found.proofs)
+        made.append(f'<h4 class="certain">Certain</h4>\n<ul class="evidence">\n{items}</ul>\n')
+    if found.tried and _searched(found):
+        items = "".join(f"<li>{html_text(each)}</li>\n" for each in found.tried)
+        tried = f'<ul class="evidence">\n{items}</ul>'
+        made.append(
+            f'<details class="tried"><summary>What was tried</summary>\n{tried}</details>\n'
+        )
+    return "".join(made)
+
+
+def _searched(found: Explanations) -> bool:
+    """Whether edits were tried at all: they are for one figure that differs, not for a bound."""
+    claim = found.verdict.claim
+    return found.verdict.status == "differs" and claim.relation == "=" and not claim.every
+
+
+def _hypothesis(found: Explanation) -> str:
+    odds = f"gives {figure(found.ours)}; {found.bits:.1f} bits of surprise"
+    accident = chance(found)
+    if accident:
+        odds += f"; chance that so small a change hits by accident: {accident}"
+    if found.weak:
+        odds += " (so it is weak evidence)"
+    items = "".join(f"<li>{html_text(each)}</li>\n" for each in evidence(found))
+    told = f'<ul class="evidence">\n{items}</ul>\n' if items else ""
+    return f'<p class="odds">{html_text(odds)}</p>\n{told}'
+
+
+def tallying_html(audit: Audit) -> str:
+    """Claims that are true, by how, then by where they are printed."""
+    made: list[str] = []
+    near = [v for v in audit.verdicts if v.status in ("rounds", "truncates")]
+    exact = [v for v in audit.verdicts if v.status in ("exact", "holds")]
+    if not near and not exact:
+        return ""
+    made.append(
+        '<p class="intro">Each opens to what is printed and how our figure comes about.</p>\n'
+    )
+    if near:
+        made.append('<h3 class="place-head">As rounded, or as cut off</h3>\n')
+        made.append(_claims(audit, near))
+    places: dict[str, list[Verdict]] = {}
+    for verdict in exact:
+        places.setdefault(verdict.claim.place, []).append(verdict)
+    for place, verdicts in places.items():
+        head = html_text(place[:1].upper() + place[1:]) if place else "Exactly"
+        made.append(f'<h3 class="place-head">{head}</h3>\n{_claims(audit, verdicts)}')
+    return "".join(made)
+
+
+def open_html(audit: Audit) -> str:
+    """Claims that nothing but a measurement could tell."""
+    verdicts = [verdict for verdict in audit.verdicts if verdict.status == "unknown"]
+    if not verdicts:
+        return ""
+    intro = '<p class="intro">No description of a network tells these.</p>\n'
+    return intro + _claims(audit, verdicts)
+
+
+def _claims(audit: Audit, verdicts: Sequence[Verdict]) -> str:
+    return f'<ul class="claims">\n{"".join(_claim(audit, each) for each in verdicts)}</ul>\n'
+
+
+def _claim(audit: Audit, verdict: Verdict) -> str:
+    """One line, which opens where there is more to say."""
+    claim = verdict.claim
+    told = [_quotation(claim, audit.work)]
+    if verdict.detail and not claim.measured:
+        told.append(f"<p>{html_text(verdict.detail[:1].upper() + verdict.detail[1:])}.</p>\n")
+    if claim.note:
+        told.append(f"<p>{html_text(claim.note)}</p>\n")
+    lines = steps(verdict, audit.tally)
+    if lines:
+        text = "\n".join(html_text(line) for line in lines)
+        told.append(f'<p class="math">{text}</p>\n')
+    inside = "".join(told)
+    name = CLASS_OF[verdict.status]
+    how = HOW[verdict.status] if verdict.status != "unknown" else ""
+    own = html_text(ours(verdict))
+    line = (
+        f'<span class="sign {name}" aria-hidden="true">{SIGNS[verdict.status]}</span> '
+        f"<code>{html_text(claim.text)}</code> "
+        f'<span class="ours">{own and SPOKEN + own}</span> '
+        f'<span class="how">{html_text(how)}</span>'
+    )
+    if not inside:
+        return f'<li><div class="row">{line}</div></li>\n'
+    return (
+        f'<li><details><summary>{line}</summary>\n<div class="inside">\n{inside}</div>'
+        "</details></li>\n"
+    )

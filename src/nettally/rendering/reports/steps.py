@@ -1,0 +1,100 @@
+"""How our figure of a claim comes about, for any claim: a layer's, a sum over layers, a formula."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ... import expression
+from ...arith import plain
+from ...comparing import figure
+from ...errors import NettallyError
+from ...quantities import SAME, SUMS, NotDerivable, evaluate, matching, names_like
+from ..tables.architecture import architecture
+
+if TYPE_CHECKING:
+    from ...claims import Claim, Verdict
+    from ...tally import Tally
+
+MOST = 40
+"""Terms of a sum that are written out."""
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}
+
+
+def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
+    """The working, a line each; none where there is nothing to show but the figure itself."""
+    claim = verdict.claim
+    if verdict.ours is None and not claim.every:
+        return ()
+    if claim.accounting:
+        from ...presets import accounting
+
+        counted = counted.under(accounting(claim.accounting))
+    try:
+        if claim.input is not None:
+            counted = counted.at(claim.input)
+        if claim.every:
+            return _each(claim, counted)
+        if claim.reference is None:
+            return _formula(claim, verdict, counted)
+        if verdict.working:
+            left, _, right = verdict.working.partition(" = ")
+            return (verdict.working,) if left != right else ()
+        return _sum(claim, verdict, counted)
+    except (NettallyError, NotDerivable):
+        return ()
+
+
+def _each(claim: Claim, counted: Tally) -> tuple[str, ...]:
+    percent = "%" in claim.printed.text
+    names = names_like(counted, claim.every)
+    told = [f"{name}: {figure(claim.value(counted, name), percent)}" for name in names[:MOST]]
+    if len(names) > MOST:
+        told.append(f"and {len(names) - MOST} more")
+    return tuple(told)
+
+
+def _formula(claim: Claim, verdict: Verdict, counted: Tally) -> tuple[str, ...]:
+    """The formula with its quantities' values: ``5 + 3 = 8``."""
+    tree = expression.parse(claim.subject)
+    percent = "%" in claim.printed.text
+    told, ours = _told(tree, counted), figure(verdict.ours, percent)
+    return (f"{claim.subject} = {told} = {ours}",) if told != ours else ()
+
+
+def _told(tree: expression.Tree, counted: Tally, tight: int = 0) -> str:
+    if isinstance(tree, expression.Call) and tree.function == "log2":
+        return f"log2({_told(tree.arguments[0], counted)})"
+    if not isinstance(tree, expression.Operation):
+        return figure(evaluate(tree, counted))
+    own = _PRECEDENCE[tree.sign]
+    left, right = _told(tree.left, counted, own), _told(tree.right, counted, own + 1)
+    text = f"{left} {'·' if tree.sign == '*' else tree.sign} {right}"
+    return f"({text})" if own < tight else text
+
+
+def _sum(claim: Claim, verdict: Verdict, counted: Tally) -> tuple[str, ...]:
+    """The sum over the network's or a module's lines, by the lines of a paper's table."""
+    assert claim.reference is not None
+    about, quantity = claim.reference
+    quantity = SAME.get(quantity, quantity)
+    if quantity not in SUMS:
+        return ()
+    of = SUMS[quantity]
+    if about:
+        rows = matching(counted, about)
+        terms = [(row.node.name, plain(of(counted, row))) for row in rows]
+    else:
+        terms = [
+            (part.name, sum(plain(of(counted, row)) for row in part.rows))
+            for part in architecture(counted)[0]
+        ]
+    terms = [(name, n) for name, n in terms if n]
+    if about and len(terms) == 1:  # a module with one layer that counts
+        alone = claim.replace(subject=f"{terms[0][0]}.{quantity}")
+        working = verdict.replace(claim=alone).working
+        return (working,) if working else ()
+    if len(terms) < 2 or len(terms) > MOST:
+        return ()
+    told = " + ".join(f"{n:,} ({name})" for name, n in terms)
+    return (f"{told} = {sum(n for _, n in terms):,}",)

@@ -1,0 +1,264 @@
+"""The arithmetic of one layer (or module) with the numbers in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...arith import Named, Num, formula, plain, product, show, total
+from ...quantities import certainty, matching
+from ...tally import AXES, Row, named_shape, tally
+from ..escape import escape
+from ..layer_line import described, size
+from ..terminal import Terminal, count, fold, fold_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...accounting import Accounting
+    from ...network import Network, Shape
+
+LABEL = 13
+
+
+def working(network: Network, about: str, accounting: Accounting, terminal: Terminal) -> str:
+    """How each figure of a layer comes about; of a module, what it is the sum of.
+
+    Raises ClaimError where no layer or module is called ``about``.
+    """
+    counted = tally(network, accounting, working=True)
+    rows = matching(counted, about)
+    single = [row for row in rows if row.node.name == about]
+    if single:
+        return "\n".join(_layer(single[0], accounting, terminal)) + "\n"
+    return "\n".join(_module(about, rows, accounting, terminal)) + "\n"
+
+
+def _module(
+    about: str, rows: tuple[Row, ...], accounting: Accounting, terminal: Terminal
+) -> list[str]:
+    head = f"{terminal.style(escape(about), 'bold')}: {count(len(rows), 'layer')}"
+    made = [head, "", *_said("output", size(rows[-1].shape) or "not known", terminal)]
+    for title, figure in (
+        ("neurons", accounting.neurons),
+        ("parameters", accounting.parameters),
+        (accounting.unit, accounting.operations),
+    ):
+        quantity = "operations" if title == accounting.unit else title
+        if certainty(rows, quantity) == "unknown":
+            made.extend(_said(title, "not known", terminal))
+            continue
+        parts = [(row, plain(figure(row))) for row in rows]
+        terms = [Num(n, escape(row.node.name.rpartition(".")[2])) for row, n in parts if n]
+        made.extend(_figure(title, total(terms), terminal))
+    made.extend(_incomplete(rows, terminal))
+    return made
+
+
+def _layer(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
+    node = row.node
+    where = f"  ({escape(node.source)})" if node.source else ""
+    name = escape(node.name)
+    head = fold(f"{name}: {escape(described(node))}{where}", terminal.prose, rest="  ")
+    head[0] = terminal.style(name, "bold") + head[0][len(name) :]
+    made = [*head, ""]
+    for source, shape in zip(node.inputs, row.inputs, strict=True):
+        shown = size(shape) or "not known"
+        made.extend(_said("input", f"{shown}, from {escape(source)}", terminal))
+    if row.shape is None:
+        return [*made, *_stated(row, accounting, terminal), *_incomplete((row,), terminal)]
+    before: list[str] = []
+    for axis, n in _axes(row.shape):
+        if _given(n):
+            continue
+        edge = _edge(row, axis, terminal)
+        told = [step.replace(axis, "") for step in _steps(n, opened=True)] + edge
+        if told == before:
+            made.extend(_said(axis, f"{plain(n):,}, in the same way", terminal))
+        else:
+            made.extend([*_figure(axis, n, terminal, opened=True), *edge])
+        before = told
+    made.extend(_said("output", size(row.shape) or "", terminal))
+    if row.work is None:
+        return [*made, *_stated(row, accounting, terminal), *_incomplete((row,), terminal)]
+    named = _renamed(row)
+    neurons = accounting.neurons(named)
+    if neurons:
+        made.extend(_figure("neurons", neurons, terminal))
+    else:
+        made.extend(_said("neurons", f"none: {_no_neurons(accounting)}", terminal))
+    made.extend(_parameters(named, accounting, terminal))
+    operations = accounting.operations(named)
+    if operations:
+        made.extend(_figure(accounting.unit, operations, terminal))
+    else:
+        made.extend(_said(accounting.unit, f"none, as '{accounting.name}' counts", terminal))
+    return [*made, *_other_work(named, accounting, terminal)]
+
+
+def _stated(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
+    """The parameters of a layer that is known by them only."""
+    return [] if row.parameters is None else _parameters(row, accounting, terminal)
+
+
+def _axes(shape: Shape) -> Iterable[tuple[str, int]]:
+    names = AXES.get(len(shape)) or tuple(f"axis {i}" for i in range(1, len(shape)))
+    return zip(names, shape[1:], strict=True)
+
+
+def _renamed(row: Row) -> Row:
+    """The row with an output whose sizes are names, so that 55 stands for its own arithmetic."""
+    shape = row.shape
+    assert shape is not None
+    fresh = named_shape(tuple(plain(n) for n in shape))
+    kept = [
+        old if place == 1 and isinstance(old, Num) else new
+        for place, (old, new) in enumerate(zip(shape, fresh, strict=True))
+    ]
+    y = tuple(kept)
+    return row._replace(shape=y, work=row.node.layer.named().work(row.inputs, y))
+
+
+def _edge(row: Row, axis: str, terminal: Terminal) -> list[str]:
+    """What the windows drop or overhang along an axis, and which sizes would give the same."""
+    layer: Any = row.node.layer
+    spare = getattr(layer, "spare", None)
+    names = [name for name, _ in _axes(row.shape or ())][1:]
+    if spare is None or axis not in names or len(row.inputs) != 1:
+        return []
+    place = names.index(axis)
+    x = tuple(plain(n) for n in row.inputs[0])
+    left = spare(x)[place]
+    step, out = layer.stride[place], layer.counts(x)[place]
+    made: list[str] = []
+    if left:
+        room = (out - 1) * step + left
+        told = (
+            f"the last {count(left, 'pixel')} are read by no window"
+            if left > 1
+            else "the last pixel is read by no window"
+        )
+        if left < 0:
+            told = f"the last window overhangs the edge by {count(-left, 'pixel')}"
+        made.append(f"{room:,} / {step} does not come out even: {told}")
+    if step > 1:
+        same = [n for n in range(x[2 + place] - step, x[2 + place] + step + 1) if n > 0]
+        same = [n for n in same if _counts(layer, x, place, n) == out]
+        if len(same) > 1:
+            made.append(f"inputs from {same[0]:,} to {same[-1]:,} all give {out:,}")
+    blank = " " * (LABEL + 2)
+    return [
+        terminal.style(line, "yellow" if left and not i else "dim")
+        for i, text in enumerate(made)
+        for line in fold(text, terminal.prose, blank)
+    ]
+
+
+def _counts(layer: Any, x: Shape, place: int, n: int) -> int:
+    """How many windows fit when the input's axis is ``n`` long; 0 where none does."""
+    from ...errors import LayerError
+
+    try:
+        return layer.counts((*x[: 2 + place], n, *x[3 + place :]))[place]
+    except LayerError:
+        return 0
+
+
+def _parameters(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
+    tensors = row.parameters or {}
+    if not tensors:
+        return _said("parameters", "none", terminal)
+    made: list[str] = []
+    if len(tensors) > 1 or row.node.shared:
+        for name, shape in tensors.items():
+            owner = row.node.shared.get(name)
+            if owner:
+                made.extend(_said(escape(name), f"shared with {escape(owner)}", terminal))
+            else:
+                made.extend(_figure(escape(name), product(shape), terminal))
+    counted = accounting.parameters(row)
+    parts = [
+        Num(plain(product(shape)), escape(name))
+        for name, shape in tensors.items()
+        if name not in row.node.shared
+    ]
+    if made and plain(counted) == sum(map(plain, parts)):
+        made.extend(_figure("parameters", total(parts), terminal))
+    elif counted or made:
+        made.extend(_figure("parameters", counted, terminal))
+    else:
+        made.extend(_said("parameters", f"none, as '{accounting.name}' counts", terminal))
+    return made
+
+
+_OTHER = {
+    "bias_adds": "bias adds",
+    "pooled": "values taken",
+    "adds": "additions",
+    "multiplies": "products",
+    "divides": "divisions",
+    "compares": "comparisons",
+    "transcendentals": "exp, log, …",
+}
+
+
+def _other_work(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
+    """The steps of a layer that this accounting does not count."""
+    terms = accounting.operations_by_kind
+    counted = terms.get(row.node.layer.kind) or terms.get("*") or {}
+    assert row.work is not None
+    made: list[str] = []
+    for fact, amount in zip(row.work._fields, row.work, strict=True):
+        if fact in _OTHER and amount and fact not in counted:
+            made.extend(_figure(_OTHER[fact], amount, terminal))
+    return (
+        ["", terminal.style("not counted as " + accounting.unit + ":", "dim"), *made]
+        if made
+        else []
+    )
+
+
+def _no_neurons(accounting: Accounting) -> str:
+    if accounting.neurons_of == "conv":
+        return f"'{accounting.name}' counts the outputs of convolutions"
+    return "neurons are the outputs of layers that form weighted sums"
+
+
+def _incomplete(rows: tuple[Row, ...], terminal: Terminal) -> list[str]:
+    unknown = [row for row in rows if row.work is None]
+    if not unknown:
+        return []
+    names = ", ".join(escape(row.node.name) for row in unknown[:12])
+    if len(unknown) > 12:
+        names += f" and {len(unknown) - 12:,} more"
+    both = any(row.parameters is None for row in unknown)
+    what = "the parameters and the work" if both else "the work"
+    text = f"not known: {what} of {names}; unknown is not zero"
+    return [terminal.style(line, "yellow") for line in fold(text, terminal.prose, rest="  ")]
+
+
+def _said(label: str, text: str, terminal: Terminal) -> list[str]:
+    start = f"{label:<{LABEL}}  "
+    return fold(text, terminal.prose, start, " " * (LABEL + 2))
+
+
+def _figure(label: str, n: int, terminal: Terminal, *, opened: bool = False) -> list[str]:
+    """A figure and how it is made, the result in bold. opened: step by step."""
+    start = f"{label:<{LABEL}}  "
+    made = fold_steps(_steps(n, opened), terminal.prose, start)
+    result = f"{plain(n):,}"
+    if made[-1].endswith(result):
+        made[-1] = made[-1][: -len(result)] + terminal.style(result, "bold")
+    return made
+
+
+def _steps(n: int, opened: bool) -> list[str]:
+    """The working with names, and its result; opened: every step on the way."""
+    if not isinstance(n, Num):
+        return [f"{n:,}"]
+    if opened:
+        return show(n, names=True).split(" = ")
+    return [formula(n, names=True)] if _given(n) else [formula(n, names=True), f"{plain(n):,}"]
+
+
+def _given(n: int) -> bool:
+    return not isinstance(n, Num) or isinstance(n.how, Named)

@@ -1,0 +1,219 @@
+"""The columns that a table can have, and what stands in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...arith import plain
+from ...errors import NettallyError, closest
+from ...quantities import SUMS, certainty, is_known
+from ..layer_line import described, size
+from .tree import last_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ...field import Field
+    from ...network import Shape
+    from ...tally import Row, Tally
+    from .tree import Line
+
+
+class Column(NamedTuple):
+    """title: None where the accounting gives it. number: stands right-aligned."""
+
+    name: str
+    title: str | None
+    help: str
+    cell: Callable[[Tally, Line], Any]
+    number: bool = True
+
+
+def _sum(quantity: str) -> Callable[[Tally, Line], Any]:
+    measure = SUMS[quantity]
+
+    def cell(tally: Tally, line: Line) -> int | AtLeast | None:
+        known = [row for row in line.rows if is_known(quantity, row)]
+        amount = plain(sum(plain(measure(tally, row)) for row in known))
+        if len(known) == len(line.rows):
+            return amount
+        return AtLeast(amount) if known else None
+
+    return cell
+
+
+TOTALS = ("neurons", "parameters", "operations")
+"""The sums at the foot of a table."""
+
+
+def total_of(tally: Tally, quantity: str) -> str:
+    """A sum over the network for people: ``1,234``, ``at least 1,234``, ``not known``."""
+    sure = "exact" if tally.complete else certainty(tally.rows, quantity)
+    if sure == "unknown":
+        return "not known"
+    if quantity in TOTALS:  # the tally's own sums, which is the quicker way
+        amount = plain(getattr(tally, quantity))
+    else:
+        amount = sum(plain(SUMS[quantity](tally, row)) for row in tally.rows)
+    return f"{amount:,}" if sure == "exact" else f"at least {amount:,}"
+
+
+class AtLeast(int):
+    """A sum of which some part is not known."""
+
+
+def _kind(tally: Tally, line: Line) -> str:
+    if line.row is not None:
+        return _kind_of(line.row)
+    return f"({len(line.rows)} layers)" if line.folded else ""
+
+
+def _kind_of(row: Row) -> str:
+    layer = row.node.layer
+    if layer.kind == "opaque":
+        return f"opaque {layer.fields().get('type', '')}"
+    return layer.kind
+
+
+def _layer(tally: Tally, line: Line) -> str:
+    return described(line.row.node) if line.row is not None else _kind(tally, line)
+
+
+def _output(tally: Tally, line: Line) -> str | None:
+    return size(last_of(line.rows).shape)
+
+
+def _input(tally: Tally, line: Line) -> str | None:
+    shapes = line.rows[0].inputs
+    shown = [size(shape) or "?" for shape in shapes]
+    return " + ".join(shown) if len(shown) <= 4 else f"{shown[0]} and {len(shown) - 1} more"
+
+
+def _share(tally: Tally, line: Line) -> float | None:
+    total = plain(tally.parameters)
+    own = _sum("parameters")(tally, line)
+    return None if own is None or not total else 100 * own / total
+
+
+def _kernel(tally: Tally, line: Line) -> str | None:
+    if line.row is None or line.row.parameters is None:
+        return None
+    weight = line.row.parameters.get("weight")
+    return "" if weight is None else "x".join(str(plain(n)) for n in weight)
+
+
+def _tensors(tally: Tally, line: Line) -> str | None:
+    if line.row is None:
+        return ""
+    if line.row.parameters is None:
+        return None
+    tensors = {**line.row.parameters, **(line.row.buffers or {})}
+    told = [f"{name} {_by_axis(shape)}" for name, shape in list(tensors.items())[:6]]
+    return ", ".join(told) + (f" and {len(tensors) - 6:,} more" if len(tensors) > 6 else "")
+
+
+def _by_axis(shape: Shape) -> str:
+    return "x".join(str(plain(n)) for n in shape) or "1"
+
+
+def seen(tally: Tally, line: Line) -> Field:
+    """The receptive field that a line tells."""
+    fields: Mapping[str, Field] | None = tally.__dict__.get("_fields_seen")
+    if fields is None:
+        from ...field import receptive_fields
+
+        fields = receptive_fields(tally)
+        tally.__dict__["_fields_seen"] = fields
+    return fields[last_of(line.rows).node.name]
+
+
+def _field(tally: Tally, line: Line) -> str:
+    return seen(tally, line).brief
+
+
+def _stride(tally: Tally, line: Line) -> str:
+    field = seen(tally, line)
+    if field.status or field.whole:
+        return ""
+    steps = field.stride
+    return "x".join(str(each) for each in (steps[:1] if len(set(steps)) == 1 else steps))
+
+
+COLUMNS = {
+    column.name: column
+    for column in (
+        Column("layer", "layer", "kind and fields, as our own file writes them", _layer, False),
+        Column("kind", "kind", "kind of the layer", _kind, False),
+        Column("input", "input", "what comes in, without the batch", _input),
+        Column("output", "output", "what comes out: channels, then space", _output),
+        Column("neurons", "neurons", "units of one example", _sum("neurons")),
+        Column("parameters", "parameters", "learned numbers", _sum("parameters")),
+        Column("share", "share %", "share of all parameters", _share),
+        Column("weights", "weights", "parameters that are no biases", _sum("weights")),
+        Column("biases", "biases", "parameters that are biases", _sum("biases")),
+        Column("kernel", "weight's shape", "sizes of the weight tensor", _kernel),
+        Column("tensors", "tensors", "sizes of all that it holds", _tensors, False),
+        Column("memory", "bytes", "bytes of the parameters, 4 each", _sum("memory")),
+        Column("operations", None, "operations, as the accounting counts", _sum("operations")),
+        Column("macs", "MACs", "multiply-accumulates of weighted sums", _sum("macs")),
+        Column("flops", "FLOPs (2·MACs)", "two for each of those", _sum("flops")),
+        Column("connections", "connections", "MACs, bias additions, pooled", _sum("connections")),
+        Column("values", "values", "all output values", _sum("values")),
+        Column("field", "field", "receptive field, pixels of the input", _field),
+        Column("stride", "stride", "pixels from unit to unit", _stride),
+    )
+}
+"""All columns by name. ``name`` itself always comes first."""
+
+DEFAULT = ("output", "neurons", "parameters", "operations", "field")
+
+OF_PARAMETERS = ("tensors", "parameters", "share")
+"""The usual columns where nothing but the parameters is known."""
+
+_SAME = {
+    "receptive_field": "field",
+    "effective_stride": "stride",
+    "params": "parameters",
+    "mult_adds": "macs",
+    "shape": "output",
+}
+
+
+def chosen(names: str | None, tally: Tally | None = None) -> tuple[Column, ...]:
+    """The columns of a comma-separated list, or the usual ones. NettallyError for another name."""
+    if not names:
+        bare = (
+            tally is not None
+            and not tally.network.inputs
+            and certainty(tally.rows, "operations") == "unknown"
+        )
+        return tuple(COLUMNS[name] for name in (OF_PARAMETERS if bare else DEFAULT))
+    columns: list[Column] = []
+    for each in names.split(","):
+        name = each.strip().lower().replace("-", "_")
+        name = _SAME.get(name, name)
+        if name in ("", "name"):
+            continue
+        if name not in COLUMNS:
+            raise NettallyError(f"there is no column '{each.strip()}'", hint=closest(name, COLUMNS))
+        if COLUMNS[name] not in columns:
+            columns.append(COLUMNS[name])
+    return tuple(columns)
+
+
+def title(column: Column, tally: Tally) -> str:
+    """The column's heading; that of the operations is what the accounting calls them."""
+    return tally.accounting.unit if column.title is None else column.title
+
+
+def shown(value: Any) -> str:
+    """A cell for people: commas, – for nothing, ? for what is not known."""
+    if value is None:
+        return "?"
+    if isinstance(value, AtLeast):
+        return f"≥ {int(value):,}"
+    if isinstance(value, float):
+        return f"{value:.2f}" if value else "–"
+    if isinstance(value, int):
+        return f"{value:,}" if value else "–"
+    return str(value) or "–"

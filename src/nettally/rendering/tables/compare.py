@@ -1,0 +1,238 @@
+"""Tables of several counts side by side: two networks, all accountings, the zoo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...arith import plain
+from ...quantities import certainty, is_known
+from ..escape import escape
+from ..layer_line import described, shown, size
+from ..terminal import Terminal, count, fold, noted
+from .columns import total_of
+from .terminal import grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ...diff import Difference, Pair
+    from ...formats import Format
+    from ...tally import Tally
+
+_SIGNS = {"changed": "~", "moved": ">", "follows": "·", "removed": "-", "added": "+"}
+_STYLES = {"~": "yellow", "-": "red", "+": "green"}
+
+
+def diff_table(difference: Difference, terminal: Terminal, notes: Sequence[str] = ()) -> str:
+    """What differs, layer by layer, and what each difference costs in b, with the totals."""
+    a, b = difference.a, difference.b
+    names = f"{escape(a.network.name)} → {escape(b.network.name)}"
+    if difference.same:
+        text = f"{names}: the same {count(len(a.rows), 'layer')}"
+        return "\n".join([*fold(text, terminal.prose), "", *_totals(difference, terminal)]) + "\n"
+    heads = ["", "", "what differs", "parameters", a.accounting.unit, "neurons"]
+    rows: list[list[str]] = []
+    for name, (own, other) in difference.inputs.items():
+        change = f"{written_size(own)} → {written_size(other)}"
+        rows.append(["~", escape(name), change, "", "", ""])
+    for pair in difference.changed:
+        costs = [
+            "?" if any(row and not is_known(name, row) for row in (pair.a, pair.b)) else signed(n)
+            for name, n in (
+                ("parameters", pair.parameters),
+                ("operations", pair.operations),
+                ("neurons", pair.neurons),
+            )
+        ]
+        rows.append([_SIGNS[pair.status], escape(pair.name), escape(what_differs(pair)), *costs])
+    quiet = [i for i, row in enumerate(rows) if row[0] == "·"]
+    table = grid(
+        heads,
+        [False, False, False, True, True, True],
+        rows,
+        terminal,
+        dim=quiet,
+        marks=_STYLES,
+        wrap=True,
+    )
+    return (
+        "\n".join(
+            [
+                terminal.style(names, "bold"),
+                "",
+                table,
+                "",
+                *_totals(difference, terminal),
+                "",
+                *_legend(difference, terminal),
+                *noted(notes, terminal),
+            ]
+        )
+        + "\n"
+    )
+
+
+def what_differs(pair: Pair) -> str:
+    """The difference of two layers in one line: ``stride 4 → 2, no bias``."""
+    if pair.a is None or pair.b is None:
+        row = pair.a or pair.b
+        assert row is not None
+        return described(row.node)
+    if pair.status == "follows":
+        own, other = pair.a.inputs, pair.b.inputs
+        before, after = (" + ".join(map(written_size, shapes)) for shapes in (own, other))
+        return f"input {before} → {after}"
+    if "kind" in pair.changes:
+        return f"{described(pair.a.node)} → {described(pair.b.node)}"
+    return ", ".join(_change(name, a, b) for name, (a, b) in pair.changes.items())
+
+
+def _change(name: str, a: Any, b: Any) -> str:
+    if name == "after":
+        return f"moved: after {b}, not {a}"
+    return f"{name} {_value(a)} → {_value(b)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return shown(value)
+
+
+def written_size(shape: Any) -> str:
+    """``96x55x55``; ``none`` where there is none."""
+    return size(shape) or ("none" if shape is None else "1")
+
+
+def signed(n: int) -> str:
+    """A cost: ``+1,234``, ``-5``; – for none."""
+    return f"{n:+,}" if n else "–"
+
+
+def _totals(difference: Difference, terminal: Terminal) -> list[str]:
+    a, b = difference.a, difference.b
+    table = [
+        ("parameters", "parameters", plain(a.parameters), difference.parameters),
+        (a.accounting.unit, "operations", plain(a.operations), difference.operations),
+        ("neurons", "neurons", plain(a.neurons), difference.neurons),
+    ]
+    texts = [[total_of(each, name) for each in (a, b)] for _, name, *_ in table]
+    width = max(len(name) for name, *_ in table)
+    wide = [max(len(pair[i]) for pair in texts) for i in (0, 1)]
+    made: list[str] = []
+    for (name, _, own, more), (left, right) in zip(table, texts, strict=True):
+        line = f"{name:<{width}}  {left:>{wide[0]}} → {right:>{wide[1]}}"
+        if more and "not known" not in (left, right):
+            share = f", {100 * more / own:+.1f} %" if own else ""
+            line += f"   {signed(more)}{share}"
+        made.append(line)
+    for tally in (a, b):
+        if not tally.complete and not tally.parameters_complete:
+            name = escape(tally.network.name)
+            text = f"{name} has layers that are not known: its totals are at least these"
+            made.extend(terminal.style(line, "yellow") for line in fold(text, terminal.prose))
+    return made
+
+
+def _legend(difference: Difference, terminal: Terminal) -> list[str]:
+    same = sum(pair.status == "same" for pair in difference.pairs)
+    text = "~ changed, > moved, · follows from what comes in, - only in the first, "
+    text += "+ only in the second"
+    if same:
+        text += f"; {count(same, 'layer')} the same"
+    return [terminal.style(line, "dim") for line in fold(text, terminal.prose)]
+
+
+def reconcile_table(
+    tally: Tally, reckonings: Sequence[Any], terminal: Terminal, notes: Sequence[str] = ()
+) -> str:
+    """One count under every accounting, and below it what it is made of, term by term."""
+    printed = [each for each in reckonings if each.accounting.printed() or hasattr(each, "why")]
+    if printed:
+        from .tools import tools_part
+
+        made = tools_part(tally, [reckonings[0], *printed], terminal)
+        reckonings = [each for each in reckonings[1:] if each not in printed]
+        head = "Other conventions, by kinds of layers"
+        made += ["", *(terminal.style(line, "bold") for line in fold(head, terminal.prose))]
+    else:
+        number = count(len(reckonings), "convention")
+        head = f"{escape(tally.network.name)}: one network, counted by {number}"
+        made = [terminal.style(line, "bold") for line in fold(head, terminal.prose)]
+    rows: list[tuple[str, str, str, str]] = []
+    for each in reckonings:
+        unit = escape(each.accounting.unit)
+        # no operations is not zero operations
+        counted = each.accounting.operations_by_kind
+        operations = f"{plain(each.operations):,}" if counted else "–"
+        if counted and certainty(tally.rows, "operations") == "unknown":
+            operations = "?"
+        rows.append((escape(each.accounting.name), f"{plain(each.parameters):,}", operations, unit))
+    heads = ("accounting", "parameters", "operations", "called")
+    wide = [max(len(row[i]) for row in (heads, *rows)) for i in range(3)]
+
+    def line(row: tuple[str, str, str, str]) -> str:
+        return f"{row[0]:<{wide[0]}}  {row[1]:>{wide[1]}}  {row[2]:>{wide[2]}}  {row[3]}"
+
+    rule = ("─" if terminal.unicode else "-") * min(terminal.prose, sum(wide) + 24)
+    made += ["", terminal.style(line(heads), "bold"), rule]
+    for row, each in zip(rows, reckonings, strict=True):
+        made.append(line(row))
+        if row[2] != "?" and (
+            len(each.terms) > 1 or any(not name.startswith("multiply") for name in each.terms)
+        ):
+            blank = " " * (wide[0] + 2)
+            bound = terms(each.terms).replace(" ", "\xa0")
+            bound = bound.replace("\xa0+\xa0", " +\xa0").replace("\xa0-\xa0", " -\xa0")
+            folded = fold(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
+            made.extend(terminal.style(text.replace("\xa0", " "), "dim") for text in folded)
+    if not tally.complete:
+        what = "operations" if tally.parameters_complete else "counts"
+        said = f"some layers are not known: each of these {what} is at least so much"
+        if certainty(tally.rows, "operations") == "unknown":
+            said = "the work of these layers is not known; unknown is not zero"
+        made.extend(["", *(terminal.style(text, "yellow") for text in fold(said, terminal.prose))])
+    if notes:
+        made.extend(["", *noted(notes, terminal)])
+    return "\n".join(made) + "\n"
+
+
+def terms(by_kind: Any) -> str:
+    """``724,406,816 multiply-adds + 659,272 conv biases``; ``2 × 724,406,816 multiply-adds``."""
+    parts: list[str] = []
+    for name, n in by_kind.items():
+        amount, times = plain(n), ""
+        factor, cross, rest = name.partition(" × ")
+        if cross and factor.isdigit() and amount % int(factor) == 0:
+            amount, times, name = amount // int(factor), f"{factor} × ", rest
+        sign = "- " if amount < 0 else "+ " if parts else ""
+        parts.append(f"{sign}{times}{abs(amount):,} {escape(name)}")
+    return " ".join(parts) or "0"
+
+
+def zoo_table(entries: Iterable[tuple[str, str, Tally]], terminal: Terminal) -> str:
+    """The networks that come with nettally: name, title, parameters, MACs."""
+    rows = [
+        [escape(name), f"{plain(t.parameters):,}", f"{plain(t.operations):,}", escape(title)]
+        for name, title, t in entries
+    ]
+    heads = ["name", "parameters", "MACs", "title"]
+    return grid(heads, [False, True, True, False], rows, terminal, wrap=True) + "\n"
+
+
+def formats_table(formats: Mapping[str, Format], terminal: Terminal) -> str:
+    """What is read, and below it what of each format is not."""
+    rows = [
+        [escape(each.title), escape(" ".join(each.suffixes)), escape(each.versions)]
+        for each in formats.values()
+    ]
+    heads = ["format", "files", "what is read"]
+    made = [grid(heads, [False, False, False], rows, terminal, wrap=True), ""]
+    for each in formats.values():
+        if each.gaps:
+            made.append(terminal.style(f"not read of {escape(each.title)}:", "bold"))
+            for gap in each.gaps:
+                made.extend(fold(escape(gap), terminal.prose, "- ", "  "))
+            made.append("")
+    text = "a file is recognised by what is in it; its name is a hint at best"
+    return "\n".join([*made, *fold(text, terminal.prose)]) + "\n"

@@ -1,0 +1,102 @@
+"""The table of memory: what a training step and a forward need, and which layers need it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...memory import HELD_RULE, INFERENCE_RULE, RULE, TRAINING_RULE
+from ..escape import escape
+from ..terminal import count, fold, noted
+from .terminal import grid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...memory import Inference, Training
+    from ..terminal import Terminal
+
+SHOWN = 10
+"""How many layers are listed, those that keep most."""
+
+
+def memory_table(
+    trained: Training,
+    used: Inference,
+    terminal: Terminal,
+    notes: Sequence[str] = (),
+    *,
+    every: bool = False,
+) -> str:
+    """Both, side by side in bytes; then the layers that keep most; then the rules."""
+    network = trained.tally.network
+    least = "at least " if trained.unknown or used.unknown else ""
+    shapes = " + ".join("x".join(map(str, shape)) for shape in network.inputs.values())
+    kinds = trained.dtype or f"{trained.width} bytes a value"
+    title = f"{escape(network.name)}: memory, input {shapes}, {kinds}"
+    optimizer = trained.optimizer_name
+    lines: list[tuple[str, int | None, int | None]] = [
+        ("parameters", trained.parameters, used.parameters),
+        ("buffers", trained.buffers, used.buffers),
+        ("gradients", trained.gradients, None),
+        (f"optimizer: {optimizer}", trained.optimizer, None),
+        ("input", trained.inputs, used.inputs),
+        ("activations", trained.activations, used.peak - used.inputs),
+        ("total", trained.total, used.total),
+    ]
+    rows = [[name, *("–" if n is None else _size(n) for n in numbers)] for name, *numbers in lines]
+    made = [terminal.style(title, "bold"), ""]
+    made.append(
+        grid(
+            ["MB, 10⁶ bytes", "training", "inference"],
+            [False, True, True],
+            rows,
+            terminal,
+            bold=[len(rows) - 1],
+        )
+    )
+    made.append("")
+    largest = sorted(trained.rows, key=lambda row: -row.bytes)
+    shown = trained.rows if every else largest[:SHOWN]
+    if shown:
+        share = trained.activations or 1
+        heads = ["kept for the backward pass", "layer", "MB", "share"]
+        table = [
+            [escape(row.name), row.kind, _size(row.bytes), f"{row.bytes / share:.1%}"]
+            for row in shown
+        ]
+        made.append(grid(heads, [False, False, True, True], table, terminal))
+        left = len(largest) - len(shown)
+        if left > 0:
+            rest = sum(row.bytes for row in largest[SHOWN:])
+            made.append(f"and {count(left, 'layer')} with {_size(rest)} MB (--all lists them)")
+        made.append("")
+    prose = terminal.prose
+    if used.at:
+        made += fold(f"inference: the most is alive at {escape(used.at)}; {INFERENCE_RULE}", prose)
+    if used.held != used.peak:
+        made += fold(
+            f"{HELD_RULE}: {_size(used.held - used.inputs)} MB of activations, "
+            f"at {escape(used.held_at)}",
+            prose,
+        )
+    made += fold(f"training: {TRAINING_RULE}", prose)
+    made += fold(RULE, prose)
+    if not network.modules:
+        made += fold(
+            "a file does not say which layers work in place: each has a storage of its own", prose
+        )
+    if least:
+        made += fold(
+            f"at least: {count(max(trained.unknown, used.unknown), 'layer')} of which it is not "
+            "known what they keep",
+            prose,
+        )
+    made += noted(notes, terminal)
+    return "\n".join(made) + "\n"
+
+
+def _size(n: int) -> str:
+    """Megabytes of 10⁶ bytes; three digits behind the point where there is little."""
+    if not n:
+        return "0"
+    return f"{n / 1e6:,.2f}" if n >= 1e5 else f"{n / 1e6:,.4f}"

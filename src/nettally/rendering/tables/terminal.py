@@ -1,0 +1,288 @@
+"""Tables for people, by rich, which is imported here and only when a table is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...arith import plain
+from ..escape import escape
+from ..layer_line import size
+from ..terminal import Terminal, count, fold, noted
+from .columns import TOTALS, AtLeast, Column, chosen, seen, shown, title, total_of
+from .tree import END, LONG, full_depth, lines, some_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ...tally import Tally
+    from .tree import Line
+
+LEAST = 16
+"""A column of names is not cut below this width."""
+
+
+def tally_table(
+    tally: Tally,
+    terminal: Terminal,
+    columns: str | None = None,
+    depth: int | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """The network as a tree of lines with a footer of totals.
+
+    columns: names with commas, None for the usual. depth: how deep modules are opened, None for
+    as deep as fits on a page. notes: what is to be said below, after what the reader said.
+    """
+    picked = list(chosen(columns, tally))
+    listed, cut = some_lines(tally) if depth is None else (lines(tally, depth), 0)
+    rows: list[list[str]] = []
+    dim: set[int] = set()
+    told = _cells(tally, picked)
+    for name, shape in tally.network.inputs.items():
+        first = {"output": size(shape), "kind": "input", "layer": "input"}
+        dim.add(len(rows))
+        rows.append([escape(name), *(escape(first.get(each.name) or "") for each in picked)])
+    for line in listed:
+        if not line.module and not line.row.node.layer.weighted:  # pyright: ignore
+            dim.add(len(rows))
+        label = escape(line.label) + (" …" if line.folded else "")
+        cells = told(line)
+        if line.module and not line.folded:
+            cells = ["" if each.name != "output" else cells[i] for i, each in enumerate(picked)]
+        rows.append([line.branch + label, *cells])
+    if cut:
+        rows.insert(len(rows) - END, [f"… {cut:,} layers more", *("" for _ in picked)])
+    heads = ["", *(title(column, tally) for column in picked)]
+    if not columns:
+        rows, heads, picked = _fitted(rows, heads, picked, terminal)
+    numbers = [False, *(column.number for column in picked)]
+    if cut:  # rich takes its time, and nobody reads the whole
+        table = long_grid(heads, numbers, rows, terminal)
+    else:
+        table = grid(heads, numbers, rows, terminal, dim=dim)
+    head = _heading(tally, terminal)
+    deeper = _folding(tally, any(line.folded for line in listed))
+    if cut:
+        every = max(full_depth(tally), 1)
+        deeper = [f"{cut:,} layers are left out; --depth {every} or --format csv lists all"]
+    return "\n".join([*head, "", table, "", *footer(tally, terminal, [*deeper, *notes])]) + "\n"
+
+
+def _cells(tally: Tally, columns: Sequence[Column]) -> Callable[[Line], list[str]]:
+    """What tells a line's cells; of layers that count the same, it is worked out once."""
+    by_field = any(column.name in ("field", "stride") for column in columns)
+    kept: dict[object, list[str]] = {}
+
+    def told(line: Line) -> list[str]:
+        row = line.row
+        if row is None or row.node.shared:
+            return [escape(shown(column.cell(tally, line))) for column in columns]
+        node = row.node
+        field = id(seen(tally, line)) if by_field else 0
+        key = (id(node.layer), row.inputs, id(node.written), field)
+        cells = kept.get(key)
+        if cells is None:
+            cells = kept[key] = [escape(shown(column.cell(tally, line))) for column in columns]
+        return cells
+
+    return told
+
+
+def _fitted(
+    rows: list[list[str]], heads: list[str], picked: list[Column], terminal: Terminal
+) -> tuple[list[list[str]], list[str], list[Column]]:
+    """The usual columns, the last ones left out where the terminal is too narrow for all."""
+    widths = [max(map(len, cells)) + 2 for cells in zip(heads, *rows, strict=True)]
+    left = len(picked)
+    while not terminal.wide and left > 2 and sum(widths[: left + 1]) - 2 > terminal.width:
+        left -= 1
+    if left == len(picked):
+        return rows, heads, picked
+    return [row[: left + 1] for row in rows], heads[: left + 1], picked[:left]
+
+
+def _heading(tally: Tally, terminal: Terminal) -> list[str]:
+    network = tally.network
+    name = escape(network.name)
+    says = escape(network.title) if network.title and network.title != network.name else ""
+    text = f"{name}: {says}" if says else name
+    first, *rest = fold(text, terminal.prose)
+    if first.startswith(name):
+        first = terminal.style(name, "bold") + first[len(name) :]
+    return [first, *rest]
+
+
+def _folding(tally: Tally, folded: bool) -> list[str]:
+    if not folded:
+        return []
+    return [
+        f"modules are folded; --depth {full_depth(tally)} shows "
+        f"all {count(len(tally.rows), 'layer')}"
+    ]
+
+
+def footer(tally: Tally, terminal: Terminal, notes: Iterable[str] = ()) -> list[str]:
+    """The totals, "at least" where something is not known, and what that is; then the notes."""
+    from ...quantities import SUMS
+
+    accounting = tally.accounting
+    owning = [row for row in tally.rows if row.parameters]
+    weights = sum(plain(SUMS["weights"](tally, row)) for row in owning)
+    biases = sum(plain(SUMS["biases"](tally, row)) for row in owning)
+    parameters = plain(tally.parameters)
+    split = f"{weights:,} weights + {biases:,} biases" if weights + biases == parameters else ""
+    batch = {int(shape[0]) for shape in tally.network.inputs.values() if shape} - {1}
+    per = f"for a batch of {max(batch)}" if batch else "for one example"
+    words = {
+        "neurons": _NEURONS[accounting.neurons_of],
+        "parameters": split,
+        "operations": f"{per}, by the accounting '{accounting.name}'",
+    }
+    called = {"operations": accounting.unit}
+    totals: list[tuple[str, str, str]] = []
+    for name in TOTALS:
+        number = total_of(tally, name)
+        said = "" if number == "not known" else words[name]
+        totals.append((called.get(name, name), number, said))
+    left = max(len(name) for name, _, _ in totals)
+    right = max(len(number) for _, number, _ in totals)
+    made: list[str] = []
+    for name, number, about in totals:
+        start = f"{name:<{left}}  {number:>{right}}"
+        folded = fold(about, terminal.prose, start + "  ", " " * (len(start) + 2))
+        made.append(terminal.style(start, "bold") + folded[0][len(start) :])
+        made.extend(folded[1:])
+    if tally.unknown:
+        made.extend(["", *_unknown(tally, terminal)])
+    said = [*tally.network.notes, *notes]
+    if said:
+        made.append("")
+    return [*made, *noted(said, terminal)]
+
+
+_NEURONS = {
+    "weighted": "outputs of the layers that form weighted sums",
+    "all": "outputs of all layers",
+    "conv": "outputs of the convolutions",
+}
+
+
+def _unknown(tally: Tally, terminal: Terminal) -> list[str]:
+    """The layers that are not known, each with what it is or what it waits for."""
+    unknown = tally.unknown
+    if tally.parameters_complete:
+        text = f"{count(len(unknown), 'layer')} whose parameters are known and whose work is not"
+        text += "; unknown is not counted as zero"
+        return [terminal.style(line, "yellow") for line in fold(text, terminal.prose, rest="  ")]
+    told: list[str] = []
+    for row in unknown[:12]:
+        layer = row.node.layer
+        if layer.kind == "opaque":
+            kind = layer.fields().get("type", "unknown")
+            told.append(f"{escape(row.node.name)} ({escape(kind)})")
+        else:
+            told.append(f"{escape(row.node.name)} (its input is not known)")
+    if len(unknown) > 12:
+        told.append(f"and {len(unknown) - 12:,} more")
+    text = f"{count(len(unknown), 'layer')} not known, not counted as zero: {', '.join(told)}"
+    folded = fold(text, terminal.prose, rest="  ")
+    return [terminal.style(line, "yellow") for line in folded]
+
+
+def grid(
+    heads: Sequence[str],
+    numbers: Sequence[bool],
+    rows: Sequence[Sequence[str]],
+    terminal: Terminal,
+    *,
+    dim: Iterable[int] = (),
+    bold: Iterable[int] = (),
+    marks: Mapping[str, str] | None = None,
+    wrap: bool = False,
+) -> str:
+    """A table without a frame. All text is escaped already.
+
+    numbers: which columns stand at the right. dim, bold: rows by their place. marks: styles of
+    cells by their text. wrap: fold long text in its column, and do not cut it.
+    """
+    if len(rows) > LONG and not wrap:
+        return long_grid(heads, numbers, rows, terminal)
+    from io import StringIO
+
+    from rich.box import Box
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rule = "─" if terminal.unicode else "-"
+    frame = Box(f"    \n    \n {rule}{rule} \n    \n    \n    \n    \n    \n", ascii=False)
+    table = Table(
+        box=frame, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+    )
+    widths = [max(cell_len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    gaps = 2 * len(heads)
+    if not terminal.wide:  # a number is never cut; a name is, when the terminal is narrow
+        while sum(widths) + gaps > terminal.width:
+            widest = max((w, i) for i, w in enumerate(widths) if not numbers[i])
+            if widest[0] <= LEAST:
+                break
+            widths[widest[1]] -= 1
+    for head, number, width in zip(heads, numbers, widths, strict=True):
+        table.add_column(
+            Text(head),
+            justify="right" if number else "left",
+            width=width,
+            no_wrap=not wrap or number,
+            overflow="fold" if wrap else "ellipsis",
+        )
+    quiet, loud = set(dim), set(bold)
+    for place, row in enumerate(rows):
+        style = "dim" if place in quiet else "bold" if place in loud else ""
+        table.add_row(*[Text(cell, style=(marks or {}).get(cell, style)) for cell in row])
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=sum(widths) + gaps,
+        force_terminal=terminal.colour,
+        color_system="standard" if terminal.colour else None,
+        no_color=not terminal.colour,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def long_grid(
+    heads: Sequence[str],
+    numbers: Sequence[bool],
+    rows: Sequence[Sequence[str]],
+    terminal: Terminal,
+) -> str:
+    """The same table without colour, its lines as wide as they are: rich takes 0.4 ms a row."""
+    from rich.cells import cell_len
+
+    shown: list[list[str]] = []
+    full = 0
+    for column, number in zip(zip(heads, *rows, strict=True), numbers, strict=True):
+        widths = {text: len(text) if text.isascii() else cell_len(text) for text in {*column}}
+        width = max(widths.values())
+        full += width + 2
+        filled = {
+            text: " " * (width - own) + text if number else text + " " * (width - own)
+            for text, own in widths.items()
+        }
+        shown.append([filled[text] for text in column])
+    lines = ["  ".join(cells).rstrip() for cells in zip(*shown, strict=True)]
+    lines.insert(1, ("─" if terminal.unicode else "-") * (full - 2))
+    return "\n".join(lines)
+
+
+def plain_number(value: Any) -> Any:
+    """A cell for programs: an int without its working; what is at least that, as it is."""
+    if isinstance(value, AtLeast):
+        return int(value)
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
