@@ -142,7 +142,7 @@ def counting() -> Line:
 def searching() -> Line:
     """All that ``explain`` tries for 253,440: single edits and pairs."""
     from nettally import explain, read
-    from nettally.claims import load
+    from nettally.claims.claim import load
     from nettally.formats.zoo import claims_path
 
     network = read("alexnet")

@@ -15,8 +15,8 @@ from nettally.errors import NettallyError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nettally.counting.tally import Tally
     from nettally.network import Network
-    from nettally.tally import Tally
 
 MOST_ROWS = 12
 ONE_IN = 16
@@ -71,7 +71,7 @@ def _reader(name: str) -> Target:
 
 def counted(network: Network, data: bytes) -> None:
     """Count it as ``nettally tally`` does, and print some: the same file is always printed."""
-    from nettally.tally import tally
+    from nettally.counting.tally import tally
 
     found = tally(network)
     assert found.parameters >= 0
@@ -104,7 +104,7 @@ def _expression(data: bytes) -> None:
 
 
 def _printed(data: bytes) -> None:
-    from nettally.printed import amount, parse_printed
+    from nettally.claims.printed import amount, parse_printed
 
     for thousand in (1000, 1024):
         try:
@@ -122,8 +122,8 @@ KEPT: dict[str, Any] = {}
 
 def _claims(data: bytes) -> None:
     """A file of claims about a small network; and its bytes as one claim."""
-    from nettally import claims
-    from nettally.tally import tally
+    from nettally.claims import claim as claims
+    from nettally.counting.tally import tally
 
     if not KEPT:
         KEPT["tally"] = tally(formats.read("lenet-5"))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import nettally
-from nettally.claims import check, load
+from nettally.claims.claim import check, load
 from nettally.formats.zoo import claims_path
 from nettally.rendering.drawing import STYLES
 

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from malformed import INPUTS, MALFORMED
-from nettally import claims, formats
+from nettally import formats
+from nettally.claims import claim as claims
+from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
 from nettally.formats import read
-from nettally.tally import Tally, tally
 from targets import SUFFIXES
 
 if TYPE_CHECKING:

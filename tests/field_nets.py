@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nettally.field import Field, receptive_fields
+from nettally.counting.receptive_field import Field, receptive_fields
+from nettally.counting.tally import tally
 from nettally.layers import layer_class
 from nettally.network import Layer, Network, Node, Shape
-from nettally.tally import tally
 
 
 def make(kind: str, *values: Any, **fields: Any) -> Layer:

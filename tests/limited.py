@@ -134,7 +134,7 @@ def serve() -> None:
     """Answers lines of JSON on stdin with lines on stdout, one file each."""
     sys.path[:] = [SOURCE, *filter(os.path.isdir, sys.path)]
     from nettally import formats
-    from nettally.tally import tally
+    from nettally.counting.tally import tally
 
     formats.formats()  # imports each reader, and what finds those of other packages
     _show(tally(formats.read("lenet-5")))  # … and what prints
@@ -239,7 +239,7 @@ def _judge(asked: dict[str, Any], allowed: tuple[str, ...], out: int) -> None:
 def _work(asked: dict[str, Any]) -> Any:
     """What is to be done with the file; all that it imports by itself is imported now."""
     from nettally import formats
-    from nettally.tally import tally
+    from nettally.counting.tally import tally
 
     if asked["target"]:
         sys.path.insert(0, str(HERE.parents[1] / "fuzz"))

@@ -30,9 +30,9 @@ from nettally.arith import (
     show,
     total,
 )
+from nettally.counting.tally import named_shape, tally
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.tally import named_shape, tally
 from strategies import CASES, Case
 
 

@@ -17,10 +17,10 @@ from torch.nn import functional
 import nettally
 from corpus_table import asked, load
 from nettally.building.build import RULES, Built, build, places
+from nettally.counting.tally import tally
 from nettally.errors import LayerError, NetworkError
 from nettally.formats import Source, caffe, cuda_convnet, native, read, zoo
 from nettally.network import Network
-from nettally.tally import tally
 
 EXPECTED = {kind: lines for kind, lines in load().items() if kind != "malformed"}
 

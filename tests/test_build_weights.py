@@ -100,7 +100,7 @@ def test_other_kinds_of_numbers_are_converted(tmp_path: Path, kind: torch.dtype)
 
 
 def test_a_table_read_from_the_file_has_the_networks_parameters(tmp_path: Path) -> None:
-    from nettally.tally import tally
+    from nettally.counting.tally import tally
 
     path = tmp_path / "net.safetensors"
     save(dict(build(net()).named_parameters()), path)

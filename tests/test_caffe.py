@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source, _read
 from nettally.formats.caffe import sniff
 from nettally.network import Network, Shape
-from nettally.tally import tally
 
 
 def read(text: str, inputs: dict[str, Shape] | None = None, **options: str) -> Network:

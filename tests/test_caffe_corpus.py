@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from nettally.counting.tally import Tally, tally
 from nettally.errors import ReadError
 from nettally.formats import read
 from nettally.network import Shape
-from nettally.tally import Tally, tally
 
 Tree = dict[str, list[Any]]
 
@@ -344,7 +344,7 @@ def test_the_training_phase_has_another_source_and_the_same_net(files: dict[str,
 def test_caffenet_and_alexnet_have_their_norms_and_pools_the_other_way(
     files: dict[str, Path],
 ) -> None:
-    from nettally.diff import diff
+    from nettally.diffing import diff
 
     one, two = (read(files[f"BVLC__caffe/models/bvlc_{name}/deploy.prototxt"])
                 for name in ("reference_caffenet", "alexnet"))  # fmt: skip

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from caffe_files import blobs, caffemodel, encode, field, varint
+from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source
 from nettally.formats import read as read_file
 from nettally.formats.caffe.caffemodel import read, sniff
 from nettally.formats.encodings.prototxt import parse
 from nettally.network import Network, Shape
-from nettally.tally import tally
 
 NET = """
 name: "small"

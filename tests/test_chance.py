@@ -8,9 +8,9 @@ from torch import nn
 
 import training
 from nettally.building.build import build
+from nettally.counting.tally import tally
 from nettally.errors import NetworkError
 from nettally.formats import read
-from nettally.tally import tally
 from nettally.training.fold_dropout import fold_dropout
 from nettally.training.seeded_random import (
     Dropout,

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nettally
-from nettally.claims import Claim, check, judge, load, parse_claim
-from nettally.comparing import compare, difference, figure
+from nettally.claims.claim import Claim, check, judge, load, parse_claim
+from nettally.claims.comparison import compare, difference, figure
+from nettally.claims.printed import parse_printed
 from nettally.errors import ClaimError, NettallyError
 from nettally.formats import Source
 from nettally.formats.native import read
 from nettally.formats.zoo import claims_path
-from nettally.printed import parse_printed
 
 if TYPE_CHECKING:
-    from nettally.tally import Tally
+    from nettally.counting.tally import Tally
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import corpus_table
 from corpus_table import WITH, asked, by_itself, collected, confirmations, confirmed, load, look
 from malformed import INPUTS, MALFORMED
 from nettally import formats
+from nettally.counting.tally import tally
 from nettally.errors import NettallyError
 from nettally.formats import Source
-from nettally.tally import tally
 from targets import SUFFIXES
 
 if TYPE_CHECKING:

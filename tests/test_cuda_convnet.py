@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source
 from nettally.formats.cuda_convnet import TYPES, _plans, read, sniff
 from nettally.formats.cuda_convnet.ini import parse
 from nettally.formats.cuda_convnet.input import extents
-from nettally.tally import tally
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nettally.accountings.presets import accounting
+from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source
 from nettally.formats import read as read_file
 from nettally.formats.darknet import TYPES, cfg, read, sniff
-from nettally.presets import accounting
-from nettally.tally import tally
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nettally.counting.tally import Tally
     from nettally.network import Network
-    from nettally.tally import Tally
 
 NET = "[net]\nwidth=32\nheight=24\nchannels=3\n"
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nettally.diff import Difference, diff
+from nettally.accountings.presets import ACCOUNTINGS
+from nettally.diffing import Difference, diff
 from nettally.formats import read
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.presets import ACCOUNTINGS
 from nettally.rendering.tables.compare import diff_table
 from nettally.rendering.terminal import Terminal
 

@@ -7,13 +7,13 @@ from functools import cache
 import pytest
 
 import nettally
-from nettally.claims import Claims, load, parse_claim
+from nettally.claims.claim import Claims, load, parse_claim
+from nettally.counting.quantities import measure
+from nettally.counting.tally import Tally
 from nettally.errors import ClaimError
-from nettally.explain import Explanation, Explanations, explain
+from nettally.explaining import Explanation, Explanations, explain
 from nettally.formats.zoo import claims_path
 from nettally.network import Network
-from nettally.quantities import measure
-from nettally.tally import Tally
 
 
 @cache

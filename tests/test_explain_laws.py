@@ -11,18 +11,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nettally
-from nettally.claims import Claim, parse_claim
-from nettally.comparing import compare
+from nettally.claims.claim import Claim, parse_claim
+from nettally.claims.comparison import compare
+from nettally.claims.printed import parse_printed
+from nettally.counting.quantities import SUMS, measure
+from nettally.counting.tally import Tally, retally, tally
 from nettally.errors import LayerError
-from nettally.explain import explain
-from nettally.explain.edits import Edit, field_edits
-from nettally.explain.proofs import factorised
-from nettally.explain.recount import Recount
-from nettally.explain.search import Figure, Trial, search
-from nettally.explain.slips import digit_slips, replaced_factors
-from nettally.printed import parse_printed
-from nettally.quantities import SUMS, measure
-from nettally.tally import Tally, retally, tally
+from nettally.explaining import explain
+from nettally.explaining.edits import Edit, field_edits
+from nettally.explaining.proofs import factorised
+from nettally.explaining.recount import Recount
+from nettally.explaining.search import Figure, Trial, search
+from nettally.explaining.slips import digit_slips, replaced_factors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from field_nets import ALEXNET, Build, chain, conv, make
-from nettally.errors import NetworkError
-from nettally.field import (
+from nettally.counting.receptive_field import (
     NO_SPACE,
     NOT_ALIGNED,
     SEVERAL,
@@ -16,9 +15,10 @@ from nettally.field import (
     padding_depends_on_input,
     receptive_fields,
 )
+from nettally.counting.tally import tally
+from nettally.errors import NetworkError
 from nettally.formats import read
 from nettally.network import Layer
-from nettally.tally import tally
 
 # --- AlexNet and what the answer says
 

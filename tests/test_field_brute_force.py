@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from field_nets import Build, chain, conv, make
+from nettally.counting.receptive_field import NOT_ALIGNED, Field
 from nettally.errors import LayerError
-from nettally.field import NOT_ALIGNED, Field
 from nettally.network import Layer
 
 Sight = tuple[frozenset[int], bool]

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from field_nets import ALEXNET, Build, chain, conv, make
-from nettally.field import NOT_ALIGNED, padding_depends_on_input, receptive_fields
+from nettally.counting.receptive_field import (
+    NOT_ALIGNED,
+    padding_depends_on_input,
+    receptive_fields,
+)
+from nettally.counting.tally import tally
 from nettally.formats import read
 from nettally.network import Layer, Network
-from nettally.tally import tally
 
 
 def tf_layer(build: Build, spec: list[Any]) -> None:

@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import nettally
-from nettally.claims import Verdict, check, load
+from nettally.claims.claim import Verdict, check, load
+from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
 from nettally.formats.zoo import claims_path
 from nettally.rendering.drawing import STYLES, Figure, draw
@@ -23,7 +24,6 @@ from nettally.rendering.drawing.model import Path as Drawn
 from nettally.rendering.drawing.palette import DARK, FAMILIES, LIGHT
 from nettally.rendering.drawing.stages import stages
 from nettally.rendering.drawing.text_metrics import clean, elide, is_measured, width, wrap
-from nettally.tally import Tally, tally
 
 GOLDEN = Path(__file__).parent / "golden" / "figures"
 ZOO = tuple(entry.name for entry in nettally.zoo())

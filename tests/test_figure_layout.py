@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nettally
+from nettally.counting.tally import tally
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.rendering.drawing import STYLES, draw
@@ -18,7 +19,6 @@ from nettally.rendering.drawing.grouping import at_most, fitting, repeated, segm
 from nettally.rendering.drawing.layered_layout import layered
 from nettally.rendering.drawing.stages import stages
 from nettally.rendering.drawing.units import Units, main_path, units
-from nettally.tally import tally
 from test_figure import assert_whole
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

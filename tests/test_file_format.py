@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source, native
 from nettally.formats.native.field_values import signature
 from nettally.formats.native.writing import _text
 from nettally.layers import FAMILIES, layer_class
-from nettally.tally import tally
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = (DOCS / "file-format.md").read_text("utf-8")

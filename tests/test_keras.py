@@ -15,19 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_layers import ROWS
+from nettally.accountings.presets import accounting
+from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source
 from nettally.formats import read as read_file
 from nettally.formats.encodings.json import MAX_DEPTH, load
 from nettally.formats.keras import read, sniff
-from nettally.presets import accounting
-from nettally.tally import tally
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nettally.counting.tally import Tally
     from nettally.network import Network
-    from nettally.tally import Tally
 
 Json = dict[str, Any]
 

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from nettally.counting.tally import tally
 from nettally.errors import LayerError
 from nettally.layers import FAMILIES, kinds, layer, layer_class
 from nettally.layers.registry import classes
 from nettally.network import Layer, Network, Node, Work
-from nettally.tally import tally
 from strategies import CASES, UNBUILT, Case, windows
 
 NO_FORMULA = ("subsample", "rbf")

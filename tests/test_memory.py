@@ -16,10 +16,9 @@ import torch_memory
 import torch_models
 import torch_nets
 from nettally import cli, memory
+from nettally.counting.memory import rules
 from nettally.errors import NettallyError
 from nettally.layers import FAMILIES
-from nettally.memory import _strides as strides
-from nettally.memory import rules
 
 # --- networks -------------------------------------------------------------------------------------
 
@@ -506,9 +505,9 @@ def test_strides_are_torchs(sizes: tuple[int, ...]) -> None:
     for order in permutations(range(4)):
         x = torch.empty(sizes).permute(order)
         new = tuple(x.shape)
-        assert strides.settled(new, x.stride()) is None or not x.is_contiguous()
+        assert layout.settled(new, x.stride()) is None or not x.is_contiguous()
         like = torch.empty_like(x).stride()
-        made = strides.in_order_of(new, x.stride()) or strides.row_major(new)
+        made = layout.in_order_of(new, x.stride()) or layout.row_major(new)
         assert (
             torch.empty_strided(new, made).is_contiguous()
             == torch.empty_strided(new, like).is_contiguous()
@@ -518,11 +517,11 @@ def test_strides_are_torchs(sizes: tuple[int, ...]) -> None:
                 seen = x.view(shape)
             except RuntimeError:
                 full = tuple(x.reshape(shape).shape)
-                assert strides.viewed(new, x.stride(), full) is None
+                assert layout.viewed(new, x.stride(), full) is None
             else:
-                mine = strides.viewed(new, x.stride(), tuple(seen.shape))
+                mine = layout.viewed(new, x.stride(), tuple(seen.shape))
                 assert mine is not None
-                assert strides.settled(tuple(seen.shape), mine) == strides.settled(
+                assert layout.settled(tuple(seen.shape), mine) == layout.settled(
                     tuple(seen.shape), seen.stride()
                 )
 

@@ -11,10 +11,10 @@ import nettally
 def test_type_checkers_see_the_same_names() -> None:
     tree = ast.parse(Path(nettally.__file__).read_text("utf-8"))
     imported = {
-        alias.asname or alias.name: node.module
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level == 1
         for alias in node.names
     }
-    modules = dict.fromkeys(nettally._MODULES)
-    assert imported == {**nettally._HOME, **modules}
+    names = {name: f"{home}.{name}" for name, home in nettally._HOME.items()}
+    assert imported == {**names, **nettally._MODULES}

@@ -8,13 +8,13 @@ import pytest
 
 import nettally
 from nettally.arith import Num, Product, factors
+from nettally.counting.tally import tally
 from nettally.errors import LayerError, NettallyError, NetworkError, ReadError
 from nettally.formats import Source, native, zoo
 from nettally.formats.native.field_values import signature
 from nettally.formats.native.grammar import RESERVED
 from nettally.layers import kinds, layer_class
 from nettally.network import Network
-from nettally.tally import tally
 
 
 def network(text: str, **more: Any) -> Network:

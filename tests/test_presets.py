@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nettally
-from nettally.accounting import FACTS, NETTALLY, Accounting
-from nettally.comparing import compare
+from nettally.accountings.presets import ACCOUNTINGS, accounting, reconcile
+from nettally.claims.comparison import compare
+from nettally.claims.printed import parse_printed
+from nettally.counting.accounting import FACTS, NETTALLY, Accounting
+from nettally.counting.tally import Tally
 from nettally.errors import NettallyError
 from nettally.formats import zoo
 from nettally.layers import layer_class
 from nettally.network import Network, Node, Work
-from nettally.presets import ACCOUNTINGS, accounting, reconcile
-from nettally.printed import parse_printed
-from nettally.tally import Tally
 from strategies import CASES
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nettally.comparing import compare
+from nettally.claims.comparison import compare
+from nettally.claims.printed import Printed, amount, parse_printed
 from nettally.errors import ClaimError
-from nettally.printed import Printed, amount, parse_printed
 
 TRUE = {"exact", "rounds", "truncates"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -35,11 +36,13 @@ def test_all_is_what_there_is() -> None:
     assert set(nettally.__all__) <= set(namespace)
 
 
-@pytest.mark.parametrize("name", [n for n, home in nettally._HOME.items() if n == home])
-def test_a_module_does_not_shadow_the_function_of_its_name(name: str) -> None:
-    for order in (f"import nettally, nettally.{name}", f"import nettally.{name} as m, nettally"):
-        code = f"{order}\nprint(type(nettally.{name}).__name__, callable(nettally.{name}))"
-        assert fresh(code) == "function True"
+def test_no_module_has_the_name_of_a_function() -> None:
+    """Importing a submodule binds its name in the package: it would take the function's place."""
+    root = Path(nettally.__file__).parent
+    modules = {each.stem for each in root.glob("*.py")} | {
+        each.parent.name for each in root.glob("*/__init__.py")
+    }
+    assert not modules & set(nettally._HOME)
 
 
 def test_importing_the_face_imports_nothing_behind_it() -> None:

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import nettally
+from nettally.counting.quantities import (
+    SAME,
+    SUMS,
+    NotDerivable,
+    count,
+    matching,
+    measure,
+    names_like,
+)
 from nettally.errors import ClaimError
 from nettally.formats import Source
 from nettally.formats.native import read
-from nettally.quantities import SAME, SUMS, NotDerivable, count, matching, measure, names_like
 
 if TYPE_CHECKING:
-    from nettally.tally import Tally
+    from nettally.counting.tally import Tally
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from nettally.accounting import NETTALLY
+from nettally.accountings.presets import ACCOUNTINGS, reconcile
+from nettally.counting.accounting import NETTALLY
+from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.presets import ACCOUNTINGS, reconcile
 from nettally.rendering import output
 from nettally.rendering.escape import MAX_TEXT, csv_cell, escape, markdown_cell
 from nettally.rendering.reports.check_report import short_work
@@ -25,7 +26,6 @@ from nettally.rendering.tables.compare import reconcile_table, terms
 from nettally.rendering.tables.terminal import grid, long_grid, tally_table
 from nettally.rendering.tables.tree import lines
 from nettally.rendering.terminal import Terminal, fold, fold_steps, noted, printable, terminal
-from nettally.tally import Tally, tally
 
 GOLDEN = Path(__file__).parent / "golden"
 PLAIN = Terminal(80)

@@ -20,20 +20,20 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import nettally
-from nettally import claims as claiming
+from nettally.accountings.presets import reconcile
+from nettally.claims import claim as claiming
 from nettally.cli import options, parser, run
+from nettally.counting.quantities import SUMS
+from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
 from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.presets import reconcile
-from nettally.quantities import SUMS
 from nettally.rendering import output
 from nettally.rendering.tables import json as as_json
 from nettally.rendering.tables.architecture import architecture
 from nettally.rendering.tables.columns import total_of
 from nettally.rendering.tables.tree import lines
-from nettally.tally import Tally, tally
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "formats"

@@ -18,14 +18,14 @@ from markdown_it import MarkdownIt
 
 import nettally
 from browser import EVIL, chromium, opened, without_policy
-from nettally.claims import Verdicts, check, parse_claim
+from nettally.accountings.presets import reconcile
+from nettally.claims.claim import Verdicts, check, parse_claim
+from nettally.counting.tally import tally
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.presets import reconcile
 from nettally.rendering import output
 from nettally.rendering.escape import MAX_TEXT, csv_cell, html_text, latex_text, markdown_cell
 from nettally.rendering.reports.page import Audit, Drawing, Made, report
-from nettally.tally import tally
 
 RUN = "document.documentElement.id='owned'"
 OWNED = 'id="owned"'

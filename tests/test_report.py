@@ -14,16 +14,16 @@ import pytest
 
 import nettally
 from browser import violations
-from nettally import claims as claiming
+from nettally.accountings.presets import reconcile
+from nettally.claims import claim as claiming
 from nettally.cli import run
+from nettally.counting.tally import Tally, tally
 from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.presets import reconcile
 from nettally.rendering.escape import html_text
 from nettally.rendering.reports.page import Audit, Drawing, Made, report
 from nettally.rendering.reports.steps import steps
-from nettally.tally import Tally, tally
 
 GOLDEN = Path(__file__).parent / "golden" / "report"
 CLAIMED = [name for name in names() if claims_path(name)]

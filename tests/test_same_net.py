@@ -14,7 +14,7 @@ import pytest
 import nettally
 
 if TYPE_CHECKING:
-    from nettally.diff import Difference
+    from nettally.diffing import Difference
 
 CAFFE = "caffe/BVLC__caffe/models/bvlc_alexnet/deploy.prototxt"
 DARKNET = "darknet/pjreddie__darknet/cfg/alexnet.cfg"

@@ -21,9 +21,10 @@ import nettally
 import torch_models
 import torch_nets
 import torch_peers
-from nettally import ACCOUNTINGS, NettallyError, tools
+from nettally import ACCOUNTINGS, NettallyError
+from nettally import accountings as tools
+from nettally.accountings.presets import Reckoning
 from nettally.formats.torch_module.load import WithoutWeights
-from nettally.presets import Reckoning
 from nettally.rendering.output import reconcile as written
 from nettally.rendering.tables.compare import reconcile_table
 from nettally.rendering.terminal import Terminal
@@ -264,9 +265,7 @@ def test_terms_and_layers_add_up(source: str, model: str, tool: str) -> None:
 
 def test_reconcile_has_the_tools_own_figures() -> None:
     tally = counted("nets", "tied")
-    found: dict[str, Reckoning] = {
-        each.accounting.name: each for each in nettally.presets.reconcile(tally)
-    }
+    found: dict[str, Reckoning] = {each.accounting.name: each for each in nettally.reconcile(tally)}
     assert list(found) == list(ACCOUNTINGS)
     for tool in tools.TOOLS:
         assert found[tool] == tools.count(tally, tool)
@@ -298,7 +297,7 @@ def test_what_is_no_tool_or_no_module_is_said() -> None:
 @pytest.mark.parametrize("model", ["tied", "attention", "unet", "functional"])
 def test_the_table_fits_eighty_columns(model: str, unicode: bool) -> None:
     tally = counted("nets", model)
-    reckonings = nettally.presets.reconcile(tally)
+    reckonings = nettally.reconcile(tally)
     text = reconcile_table(tally, reckonings, Terminal(80, unicode=unicode))
     assert max(map(len, text.splitlines())) <= 80
     for each in reckonings:
@@ -343,7 +342,7 @@ def test_the_order_of_an_einsum_is_numpys(
     equation: str, shapes: tuple[tuple[int, ...], ...]
 ) -> None:
     numpy = pytest.importorskip("numpy")
-    from nettally.tools._einsum import optimized
+    from nettally.accountings.calls.einsum import optimized
 
     said = numpy.einsum_path(equation, *map(numpy.zeros, shapes), optimize="optimal")[1]
     (line,) = [each for each in said.splitlines() if "Optimized FLOP" in each]

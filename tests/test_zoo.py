@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from nettally.claims import check, load
+from nettally.accountings.presets import accounting
+from nettally.claims.claim import check, load
+from nettally.counting.tally import Tally, tally
 from nettally.formats import read, zoo
 from nettally.network import Network
-from nettally.presets import accounting
-from nettally.tally import Tally, tally
 
 
 class Known(NamedTuple):

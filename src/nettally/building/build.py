@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..counting.tally import tally
 from ..errors import LayerError, NetworkError
-from ..tally import tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ..counting.tally import Row, Tally
     from ..network import Network, Node
-    from ..tally import Row, Tally
 
 RULES = ("arrange", "procedure")
 """Kinds that are known by their sizes only: how the values are placed is the source's secret."""

@@ -10,19 +10,19 @@ import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from ..counting.tally import AXES, tally
 from ..errors import NettallyError
 from ..formats import read
 from ..rendering.terminal import Terminal, printable, terminal
-from ..tally import AXES, tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..accounting import Accounting
-    from ..claims import Claim, Verdict
-    from ..explain import Explanations
+    from ..claims.claim import Claim, Verdict
+    from ..counting.accounting import Accounting
+    from ..counting.tally import Tally
+    from ..explaining import Explanations
     from ..network import Network, Shape
-    from ..tally import Tally
 
 TALLIES, DIFFERS = 0, 1
 
@@ -80,7 +80,7 @@ def reconcile(
     form: str = "table",
 ) -> int:
     """``nettally reconcile NET``."""
-    from ..presets import reconcile as reckon
+    from ..accountings.presets import reconcile as reckon
 
     network, said = _network(net, inputs, companion, phase, stages)
     counted = tally(network)
@@ -107,7 +107,7 @@ def check(
     form: str = "table",
 ) -> int:
     """``nettally check NET``: 1 where a claim differs."""
-    from .. import claims as claiming
+    from ..claims import claim as claiming
 
     network, said = _network(net, inputs, companion, phase, stages)
     path = claims or _own_claims(net)
@@ -145,7 +145,7 @@ def _explained(counted: Tally, verdicts: Sequence[Verdict]) -> Mapping[int, Expl
     ]
     if not asked:
         return {}
-    from ..explain import explain as search
+    from ..explaining import explain as search
 
     return {
         place: search(counted, verdict.claim, verdicts, most=1, pairs=0)
@@ -166,13 +166,13 @@ def explain(
     form: str = "table",
 ) -> int:
     """``nettally explain NET CLAIM``: 1 where the claim differs, explained or not."""
-    from ..explain import explain as search
+    from ..explaining import explain as search
 
     network, said = _network(net, inputs, companion, phase, stages)
     path = claims or _own_claims(net)
     others: tuple[Claim, ...] = ()
     if path is not None:
-        from ..claims import load
+        from ..claims.claim import load
 
         others = load(path).claims
     # a claim that stands in the file is meant with all that the file says of it: its accounting,
@@ -201,7 +201,7 @@ def diff(
     form: str = "table",
 ) -> int:
     """``nettally diff A B``: 1 where they differ."""
-    from ..diff import diff as compare
+    from ..diffing import diff as compare
 
     convention = _accounting(accounting)
     one, said = _network(a, inputs, None, phase, stages)
@@ -277,10 +277,10 @@ def _own_claims(net: str) -> str | None:
 
 def _accounting(name: str | None) -> Accounting:
     if name is None:
-        from ..accounting import NETTALLY
+        from ..counting.accounting import NETTALLY
 
         return NETTALLY
-    from ..presets import accounting
+    from ..accountings.presets import accounting
 
     return accounting(name)
 

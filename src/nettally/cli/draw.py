@@ -6,16 +6,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
-from ..tally import tally
 from . import commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..claims import Verdict
+    from ..claims.claim import Verdict
 
 STDOUT = "-"
 
@@ -48,7 +48,7 @@ def draw(
     verdicts: tuple[Verdict, ...] = ()
     path = (claims or commands._own_claims(net)) if marks else None
     if path is not None:
-        from ..claims import check, load
+        from ..claims.claim import check, load
 
         verdicts = check(counted, load(path))
     figure = make(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..counting.memory import training
+from ..counting.tally import tally
 from ..data.packed import open_packed
-from ..memory import training
 from ..rendering.escape import escape
 from ..rendering.tables.terminal import grid
-from ..tally import tally
 from ..training.dry_run import Measured, measure
 from ..training.seeded_random import network_of_scores
 

@@ -43,8 +43,8 @@ def _export(
     phase: str | None = None,
     stages: Sequence[str] = (),
 ) -> int:
+    from ..counting.tally import tally
     from ..exporting.export import ending_of, export
-    from ..tally import tally
 
     ending = ending_of(output)
     said_of_inputs: tuple[str, ...] = ()

@@ -45,7 +45,7 @@ def traced(error: NettallyError) -> str:
 
 
 def _so_far(network: Network) -> str:
-    from ..tally import tally
+    from ..counting.tally import tally
 
     rows = tally(network).rows
     dim = terminal(sys.stderr).style

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..counting.memory import inference, training
+from ..counting.tally import tally
 from ..formats import names_code
-from ..memory import inference, training
-from ..tally import tally
 from . import commands
 
 if TYPE_CHECKING:

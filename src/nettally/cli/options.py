@@ -42,7 +42,7 @@ class AccountingName(click.types.StringParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The accountings' names."""
-        from ..presets import ACCOUNTINGS
+        from ..accountings.presets import ACCOUNTINGS
 
         return [CompletionItem(name) for name in ACCOUNTINGS if name.startswith(incomplete)]
 

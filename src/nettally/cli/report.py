@@ -7,18 +7,18 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.escape import escape
-from ..tally import tally
 from . import commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..claims import Claims, Verdict
-    from ..explain import Explanations
+    from ..claims.claim import Claims, Verdict
+    from ..counting.tally import Tally
+    from ..explaining import Explanations
     from ..rendering.reports.page import Drawing
-    from ..tally import Tally
 
 MOST_EXPLAINED = 40
 """Claims whose difference is searched for; each takes some tenths of a second."""
@@ -42,7 +42,7 @@ def report(
     accounting: str | None = None,
 ) -> int:
     """Write the page; 0 whatever its verdict is. Without an output it goes to stdout."""
-    from ..presets import reconcile
+    from ..accountings.presets import reconcile
     from ..rendering.reports import page as render
 
     if output is None and sys.stdout.isatty():
@@ -53,7 +53,7 @@ def report(
     made: Claims | None = None
     verdicts: tuple[Verdict, ...] = ()
     if path is not None:
-        from .. import claims as claiming
+        from ..claims import claim as claiming
 
         made = claiming.load(path)
         verdicts = tuple(claiming.check(counted, made))
@@ -92,7 +92,7 @@ def report(
 
 def _explained(counted: Tally, verdicts: Sequence[Verdict]) -> Mapping[int, Explanations]:
     """An explanation of each claim that differs, by its place; the formulas' say what was tried."""
-    from ..explain import explain
+    from ..explaining import explain
 
     places = [place for place, verdict in enumerate(verdicts) if verdict.status == "differs"]
     return {

@@ -9,9 +9,9 @@ import torch
 
 from ..building.build import build
 from ..building.safetensors import save
+from ..counting.tally import tally
 from ..errors import NettallyError, NetworkError
 from ..formats.onnx.proto import FLOAT, LEARNED, TYPES
-from ..tally import tally
 from . import wire
 from .graph import At, Graph, Refused, rule_of
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..building.build import Built
+    from ..counting.tally import Tally
     from ..network import Network, Shape
-    from ..tally import Tally
 
 ENDINGS = (".onnx", ".safetensors")
 

@@ -18,11 +18,11 @@ from .tables.markdown import markdown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..claims import Verdict
-    from ..diff import Difference
-    from ..explain import Explanations
-    from ..presets import Reckoning
-    from ..tally import Tally
+    from ..accountings.presets import Reckoning
+    from ..claims.claim import Verdict
+    from ..counting.tally import Tally
+    from ..diffing import Difference
+    from ..explaining import Explanations
     from .tables.table import Sheet
 
 FORMATS = ("table", "markdown", "latex", "html", "csv", "json", "svg")

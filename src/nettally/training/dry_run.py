@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from ..counting.tally import tally
 from ..data.packed import Loader, Packed, Split
 from ..errors import NettallyError
-from ..tally import tally
 from .run import sizes_of
 from .seeded_random import generator_of, network_of_scores
 

@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from ..building.build import Built, build
 from ..building.weights import load
+from ..counting.tally import tally
 from ..data.augment import augment, draw, noise
 from ..errors import NettallyError
-from ..tally import tally
 from . import recipe as recipes
 from .evaluate import last_of
 from .seeded_random import Masks, generator_of, network_of_scores, seed_of, with_dropout

@@ -145,7 +145,7 @@ def sizes_of(network: Network) -> tuple[int, tuple[int, int]]:
 
 def check_fit(network: Network, packed: Packed) -> None:
     """Raise NettallyError where the network can't be trained on the data, saying what differs."""
-    from ..tally import tally
+    from ..counting.tally import tally
 
     channels, (height, width) = sizes_of(network)
     if channels != packed.channels or height > packed.height or width > packed.width:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..building.build import Built
+    from ..counting.tally import Tally
     from ..network import Network
-    from ..tally import Tally
 
 
 def seed_of(*words: object) -> int:

@@ -17,8 +17,8 @@ from .palette import THEMES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...claims import Claim, Claims, Verdict
-    from ...tally import Tally
+    from ...claims.claim import Claim, Claims, Verdict
+    from ...counting.tally import Tally
     from .model import Label
 
 STYLES = ("volumes", "blocks", "bars", "field")
@@ -96,7 +96,7 @@ def draw(
     are opened. claims: those that do not tally are marked, with a note.
     Raises NettallyError for a style, theme or width that is none.
     """
-    from ...tally import tally
+    from ...counting.tally import tally
 
     _check("style", style, STYLES)
     _check("theme", theme, THEMES)
@@ -119,7 +119,7 @@ def svg_of(noun: Network | Tally, claims: Iterable[Verdict] = ()) -> str | None:
     claims: those that do not tally are marked.
     None where it can't be counted, or where nothing of its shapes is known.
     """
-    from ...tally import tally
+    from ...counting.tally import tally
 
     try:
         counted = tally(noun) if isinstance(noun, Network) else noun

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...quantities import SUMS, is_known
+from ...counting.quantities import SUMS, is_known
 from .boxes import told
 from .layer_rows import FONT, MARGIN, PITCH, name_items, names, rows_of
 from .layer_words import quantity
@@ -17,7 +17,7 @@ from .text_metrics import ASCENT, LINE, clean, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...tally import Row, Tally
+    from ...counting.tally import Row, Tally
     from .footnotes import Note
 
 NATURAL = 860.0

@@ -21,7 +21,7 @@ from .u_layout import by_level, levels_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...tally import Tally
+    from ...counting.tally import Tally
     from .footnotes import Note
     from .model import Item, Point
     from .units import Units

@@ -13,9 +13,9 @@ from .text_metrics import ASCENT, clean, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...diff import Difference
-    from ...presets import Reckoning
-    from ...tally import Tally
+    from ...accountings.presets import Reckoning
+    from ...counting.tally import Tally
+    from ...diffing import Difference
 
 Row = tuple[str, "Sequence[int | None]"]
 """A name, and a number for each column; None is not counted."""

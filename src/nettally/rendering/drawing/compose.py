@@ -12,8 +12,8 @@ from .text_metrics import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...claims import Claim, Claims, Verdict
-    from ...tally import Tally
+    from ...claims.claim import Claim, Claims, Verdict
+    from ...counting.tally import Tally
 
 MARGIN = 12.0
 LEAST = 480
@@ -50,9 +50,9 @@ def make(
 def _verdicts(
     tally: Tally, claims: Claims | Iterable[Claim | str | Verdict]
 ) -> tuple[Verdict, ...]:
-    from ...claims import Claims as ManyClaims
-    from ...claims import Verdict as OneVerdict
-    from ...claims import check
+    from ...claims.claim import Claims as ManyClaims
+    from ...claims.claim import Verdict as OneVerdict
+    from ...claims.claim import check
 
     if isinstance(claims, ManyClaims):
         return check(tally, claims)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import log2
 from typing import TYPE_CHECKING
 
-from ...field import receptive_fields
+from ...counting.receptive_field import receptive_fields
 from .boxes import told
 from .layer_rows import FONT, MARGIN, PITCH, name_items, names, rows_of
 from .layer_words import times
@@ -20,10 +20,10 @@ from .text_metrics import ASCENT, DESCENT, clean, elide, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..._along import Along
-    from ...field import Field
+    from ...counting.receptive_field import Field
+    from ...counting.receptive_field.axis import Along
+    from ...counting.tally import Tally
     from ...network import Shape
-    from ...tally import Tally
     from .footnotes import Note
 
 NATURAL = 760.0

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import expression
-from ...comparing import compare
-from ...comparing import figure as told
+from ...claims.comparison import compare
+from ...claims.comparison import figure as told
+from ...counting.quantities import matching, names_like
 from ...errors import NettallyError
-from ...quantities import matching, names_like
 from .model import Dot, Label
 from .text_metrics import ASCENT, LINE, clean, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...claims import Claim, Verdict
-    from ...tally import Tally
+    from ...claims.claim import Claim, Verdict
+    from ...counting.tally import Tally
     from .model import Item
     from .units import Unit
 

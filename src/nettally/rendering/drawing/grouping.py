@@ -9,7 +9,7 @@ from .units import Unit, Units, units
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...tally import Row, Tally
+    from ...counting.tally import Row, Tally
 
 
 def signature(rows: Iterable[Row], *, loose: bool = False) -> tuple[Any, ...]:

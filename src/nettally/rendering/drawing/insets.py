@@ -13,7 +13,7 @@ from .text_metrics import clean, elide, width
 from .units import Unit, Units, units
 
 if TYPE_CHECKING:
-    from ...tally import Row, Tally
+    from ...counting.tally import Row, Tally
     from .model import Item
 
 MOST_INSETS = 6

@@ -13,7 +13,7 @@ from .units import units
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...tally import Tally
+    from ...counting.tally import Tally
     from .footnotes import Note
     from .model import Item
     from .units import Unit, Units

@@ -9,8 +9,8 @@ from ...arith import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...counting.tally import Row
     from ...network import Layer, Shape
-    from ...tally import Row
 
 _FAMILY_OF = {
     kind: family

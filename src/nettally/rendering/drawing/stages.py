@@ -17,7 +17,7 @@ from .units import Unit, Units, main_path, units
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...tally import Row, Tally
+    from ...counting.tally import Row, Tally
 
 MOST_COLUMNS = 4
 PASSING = frozenset({"concat", "crop", "add", "identity", "reshape", "permute", "slice"})

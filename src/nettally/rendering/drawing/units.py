@@ -14,8 +14,8 @@ from .layer_words import POINTWISE, family
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ...counting.tally import Row, Tally
     from ...network import Shape
-    from ...tally import Row, Tally
 
 
 class Unit(NamedTuple):

@@ -36,7 +36,7 @@ from .text_metrics import ASCENT, LINE, clean, elide, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...tally import Tally
+    from ...counting.tally import Tally
     from .footnotes import Note
     from .model import Item, Point, Step
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...counting.tally import tally
 from ...errors import NettallyError
-from ...tally import tally
 from ..escape import html_text
 from ..layer_line import described, size
 from ..tables.contents import (
@@ -25,7 +25,7 @@ from .parts import rows_html
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...claims import Verdict
+    from ...claims.claim import Verdict
     from ...network import Network
 
 MOST = 200

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...comparing import figure
+from ...claims.comparison import figure
 from ..escape import escape
 from ..terminal import BOUND, Terminal, count, fold, noted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...claims import Claim, Verdict
-    from ...explain import Explanation, Explanations
+    from ...claims.claim import Claim, Verdict
+    from ...explaining import Explanation, Explanations
 
 SEPARATOR = " · "
 

@@ -22,10 +22,10 @@ from .verdicts import tallying
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...claims import Verdict
-    from ...explain import Explanations
-    from ...presets import Reckoning
-    from ...tally import Tally
+    from ...accountings.presets import Reckoning
+    from ...claims.claim import Verdict
+    from ...counting.tally import Tally
+    from ...explaining import Explanations
 
 MOST_LAYERS = 3000
 """A network of more layers than this is shown by its parts only; each layer is in the CSV."""

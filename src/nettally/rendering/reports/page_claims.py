@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...comparing import figure
+from ...claims.comparison import figure
 from ..escape import html_text
 from ..html.parts import CLASS_OF
 from ..tables.contents import evidence
@@ -15,9 +15,9 @@ from .verdicts import HOW, SIGNS, chance, ours
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...claims import Claim, Verdict
-    from ...explain import Explanation, Explanations
-    from ...tally import Tally
+    from ...claims.claim import Claim, Verdict
+    from ...counting.tally import Tally
+    from ...explaining import Explanation, Explanations
     from .page import Audit
 
 SPOKEN = '<span class="spoken">ours </span>'

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from ... import expression
 from ...arith import plain
-from ...comparing import figure
+from ...claims.comparison import figure
+from ...counting.quantities import SAME, SUMS, NotDerivable, evaluate, matching, names_like
 from ...errors import NettallyError
-from ...quantities import SAME, SUMS, NotDerivable, evaluate, matching, names_like
 from ..tables.architecture import architecture
 
 if TYPE_CHECKING:
-    from ...claims import Claim, Verdict
-    from ...tally import Tally
+    from ...claims.claim import Claim, Verdict
+    from ...counting.tally import Tally
 
 MOST = 40
 """Terms of a sum that are written out."""
@@ -27,7 +27,7 @@ def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
     if verdict.ours is None and not claim.every:
         return ()
     if claim.accounting:
-        from ...presets import accounting
+        from ...accountings.presets import accounting
 
         counted = counted.under(accounting(claim.accounting))
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...comparing import figure
+from ...claims.comparison import figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...claims import Verdict
-    from ...explain import Explanation
+    from ...claims.claim import Verdict
+    from ...explaining import Explanation
 
 SIGNS = {
     "exact": "✓",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import Named, Num, formula, plain, product, show, total
-from ...quantities import certainty, matching
-from ...tally import AXES, Row, named_shape, tally
+from ...counting.quantities import certainty, matching
+from ...counting.tally import AXES, Row, named_shape, tally
 from ..escape import escape
 from ..layer_line import described, size
 from ..terminal import Terminal, count, fold, fold_steps
@@ -14,7 +14,7 @@ from ..terminal import Terminal, count, fold, fold_steps
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...accounting import Accounting
+    from ...counting.accounting import Accounting
     from ...network import Network, Shape
 
 LABEL = 13

@@ -21,7 +21,7 @@ from .tree import Group, grouped, last_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ...tally import Row, Tally
+    from ...counting.tally import Row, Tally
 
 BRACKET = 12
 """A module of more layers than this is opened, and does not stand in brackets."""
@@ -33,7 +33,9 @@ _SHOWN = {"lrn", "contrast_norm", "softmax", "log_softmax"}
 _REARRANGED = "flatten reshape permute expand tile arrange tensor"
 _ELEMENTWISE = "add subtract multiply pointwise"
 QUIET = (
-    frozenset(f"{FAMILIES['norm']} {FAMILIES['activation']} {_ELEMENTWISE} {_REARRANGED}".split())
+    frozenset(
+        f"{FAMILIES['normalization']} {FAMILIES['activation']} {_ELEMENTWISE} {_REARRANGED}".split()
+    )
     - _SHOWN
 )
 """Kinds that stand with the layer before them and have no line of their own."""

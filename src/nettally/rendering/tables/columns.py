@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...arith import plain
+from ...counting.quantities import SUMS, certainty, is_known
 from ...errors import NettallyError, closest
-from ...quantities import SUMS, certainty, is_known
 from ..layer_line import described, size
 from .tree import last_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ...field import Field
+    from ...counting.receptive_field import Field
+    from ...counting.tally import Row, Tally
     from ...network import Shape
-    from ...tally import Row, Tally
     from .tree import Line
 
 
@@ -120,7 +120,7 @@ def seen(tally: Tally, line: Line) -> Field:
     """The receptive field that a line tells."""
     fields: Mapping[str, Field] | None = tally.__dict__.get("_fields_seen")
     if fields is None:
-        from ...field import receptive_fields
+        from ...counting.receptive_field import receptive_fields
 
         fields = receptive_fields(tally)
         tally.__dict__["_fields_seen"] = fields

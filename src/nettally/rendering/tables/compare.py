@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import plain
-from ...quantities import certainty, is_known
+from ...counting.quantities import certainty, is_known
 from ..escape import escape
 from ..layer_line import described, shown, size
 from ..terminal import Terminal, count, fold, noted
@@ -15,9 +15,9 @@ from .terminal import grid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ...diff import Difference, Pair
+    from ...counting.tally import Tally
+    from ...diffing import Difference, Pair
     from ...formats import Format
-    from ...tally import Tally
 
 _SIGNS = {"changed": "~", "moved": ">", "follows": "·", "removed": "-", "added": "+"}
 _STYLES = {"~": "yellow", "-": "red", "+": "green"}

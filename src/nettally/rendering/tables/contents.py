@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...arith import plain
-from ...comparing import figure
-from ...quantities import certainty, is_known
+from ...claims.comparison import figure
+from ...counting.quantities import certainty, is_known
 from ..layer_line import size
 from ..reports.verdicts import HOW, SIGNS, chance, ours, tallying
 from . import tree
@@ -18,11 +18,11 @@ from .table import Head, Line, Sheet
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...claims import Verdict
-    from ...diff import Difference
-    from ...explain import Explanation, Explanations
-    from ...presets import Reckoning
-    from ...tally import Tally
+    from ...accountings.presets import Reckoning
+    from ...claims.claim import Verdict
+    from ...counting.tally import Tally
+    from ...diffing import Difference
+    from ...explaining import Explanation, Explanations
 
 
 def tally_sheet(
@@ -104,7 +104,7 @@ def _heads(tally: Tally, picked: Sequence[Column]) -> tuple[Head, ...]:
 
 def _totals(tally: Tally, picked: Sequence[Column]) -> list[str]:
     """The sums of the columns that are sums; "" for the others."""
-    from ...quantities import SUMS
+    from ...counting.quantities import SUMS
 
     cells: list[str] = []
     for each in picked:

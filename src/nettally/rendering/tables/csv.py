@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import plain
-from ...comparing import figure
-from ...quantities import SUMS, certainty, is_known
+from ...claims.comparison import figure
+from ...counting.quantities import SUMS, certainty, is_known
 from ..escape import csv_cell
 from ..layer_line import described
 from .columns import AtLeast, chosen
@@ -19,12 +19,12 @@ from .tree import Line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ...claims import Verdict
-    from ...diff import Difference
-    from ...explain import Explanations
+    from ...accountings.presets import Reckoning
+    from ...claims.claim import Verdict
+    from ...counting.tally import Tally
+    from ...diffing import Difference
+    from ...explaining import Explanations
     from ...network import Shape
-    from ...presets import Reckoning
-    from ...tally import Tally
 
 
 def tally_csv(tally: Tally, columns: str | None = None) -> str:

@@ -11,19 +11,19 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...arith import Num, plain
-from ...quantities import SUMS, certainty, is_known
+from ...counting.quantities import SUMS, certainty, is_known
 from ..layer_line import described
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...accounting import Accounting
-    from ...claims import Claim, Verdict
-    from ...diff import Difference, Pair
-    from ...explain import Explanation, Explanations
+    from ...accountings.presets import Reckoning
+    from ...claims.claim import Claim, Verdict
+    from ...counting.accounting import Accounting
+    from ...counting.tally import Row, Tally
+    from ...diffing import Difference, Pair
+    from ...explaining import Explanation, Explanations
     from ...network import Shape, Span
-    from ...presets import Reckoning
-    from ...tally import Row, Tally
 
 VERSIONS = {"tally": 1, "check": 1, "explain": 1, "reconcile": 1, "diff": 1, "network": 1}
 """The schemas that there are, and the version of each. ``network`` is that of our own file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...memory import HELD_RULE, INFERENCE_RULE, RULE, TRAINING_RULE
+from ...counting.memory import HELD_RULE, INFERENCE_RULE, RULE, TRAINING_RULE
 from ..escape import escape
 from ..terminal import count, fold, noted
 from .terminal import grid
@@ -12,7 +12,7 @@ from .terminal import grid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...memory import Inference, Training
+    from ...counting.memory import Inference, Training
     from ..terminal import Terminal
 
 SHOWN = 10

@@ -15,8 +15,8 @@ from ..escape import escape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ...counting.tally import Tally
     from ...network import Call, Network, Shape
-    from ...tally import Tally
 
 COLUMNS = {
     "input_size": "Input Shape",
@@ -143,7 +143,7 @@ class Summary:
 
     def _bytes(self) -> tuple[int, int]:
         if self._memory is None:
-            from ...memory import input_bytes, training
+            from ...counting.memory import input_bytes, training
 
             printed = self.tally.accounting.printed() if self.tally is not None else None
             if self.tally is None:
@@ -254,8 +254,8 @@ def summary(
     arguments of the forward. Raises NettallyError for options that are none, and what
     ``nettally.read`` raises.
     """
+    from ...accountings.presets import accounting as preset
     from ...formats.torch_module import read_module, structure
-    from ...presets import accounting as preset
 
     del device, cache_forward_pass
     given = input_size is not None or input_data is not None or bool(kwargs)
@@ -281,7 +281,7 @@ def summary(
         network = read_module(
             model, input_size, input_data, mode=mode or "eval", dtypes=dtypes, keywords=kwargs
         )
-        from ...tally import tally
+        from ...counting.tally import tally
 
         counted = tally(network, preset(accounting))
     else:

@@ -14,7 +14,7 @@ from .tree import END, LONG, full_depth, lines, some_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ...tally import Tally
+    from ...counting.tally import Tally
     from .tree import Line
 
 LEAST = 16
@@ -123,7 +123,7 @@ def _folding(tally: Tally, folded: bool) -> list[str]:
 
 def footer(tally: Tally, terminal: Terminal, notes: Iterable[str] = ()) -> list[str]:
     """The totals, "at least" where something is not known, and what that is; then the notes."""
-    from ...quantities import SUMS
+    from ...counting.quantities import SUMS
 
     accounting = tally.accounting
     owning = [row for row in tally.rows if row.parameters]

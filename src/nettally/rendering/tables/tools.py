@@ -11,7 +11,7 @@ from ..terminal import Terminal, fold
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...tally import Tally
+    from ...counting.tally import Tally
 
 INDENT = "    "
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...tally import Row, Tally
+    from ...counting.tally import Row, Tally
 
 LONG = 2000
 """A table of more rows than this is not for a screen, and is written plainly."""

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from ...arith import product
 from ...building.build import Built, build
+from ...counting.tally import tally
 from ...errors import NetworkError, closest
-from ...tally import tally
 from .link import Link, Traffic, attach, link_of
 from .plan import Exchange, laid_out
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...building.build import _refuse_unknown
+from ...counting.tally import tally
 from ...errors import NetworkError
 from ...network import NOTHING, Node
-from ...tally import tally
 from .link import CountedOnce, Crossing, Exchanged, OwnPart, SumOfGradients
 from .rules import AS_IT_IS, OWN_PART, WHOLE_FOR_ALL, WHOLE_FOR_OWN, Rule, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ...counting.tally import Row, Tally
     from ...network import Layer, Network, Shape
-    from ...tally import Row, Tally
 
 
 class Exchange(NamedTuple):

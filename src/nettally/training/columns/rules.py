@@ -14,8 +14,8 @@ from ...layers.activation import Activation
 from ...layers.elementwise import ALONG
 
 if TYPE_CHECKING:
+    from ...counting.tally import Row
     from ...network import Layer, Shape
-    from ...tally import Row
 
 AS_IT_IS = "as it is"
 OWN_PART = "own part"  # of a whole value

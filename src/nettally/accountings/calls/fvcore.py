@@ -1,0 +1,84 @@
+"""fvcore 0.1.5.post20221221: ``FlopCountAnalysis(model, inputs).total()``.
+
+It sees the functions that a jit trace records, as they were called and not what they are made of.
+What it calls a flop is a multiply-add.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...arith import product
+from .einsum import optimized
+from .facts import Facts, Figures, Tool, norm_times
+from .worksheet import Sheet, figures, left_out
+
+NORMS, POOLING, UPSAMPLING = "norms", "pooling", "upsampling"
+NOT_KNOWN = ("torch.baddbmm", "Tensor.baddbmm", "torch.addbmm", "Tensor.addbmm", "torch.mv",
+             "Tensor.mv", "torch.dot", "Tensor.dot", "torch.vdot", "torch.addmv",
+             "F.scaled_dot_product_attention", "F.bilinear")  # fmt: skip
+"""Products that it has no rule for."""
+
+NORMALISED = ("batch_norm", "layer_norm", "group_norm")
+POOLED = ("global_average_pool", "adaptive_average_pool")
+RESIZED = {"nearest": 1, "bilinear": 4}
+"""What a value of an enlarged map counts for; with antialias it is another operator."""
+
+
+def count(facts: Facts, tool: Tool) -> Figures:
+    """Its total, and the parameters of fvcore.nn.parameter_count."""
+    sheet = Sheet(facts, tool.per_mac)
+    for place, row in enumerate(facts.rows):
+        layer: Any = row.node.layer
+        kind = layer.kind
+        x = row.inputs[0] if row.inputs else ()
+        name = facts.function(place)
+        if kind in NORMALISED:
+            sheet.add(place, NORMS, product(x) * norm_times(row))
+        elif kind in ("linear", "conv", "conv_transpose"):
+            if row.node.written.get("padding_name"):
+                continue  # "same" is an operator of its own, for which it has no rule
+            sheet.sums(place, place + 1, facts.macs[place], "")
+        elif kind == "matmul":
+            if name not in NOT_KNOWN:
+                a, b = row.inputs[:2]
+                sheet.sums(place, place + 1, product(a) * b[-1], "matrix products stretched")
+        elif kind == "einsum":
+            if name not in NOT_KNOWN:
+                sheet.sums(place, place + 1, _einsum(layer.equation, row.inputs), "einsum")
+        elif kind in POOLED:
+            if len(x) == 4:
+                sheet.add(place, POOLING, product(x))
+        elif kind in ("upsample", "resize"):
+            mode = row.node.written.get("interpolation", "")
+            if mode == "area" and len(x) == 4:
+                sheet.add(place, POOLING, product(x))
+            elif len(x) == 4 and row.shape is not None:
+                sheet.add(place, UPSAMPLING, RESIZED.get(mode, 0) * product(row.shape))
+        elif kind == "procedure" and layer.type in ("grid_sample", "grid_sampler"):
+            sheet.add(place, UPSAMPLING, 4 * product(row.shape or ()))
+        elif facts.macs[place] and _cell(facts, place):
+            sheet.sums(place, place + 1, facts.macs[place], "")
+    parameters, _ = facts.sizes()
+
+    label = left_out(facts, by_function=True)
+    return figures(facts, tool, sheet, parameters, label)
+
+
+def _cell(facts: Facts, place: int) -> bool:
+    """One step of a recurrent layer, which is traced as the two linear layers that it is."""
+    inside = facts.inside[place]
+    return inside >= 0 and facts.kind_of(facts.calls[inside].path).endswith("Cell")
+
+
+def _einsum(equation: str, shapes: tuple[Any, ...]) -> int:
+    """Two patterns exactly; any other as numpy's path, printed in four digits, halved."""
+    letters = dict.fromkeys(each for each in equation if each.isalpha())
+    names = {each: chr(97 + i) for i, each in enumerate(letters)}
+    same = "".join(names.get(each, each) for each in equation)
+    first, last = shapes[0], shapes[-1]
+    if same == "abc,abd->acd":
+        return product(first) * last[-1]
+    if same == "abc,adc->adb":
+        return product(first) * last[1]
+    return int(optimized(equation, shapes) // 2)

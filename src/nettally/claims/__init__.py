@@ -1,0 +1,1 @@
+"""What was published about a network, and whether it tallies."""

@@ -1,0 +1,289 @@
+"""What can be asked of a tally: ``conv1.neurons``, ``parameters``, ``fire2.macs``, ``input.width``.
+
+One place for the names of quantities, so that claims, explanations and tables mean the same.
+"""
+
+from __future__ import annotations
+
+from math import log2
+from typing import TYPE_CHECKING, Any
+
+from .. import expression
+from ..arith import product, total
+from ..errors import ClaimError, closest
+from .accounting import is_bias
+from .tally import AXES, Row, Tally, units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ..network import Shape
+
+
+class NotDerivable(Exception):
+    """The figure can't follow from a description: a time, an error rate. The message says why."""
+
+
+def _tensors(row: Row, bias: bool) -> int:
+    parameters, shared = row.parameters, row.node.shared
+    if not parameters:
+        return 0
+    return total(
+        product(shape)
+        for name, shape in parameters.items()
+        if is_bias(name) == bias and name not in shared
+    )
+
+
+def _connections(row: Row) -> int:
+    work = row.work
+    if work is None:
+        return 0
+    return total((work.macs, work.bias_adds, work.pooled))
+
+
+def _values(row: Row) -> int:
+    return units(row.shape) if row.shape is not None else 0
+
+
+SUMS: dict[str, Callable[[Tally, Row], int]] = {
+    "neurons": lambda tally, row: tally.accounting.neurons(row),
+    "parameters": lambda tally, row: tally.accounting.parameters(row),
+    "operations": lambda tally, row: tally.accounting.operations(row),
+    "macs": lambda tally, row: row.work.macs if row.work else 0,
+    "flops": lambda tally, row: 2 * row.work.macs if row.work else 0,
+    "connections": lambda tally, row: _connections(row),
+    "weights": lambda tally, row: _tensors(row, bias=False),
+    "biases": lambda tally, row: _tensors(row, bias=True),
+    "values": lambda tally, row: _values(row),
+    "memory": lambda tally, row: 4 * tally.accounting.parameters(row),
+}
+"""Quantities that add up over layers. neurons, parameters and operations are the accounting's."""
+
+STATED = ("parameters", "weights", "biases", "memory")
+"""Quantities that are known where a layer's parameters are, though nobody knows its work."""
+
+
+def is_known(quantity: str, row: Row) -> bool:
+    """Whether the row's part of such a sum is known; what is not known is not zero."""
+    if quantity in STATED:
+        return row.parameters is not None
+    return row.shape is not None if quantity == "values" else row.work is not None
+
+
+def certainty(rows: Iterable[Row], quantity: str) -> str:
+    """``exact`` where every row's part is known, ``unknown`` where none is; else ``least``."""
+    known = {is_known(quantity, row) for row in rows}
+    return "least" if len(known) == 2 else "exact" if True in known or not known else "unknown"
+
+
+SAME = {
+    "params": "parameters",
+    "activations": "values",
+    "mult_adds": "macs",
+    "multiply_adds": "macs",
+    "madds": "macs",
+    "size": "output",
+    "shape": "output",
+    "rf": "receptive_field",
+    "field": "receptive_field",
+}
+"""Other words for the same."""
+
+SHAPES = ("output", "height", "width", "depth", "length", "channels", "features")
+FIELDS = ("receptive_field", "effective_stride")
+KINDS = {
+    "conv": ("conv", "conv_sum", "conv_map"),
+    "convolutional": ("conv", "conv_sum", "conv_map"),
+    "pool": ("max_pool", "average_pool", "stochastic_pool", "subsample"),
+    "fc": ("linear",),
+}
+
+
+def measure(tally: Tally, about: str, quantity: str) -> Any:
+    """The quantity of the whole network (``about`` empty), an input, a layer or a module.
+
+    An int (a Num where the tally has its working), a shape without the batch, a float, or a word.
+    Raises ClaimError for a name that is not there, NotDerivable for what no description tells.
+    """
+    asked, quantity = quantity, SAME.get(quantity, quantity)
+    if not about:
+        if quantity in SUMS:
+            return _sum(tally, tally.rows, quantity, "the network")
+        if quantity in ("layers", "depth"):
+            if certainty(tally.rows, "neurons") == "unknown":
+                raise NotDerivable("which of the layers have weights is not known")
+            return sum(row.node.layer.weighted for row in tally.rows)
+        if quantity in SHAPES or quantity in FIELDS:
+            about = tally.network.outputs[-1]
+        else:
+            raise NotDerivable(f"'{quantity}' does not follow from a description of the network")
+    shape = _input_shape(tally, about)
+    if shape is not None:
+        if quantity in ("neurons", "values"):
+            return units(shape)
+        return _of_shape(shape, quantity, about)
+    found = matching(tally, about)
+    if asked in SAME and asked in found[-1].node.layer.fields():
+        quantity = asked  # a layer's own field comes first: the size of an lrn is no shape
+    if quantity in SUMS:
+        return _sum(tally, found, quantity, about)
+    last = found[-1]
+    if quantity in SHAPES:
+        if last.shape is None:
+            raise NotDerivable(f"the shape of {about} is not known")
+        return _of_shape(last.shape, quantity, about)
+    if quantity in FIELDS:
+        return _field(tally, last, quantity)
+    return _detail(last, quantity, about)
+
+
+def _sum(tally: Tally, rows: Sequence[Row], quantity: str, about: str) -> int:
+    if rows and not any(is_known(quantity, row) for row in rows):
+        raise NotDerivable(f"the {quantity} of {about} are not known")
+    of = SUMS[quantity]
+    return total(of(tally, row) for row in rows)
+
+
+def matching(tally: Tally, about: str) -> tuple[Row, ...]:
+    """The row of that name, else the rows of the module of that name."""
+    for row in tally.rows:
+        if row.node.name == about:
+            return (row,)
+    inside = tuple(
+        row
+        for row in tally.rows
+        if row.node.module == about or row.node.module.startswith(about + ".")
+    )
+    if inside:
+        return inside
+    names = [row.node.name for row in tally.rows]
+    modules = [row.node.module for row in tally.rows if row.node.module]
+    raise ClaimError(
+        f"{tally.network.name} has no layer or module '{about}'",
+        hint=closest(about, [*names, *modules, *tally.network.inputs]),
+    )
+
+
+def names_like(tally: Tally, pattern: str) -> tuple[str, ...]:
+    """The layers (else the modules) whose names match a pattern with ``*``, in order."""
+    from fnmatch import fnmatchcase
+
+    layers = tuple(row.node.name for row in tally.rows if fnmatchcase(row.node.name, pattern))
+    if layers:
+        return layers
+    modules = dict.fromkeys(row.node.module for row in tally.rows)
+    return tuple(module for module in modules if module and fnmatchcase(module, pattern))
+
+
+def count(tally: Tally, kind: str) -> int:
+    """How many layers of a kind there are; ``weighted``: of those with weighted sums."""
+    if kind == "weighted":
+        return sum(row.node.layer.weighted for row in tally.rows)
+    kinds = KINDS.get(kind, (kind,))
+    return sum(row.node.layer.kind in kinds for row in tally.rows)
+
+
+def _input_shape(tally: Tally, about: str) -> Shape | None:
+    inputs = tally.network.inputs
+    if about in inputs:
+        return inputs[about]
+    if about == "input" and len(inputs) == 1:
+        return next(iter(inputs.values()))
+    return None
+
+
+def _of_shape(shape: Shape, quantity: str, about: str) -> Any:
+    if quantity == "output":
+        return shape[1:]
+    axes = AXES.get(len(shape), ())
+    if quantity in axes:
+        return shape[1 + axes.index(quantity)]
+    if quantity == "features":
+        return product(shape[1:])
+    raise ClaimError(
+        f"{about} has no {quantity}",
+        values=f"its axes: {', '.join(axes) or len(shape) - 1}",
+        hint="one of output, " + ", ".join(axes),
+    )
+
+
+def _field(tally: Tally, row: Row, quantity: str) -> Any:
+    from .receptive_field import receptive_fields
+
+    field = receptive_fields(tally)[row.node.name]
+    if not field.known:
+        raise NotDerivable(f"the receptive field of {row.node.name} is {field}")
+    values = field.size if quantity == "receptive_field" else field.stride
+    whole = tuple(int(v) if v == int(v) else float(v) for v in values)
+    return whole[0] if len(set(whole)) == 1 else whole
+
+
+def _detail(row: Row, quantity: str, about: str) -> Any:
+    """A field of the layer, or the shape of one of its tensors."""
+    layer = row.node.layer
+    if quantity == "kernel_volume" and row.parameters and "weight" in row.parameters:
+        weight = row.parameters["weight"]
+        return (*weight[2:], weight[1])
+    if quantity in layer.fields():
+        value = layer.fields()[quantity]
+        if quantity == "padding" and isinstance(value, tuple):
+            flat: set[Any] = {side for pair in value for side in pair}
+            return flat.pop() if len(flat) == 1 else value
+        if isinstance(value, tuple) and quantity in ("stride", "dilation"):
+            return value[0] if len(set(value)) == 1 else value
+        return value
+    if row.parameters and quantity in row.parameters:
+        return row.parameters[quantity]
+    known = [*SUMS, *SHAPES, *FIELDS, *layer.fields(), *(row.parameters or {})]
+    near = closest(quantity, known)
+    if near.startswith("did you mean"):
+        raise ClaimError(f"{about} has no '{quantity}'", hint=near)
+    raise NotDerivable(f"'{quantity}' does not follow from a description of the network")
+
+
+def evaluate(tree: expression.Tree, counted: Tally, every: str = "", name: str = "") -> Any:
+    """The value of a formula of quantities, as ``measure`` gives each.
+
+    every, name: the pattern of names that stands for ``name``. Raises ClaimError, NotDerivable.
+    """
+    if isinstance(tree, expression.Number):
+        return tree.value
+    if isinstance(tree, expression.Name):
+        about, _, quantity = tree.text.rpartition(".")
+        if not quantity:
+            raise ClaimError("a quantity is missing after the dot", values=tree.text)
+        return measure(counted, name if every and about == every else about, quantity)
+    if isinstance(tree, expression.Call):
+        return _call(tree, counted, every, name)
+    left = evaluate(tree.left, counted, every, name)
+    right = evaluate(tree.right, counted, every, name)
+    for side in (left, right):
+        if not isinstance(side, (int, float)):
+            raise ClaimError("a shape or a word can't be computed with", values=str(side))
+    if tree.sign in ("/", "//") and not right:
+        raise ClaimError("a division by zero", values=f"character {tree.at + 1}")
+    operations: dict[str, Callable[[], Any]] = {
+        "+": lambda: left + right,
+        "-": lambda: left - right,
+        "*": lambda: left * right,
+        "/": lambda: int(left) / int(right) if isinstance(left, int) else left / right,
+        "//": lambda: left // right,
+    }
+    return operations[tree.sign]()
+
+
+def _call(tree: expression.Call, counted: Tally, every: str, name: str) -> Any:
+    if len(tree.arguments) != 1:
+        raise ClaimError(f"{tree.function} takes one argument")
+    argument = tree.arguments[0]
+    if tree.function == "count":
+        if not isinstance(argument, expression.Name):
+            raise ClaimError("count takes the name of a kind of layer", hint="count(conv)")
+        return count(counted, argument.text)
+    if tree.function == "log2":
+        value = evaluate(argument, counted, every, name)
+        if not isinstance(value, (int, float)) or value <= 0:
+            raise ClaimError("log2 needs a positive number", values=str(value))
+        return log2(value)
+    raise ClaimError(f"there is no function '{tree.function}'", hint="one of count, log2")

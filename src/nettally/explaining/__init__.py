@@ -1,0 +1,358 @@
+"""Explaining: the least surprising thing that someone could have done to get a published number.
+
+An explanation is a hypothesis and is worded as one. "Unexplained" is a good answer.
+"""
+
+from __future__ import annotations
+
+from math import log2
+from typing import TYPE_CHECKING, Any
+
+from ..arith import plain
+from ..claims.claim import Claim, Verdict, judge, parse_claim
+from ..claims.comparison import compare, figure
+from ..counting.quantities import SUMS
+from ..counting.tally import Tally, tally
+from ..errors import LayerError, NettallyError
+from ..record import Record
+from .edits import Edit
+from .proofs import proofs
+from .recount import Recount
+from .search import MAX_PAIRS, Figure, Hit, Trial, search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..counting.tally import Row
+    from ..network import Network
+
+__all__ = ["Edit", "Explanation", "Explanations", "explain"]
+
+BREAK_BITS = 2.0
+"""What an explanation loses by another claim that it makes false; by n of them, log2(1 + n) times
+that, since claims about one network mostly fall together."""
+
+MISFIT_BITS = 8.0
+"""What it loses when the network no longer fits together."""
+
+FIX_BITS = 3.0
+"""What it gains by each other claim that it makes true, or that speaks for it."""
+
+LIKELY = 0.3
+"""From this chance of an accidental hit on, an explanation is called weak."""
+
+NOISE = 0.9
+"""From this chance on, an explanation is left out where there is a better one."""
+
+CONSIDERED = 40
+"""Hits, the least surprising, that are held against the other claims."""
+
+
+class Explanation(Record):
+    """A hypothesis: the edits, what they give, and what they mean for everything else.
+
+    bits: how surprising the edits are. score: the same, less what speaks for them, plus what
+    speaks against. chance: that so small an edit hits by accident. ours: the figure it gives.
+    fixes, breaks: other claims that it makes true, or false. supports: other claims that fit our
+    figure and would not fit the printed one. effects: what changes elsewhere. similar: other
+    values of the same edit that give the figure too. weak: a hit by accident is likely.
+    """
+
+    edits: tuple[Edit, ...]
+    text: str
+    bits: float
+    score: float
+    chance: float
+    ours: Any
+    status: str
+    fixes: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    supports: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
+    similar: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        weak = " (weak)" if self.weak else ""
+        return f"{self.text}: gives {figure(self.ours)}; {self.bits:.1f} bits{weak}"
+
+    @property
+    def weak(self) -> bool:
+        return self.chance > LIKELY
+
+
+class Explanations(Record):
+    """The answer to one question: the verdict, the hypotheses, the proofs, and what was tried."""
+
+    claim: Claim
+    verdict: Verdict
+    found: tuple[Explanation, ...] = ()
+    proofs: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self._rendered()
+
+    def __repr__(self) -> str:
+        return f"<Explanations of {self.claim.text}: {len(self.found)} found>"
+
+    def _repr_html_(self) -> str:
+        return self._rendered_html()
+
+    def _repr_svg_(self) -> str | None:
+        counted = self.verdict.counted
+        if counted is None:
+            return None
+        from importlib import import_module  # the renderers stand above this module
+
+        return import_module("nettally.rendering.drawing").svg_of(counted, (self.verdict,))
+
+    @property
+    def explained(self) -> bool:
+        """Whether some hypothesis is more than an accident."""
+        return any(not explanation.weak for explanation in self.found)
+
+
+def explain(
+    network: Network | Tally,
+    claim: Claim | str,
+    claims: Iterable[Claim | Verdict] = (),
+    *,
+    most: int = 5,
+    pairs: int = MAX_PAIRS,
+) -> Explanations:
+    """Why a published figure differs from ours.
+
+    claims: the other claims about the network, or their verdicts; an explanation carries them
+    along. most: how many hypotheses are given. pairs: how many pairs of edits are tried at most.
+    Raises ClaimError for what is no claim, or is about no layer.
+    """
+    base = network if isinstance(network, Tally) else tally(network)
+    asked = parse_claim(claim) if isinstance(claim, str) else claim
+    if asked.input is not None:
+        base, asked = base.at(asked.input), asked.replace(input=None)
+    if asked.accounting:
+        from ..accountings.presets import accounting
+
+        base, asked = base.under(accounting(asked.accounting)), asked.replace(accounting="")
+    verdict = judge(base, asked)
+    if verdict.tallies or verdict.ours is None or asked.every or asked.relation != "=":
+        return Explanations(asked, verdict, tried=(_not_searched(verdict, asked),))
+    ours = plain(verdict.ours) if isinstance(verdict.ours, int) else verdict.ours
+    figure_of, trial = search(base, asked, ours, pairs)
+    others = _companions(base, asked, claims)
+    grouped = _minimal(trial.hits)
+    full = Recount(base)
+    told = [
+        _tell(figure_of, full, hit, similar, others, trial.chance(hit.bits))
+        for hit, similar in grouped[:CONSIDERED]
+    ]
+    told.sort(key=lambda explanation: (explanation.weak, explanation.score))
+    telling = [explanation for explanation in told if explanation.chance < NOISE] or told[:1]
+    working = tally(figure_of.base.network, base.accounting, working=True)
+    return Explanations(
+        asked,
+        verdict,
+        tuple(telling[:most]),
+        proofs(working, asked),
+        _account(trial, len(told) - len(telling)),
+    )
+
+
+def _not_searched(verdict: Verdict, claim: Claim) -> str:
+    if verdict.tallies:
+        return "nothing: the figure tallies"
+    if verdict.ours is None:
+        return "nothing: " + verdict.detail
+    return f"nothing: edits are searched for one figure, not for '{claim.text}'"
+
+
+def _account(trial: Trial, accidents: int) -> tuple[str, ...]:
+    kinds = (
+        "input sizes, rounding, padding, stride, kernel, dilation, filters, groups, biases, layers "
+        "left out, strides moved; other conventions, multiples and parts; slips of factors, "
+        "digits, powers of ten and rows"
+    )
+    hits = len(trial.hits)
+    left = f"; {accidents} kinds are left out as likely accidents" if accidents else ""
+    end = "all there are" if trial.complete else "the least surprising; the rest was not tried"
+    return (
+        f"{trial.singles:,} single edits ({kinds})",
+        f"{trial.pairs:,} pairs of them: {end}",
+        f"{hits:,} of these give{'s' if hits == 1 else ''} the printed figure{left}",
+    )
+
+
+def _minimal(hits: tuple[Hit, ...]) -> list[tuple[Hit, tuple[Hit, ...]]]:
+    """Hits of which no part is a hit itself, others of the same family told with the first."""
+    groups: dict[tuple[str, ...], list[Hit]] = {}
+    for hit in hits:
+        key = tuple(sorted(edit.family or edit.text for edit in hit.edits))
+        groups.setdefault(key, []).append(hit)
+    return [(group[0], tuple(group[1:])) for group in groups.values()]
+
+
+def _companions(base: Tally, asked: Claim, claims: Iterable[Claim | Verdict]) -> list[Verdict]:
+    """The other claims that can be derived, with their verdicts as the network stands.
+
+    What is said of the very figure that is asked about is a rival, and speaks for nothing.
+    """
+    verdicts: list[Verdict] = []
+    for other in claims:
+        claim = other.claim if isinstance(other, Verdict) else other
+        if claim.measured or claim.subject == asked.subject:
+            continue
+        try:
+            verdicts.append(other if isinstance(other, Verdict) else judge(base, claim))
+        except NettallyError:
+            continue
+    return [verdict for verdict in verdicts if verdict.status != "unknown"]
+
+
+def _tell(
+    figure_of: Figure,
+    full: Recount,
+    hit: Hit,
+    similar: tuple[Hit, ...],
+    others: list[Verdict],
+    chance: float,
+) -> Explanation:
+    fixes: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    supports: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
+    against = 0.0
+    if any(edit.kind == "field" for edit in hit.edits):
+        changes: dict[str, Any] = {}
+        inputs = None
+        for edit in hit.edits:
+            changes.update(edit.changes)
+            inputs = edit.inputs or inputs
+        try:
+            changed = full.rows(changes, inputs)
+            fixes, breaks = _carried(full.tally(changed, inputs), others)
+            effects = _effects(figure_of, full, changes, changed)
+        except LayerError as error:
+            effects = (f"the network no longer fits together: {error.what}",)
+            against = MISFIT_BITS
+    elif any(edit.kind == "slip" for edit in hit.edits):
+        supports = _supports(figure_of, full.base, others)
+    score = hit.bits + against + BREAK_BITS * log2(1 + len(breaks))
+    score -= FIX_BITS * len((*fixes, *supports))
+    return Explanation(
+        hit.edits,
+        "; and ".join(edit.text for edit in hit.edits),
+        hit.bits,
+        score,
+        chance,
+        hit.value,
+        hit.status,
+        fixes,
+        breaks,
+        supports,
+        effects,
+        tuple(_alternative(figure_of, other) for other in similar[:4] if len(other.edits) == 1),
+    )
+
+
+def _alternative(figure_of: Figure, hit: Hit) -> str:
+    text = hit.edits[0].text
+    fit = _fit(figure_of, hit.edits[0].changes, hit.edits[0].inputs)
+    return f"{text} ({fit})" if fit else text
+
+
+def _carried(edited: Tally, others: list[Verdict]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The other claims that the edited network makes true, and those that it makes false."""
+    fixes: list[str] = []
+    breaks: list[str] = []
+    for verdict in others:
+        try:
+            after = judge(edited, verdict.claim)
+        except NettallyError:
+            continue
+        if after.tallies and not verdict.tallies:
+            fixes.append(verdict.claim.text)
+        elif verdict.tallies and not after.tallies:
+            breaks.append(verdict.claim.text)
+    return tuple(dict.fromkeys(fixes)), tuple(dict.fromkeys(breaks))
+
+
+def _supports(figure_of: Figure, base: Tally, others: list[Verdict]) -> tuple[str, ...]:
+    """Claims of the whole that fit with our figure as a part, and not with the printed one."""
+    about, quantity = figure_of.about, figure_of.quantity
+    printed = figure_of.printed.value
+    if not about or quantity not in SUMS or not isinstance(printed, int):
+        return ()
+    ours = figure_of.measure(())
+    found: list[str] = []
+    for verdict in others:
+        if verdict.claim.reference != ("", quantity) or not verdict.tallies:
+            continue
+        whole = plain(verdict.ours)
+        with_printed = whole - ours + printed
+        status, _ = compare(with_printed, verdict.claim.printed)
+        if status == "differs":
+            place = f" ({verdict.claim.place})" if verdict.claim.place else ""
+            found.append(
+                f"{verdict.claim.text}{place} fits {whole:,}, with {ours:,} here, and not "
+                f"{with_printed:,}, with {printed:,}"
+            )
+    return tuple(found)
+
+
+def _fit(figure_of: Figure, changes: Mapping[str, Any], inputs: Any) -> str:
+    """How the windows of the layer asked about fit after an edit: pixels dropped or overhung."""
+    index = figure_of.recount.index.get(figure_of.about)
+    if index is None or not (changes or inputs):
+        return ""
+    row = figure_of.recount.rows(changes, inputs).get(index)
+    if row is None or not hasattr(row.node.layer, "spare"):
+        return ""
+    layer: Any = row.node.layer
+    left: tuple[int, ...] = layer.spare(row.inputs[0])
+    if not any(left):
+        return "the division comes out even"
+    amount = abs(left[0])
+    pixels = f"{amount} pixel{'s' if amount > 1 else ''}"
+    if left[0] > 0:
+        return f"{pixels} dropped"
+    return f"the last window hangs {pixels} over"
+
+
+def _effects(
+    figure_of: Figure, full: Recount, changes: Mapping[str, Any], changed: Mapping[int, Row]
+) -> tuple[str, ...]:
+    """What an edit means elsewhere: shapes that move, and the totals."""
+    found: list[str] = []
+    fit = _fit(figure_of, changes if figure_of.about in changes else {}, None)
+    inputs = None
+    if not fit and not changes:
+        rows = [changed[i] for i in sorted(changed)]
+        inputs = {
+            name: shape
+            for row in rows
+            for name, shape in zip(row.node.inputs, row.inputs, strict=True)
+            if name in full.base.network.inputs
+        }
+        fit = _fit(figure_of, {}, inputs)
+    if fit:
+        found.append(f"at {figure_of.about}: {fit}")
+    moved: list[str] = []
+    for i in sorted(changed):
+        old, new = full.base.rows[i], changed[i]
+        layer = new.node.layer
+        if old.shape == new.shape or not new.shape or not old.shape:
+            continue
+        shapely = layer.weighted or "kernel" in layer.fields()
+        if shapely and new.node.name != figure_of.about:
+            moved.append(f"{new.node.name} {figure(old.shape[1:])} → {figure(new.shape[1:])}")
+    if moved:
+        more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
+        found.append("then " + ", ".join(moved[:3]) + more)
+    after = full.tally(changed)
+    for name in ("parameters", "macs", "neurons"):
+        before_total, after_total = getattr(full.base, name), getattr(after, name)
+        if before_total != after_total:
+            found.append(f"{name} {before_total:,} → {after_total:,}")
+    if not moved and len(found) <= 1:
+        found.append("no other layer changes")
+    return tuple(found)
