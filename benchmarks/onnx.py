@@ -34,7 +34,7 @@ LAYERS = (  # AlexNet as bvlc_alexnet.onnx has it: filters, channels a group, ke
 )
 TALLY = """
 import gc, sys, nettally
-gc.set_threshold(200_000)  # as the command does
+gc.set_threshold(2_000_000)  # as the command does
 tally = nettally.tally(nettally.read(sys.argv[1]))
 print(tally.parameters, tally.macs, tally.neurons)
 gc.disable()  # and this too: Python looks for garbage once more before it ends

@@ -47,7 +47,7 @@ SUFFIXES = {
 
 def _reader(name: str) -> Target:
     """The target of a format."""
-    reader: Any = formats._module(name)
+    reader: Any = formats.format_module(name)
     suffix = SUFFIXES.get(name, ".bin")
 
     def run(data: bytes) -> None:

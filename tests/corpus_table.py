@@ -101,7 +101,7 @@ def look_malformed(name: str, what: str, folder: Path) -> str:
     path = folder / f"x{SUFFIXES[name]}"
     data = MALFORMED[name][what]
     path.write_bytes(data.encode() if isinstance(data, str) else data)
-    reader = formats._module(name)
+    reader = formats.format_module(name)
     source = formats.Source(
         str(path), b"" if getattr(reader, "BINARY", False) else path.read_bytes(),
         INPUTS.get(name, {}), None, str(path),

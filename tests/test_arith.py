@@ -30,7 +30,8 @@ from nettally.arith import (
     show,
     total,
 )
-from nettally.counting.tally import named_shape, tally
+from nettally.counting.rows import named_shape
+from nettally.counting.tally import tally
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from strategies import CASES, Case

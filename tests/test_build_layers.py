@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 from nettally.building.build import places
+from nettally.building.layers import torch_module
 from nettally.layers import layer_class
 from strategies import CASES, Case
 
@@ -21,7 +22,7 @@ def test_each_tensor_of_a_layer_is_found_by_its_name(kind: str) -> None:
     def check(case: Case) -> None:
         layer, xs = case
         with torch.device("meta"):
-            module = layer.torch(xs)
+            module = torch_module(layer, xs)
         theirs = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
         ours = {**layer.parameters(xs), **layer.buffers(xs)}
         named = {places(module).get(name, name): tuple(map(int, ours[name])) for name in ours}
@@ -43,7 +44,7 @@ FORMS = [
 
 
 def made(kind: str, **fields: Any) -> Any:
-    return layer_class(kind)(features=3, **fields).torch(((2, 5, 4),)).double().eval()
+    return torch_module(layer_class(kind)(features=3, **fields), ((2, 5, 4),)).double().eval()
 
 
 @pytest.mark.parametrize(("kind", "directions", "sequence", "biases", "norm"), FORMS)
@@ -54,7 +55,7 @@ def test_forms_that_torch_has_not(
         features=3, directions=directions, sequence=sequence, biases=biases, norm=norm
     )
     for shape in ((2, 5, 4), (2, 4)):
-        module = layer.torch((shape,)).double().eval()
+        module = torch_module(layer, (shape,)).double().eval()
         found = {name: tuple(p.shape) for name, p in module.named_parameters()}
         assert found == layer.parameters((shape,))
         assert dict(module.named_buffers()).keys() == layer.buffers((shape,)).keys()
@@ -127,7 +128,7 @@ def test_normalised_products_keep_their_statistics() -> None:
 def test_a_max_pool_that_overhangs_has_no_modules_in_it() -> None:
     """Other nodes' modules may be hung into it (``pool.norm``), and must not run with it."""
     layer = layer_class("max_pool")(kernel=3, stride=2, rounding="up")
-    module = layer.torch(((1, 2, 6, 6),))
+    module = torch_module(layer, ((1, 2, 6, 6),))
     assert isinstance(module, nn.MaxPool2d)
     assert not list(module.children())
     x = torch.randn(1, 2, 6, 6)

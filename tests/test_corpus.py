@@ -140,7 +140,7 @@ def test_malformed(name: str, tmp_path: Path) -> None:
 
 def test_a_message_names_the_file_and_is_short(tmp_path: Path) -> None:
     for name, cases in MALFORMED.items():
-        reader = formats._module(name)
+        reader = formats.format_module(name)
         for what, data in cases.items():
             source = Source(
                 f"some{SUFFIXES[name]}",

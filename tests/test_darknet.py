@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nettally.accountings.presets import accounting
+from nettally.counting.accounting import accounting
 from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source

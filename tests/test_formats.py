@@ -21,7 +21,7 @@ def test_each_format_is_listed_in_the_order_of_asking() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_reader_says_what_it_reads(name: str) -> None:
-    said = formats._module(name).FORMAT
+    said = formats.format_module(name).FORMAT
     assert isinstance(said, Format)
     assert said.title
     assert said.versions
@@ -62,7 +62,7 @@ import sys
 before = set(sys.modules)
 from nettally import formats
 for name in ("safetensors", "checkpoint", "tflite"):
-    formats._module(name).sniff(b"PK\\x03\\x04" + b"x" * 300, "x")
+    formats.format_module(name).sniff(b"PK\\x03\\x04" + b"x" * 300, "x")
 print(*sorted({"json", "zipfile", "zlib", "pickle", "struct"} & set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

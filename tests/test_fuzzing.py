@@ -31,7 +31,7 @@ def test_seeds_and_what_is_near_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(formats.FORMATS))
 def test_the_first_seed_is_read(name: str) -> None:
-    reader = formats._module(name)
+    reader = formats.format_module(name)
     seed = seeds(name)[0]
     assert reader.sniff(seed[: formats.HEAD], "x" + TARGETS[name].suffix)
     sizes = {"": (3, 32, 32)} if name == "cuda_convnet" else {}

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_layers import ROWS
-from nettally.accountings.presets import accounting
+from nettally.building.layers import torch_module
+from nettally.counting.accounting import accounting
 from nettally.counting.tally import tally
 from nettally.errors import ReadError
 from nettally.formats import Source
@@ -197,7 +198,7 @@ def run(found: Network, x: Any, *, moved: bool) -> Any:
         values[name] = values[name].movedim(-1, 1)
     assert tuple(values[name].shape) == shape
     for row in tally(found):
-        module = row.node.layer.torch(row.inputs).eval()
+        module = torch_module(row.node.layer, row.inputs).eval()
         values[row.name] = module(*[values[each] for each in row.node.inputs])
     return values[found.outputs[0]].detach().numpy()
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import nettally.layers
+from nettally.building.layers import torch_module
 from nettally.errors import LayerError
 from nettally.layers import layer, layer_class
 from nettally.layers.same_padding import resolve
@@ -40,7 +41,7 @@ def normalised_in_torch(groups: int) -> Any:
 
 
 def in_torch(kind: str, *xs: tuple[int, ...], **fields: Any) -> Any:
-    return lambda: layer_class(kind)(**fields).torch(xs or (SQUARE,))
+    return lambda: torch_module(layer_class(kind)(**fields), xs or (SQUARE,))
 
 
 def resolved() -> Layer:

@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from nettally.building.layers import torch_module
 from nettally.counting.tally import tally
 from nettally.errors import LayerError
 from nettally.layers import FAMILIES, kinds, layer, layer_class
-from nettally.layers.registry import classes
+from nettally.layers.registry import LAYERS
 from nettally.network import Layer, Network, Node, Work
 from strategies import CASES, UNBUILT, Case, windows
 
@@ -43,7 +44,7 @@ def test_shapes_and_counts_are_those_of_torch(kind: str) -> None:
         ours, xs = case
         y = ours.shape(xs)
         with torch.device("meta"):
-            module = ours.torch(xs).eval()
+            module = torch_module(ours, xs).eval()
             with FlopCounterMode(display=False) as counter:
                 out = module(*map(torch.empty, xs))
         assert tuple(out.shape) == y
@@ -72,7 +73,7 @@ def test_a_table_of_connections_takes_its_share_of_the_whole_convolution(case: C
     ours, xs = case
     y = ours.shape(xs)
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        ours.torch(xs)(*map(torch.empty, xs))
+        torch_module(ours, xs)(*map(torch.empty, xs))
     connections = ours.parameters(xs)["weight"][0]
     whole = counter.get_total_flops() // 2  # torch does all filters × channels, most with zeros
     assert ours.work(xs, y).macs * y[1] * xs[0][1] == whole * connections
@@ -177,7 +178,7 @@ def test_windows_are_computed_as_defined(kind: str) -> None:
     def check(case: Case, seed: int) -> None:
         ours, (shape,) = case
         torch.manual_seed(seed)
-        module = ours.torch((shape,)).double().eval()
+        module = torch_module(ours, (shape,)).double().eval()
         x = torch.rand(shape, dtype=torch.double)
         torch.testing.assert_close(module(x), by_loops(ours, x, module))
 
@@ -207,12 +208,12 @@ def test_pools_are_those_of_torch_where_it_has_them(
             mean(x, kernel, stride, padding, ceil, count_padding),
         ),
     ):
-        torch.testing.assert_close(ours.torch((tuple(x.shape),))(x), theirs)
+        torch.testing.assert_close(torch_module(ours, (tuple(x.shape),))(x), theirs)
 
 
 def test_a_max_pool_of_nothing_is_not_zero() -> None:
     ours = layer_class("max_pool")(kernel=1, stride=3, rounding="up")
-    out = ours.torch(((1, 1, 5, 5),))(torch.ones(1, 1, 5, 5))
+    out = torch_module(ours, ((1, 1, 5, 5),))(torch.ones(1, 1, 5, 5))
     assert out[0, 0].tolist() == [[1, 1, -math.inf]] * 2 + [[-math.inf] * 3]
 
 
@@ -220,7 +221,7 @@ def test_a_stochastic_pool_draws_values_of_its_window_by_their_size() -> None:
     torch.manual_seed(1)
     ours = layer_class("stochastic_pool")(kernel=2)
     x = torch.tensor([[0.0, 1.0], [3.0, 0.0]]).expand(1, 4000, 2, 2)
-    module = ours.torch((tuple(x.shape),))
+    module = torch_module(ours, (tuple(x.shape),))
     drawn = module.train()(x)
     assert set(drawn.flatten().tolist()) == {1.0, 3.0}
     assert abs(drawn.mean().item() - 2.5) < 0.1
@@ -235,16 +236,19 @@ def test_a_transposed_convolution_is_the_gradient_of_the_direct_one(case: Case, 
     ours, xs = case
     ours = ours.replace(output_padding=(0,) * len(ours.kernel))
     y = ours.shape(xs)
-    module = ours.torch(xs).double()
-    direct = layer_class("conv")(
-        filters=xs[0][1],
-        kernel=ours.kernel,
-        stride=ours.stride,
-        padding=ours.padding,
-        dilation=ours.dilation,
-        groups=ours.groups,
-        bias=False,
-    ).torch((y,))
+    module = torch_module(ours, xs).double()
+    direct = torch_module(
+        layer_class("conv")(
+            filters=xs[0][1],
+            kernel=ours.kernel,
+            stride=ours.stride,
+            padding=ours.padding,
+            dilation=ours.dilation,
+            groups=ours.groups,
+            bias=False,
+        ),
+        (y,),
+    )
     with torch.no_grad():
         direct.double().weight.copy_(module.weight)
     x = torch.randn(xs[0], dtype=torch.double)
@@ -259,9 +263,11 @@ def test_a_transposed_convolution_cut_by_hand_is_torchs_own() -> None:
     x = torch.randn(2, 4, 5, 6)
     fields: dict[str, Any] = {"filters": 6, "kernel": (3, 4), "stride": (2, 3), "groups": 2}
     more = layer_class("conv_transpose")(**fields, padding=(1, 2), output_padding=(1, 2))
-    theirs = more.torch((tuple(x.shape),))
+    theirs = torch_module(more, (tuple(x.shape),))
     assert type(theirs) is nn.ConvTranspose2d
-    cut = more.replace(padding=((1, 1), (2, 0)), output_padding=(1, 0)).torch((tuple(x.shape),))
+    cut = torch_module(
+        more.replace(padding=((1, 1), (2, 0)), output_padding=(1, 0)), (tuple(x.shape),)
+    )
     assert type(cut) is not nn.ConvTranspose2d
     cut.load_state_dict(theirs.state_dict())
     assert cut(x).shape == theirs(x).shape
@@ -273,7 +279,7 @@ def test_a_sum_of_convolutions_adds_them_and_one_bias() -> None:
     xs = ((2, 3, 5, 5), (2, 6, 5, 5))
     tensors = [torch.randn(x) for x in xs]
     for untied in (False, True):
-        module = layer_class("conv_sum")(parts=parts, untied_bias=untied).torch(xs)
+        module = torch_module(layer_class("conv_sum")(parts=parts, untied_bias=untied), xs)
         direct = sum(
             functional.conv2d(x, part.weight, padding=k // 2)
             for x, part, k in zip(tensors, module.parts, (1, 3), strict=True)
@@ -289,7 +295,7 @@ def test_lrn_stays_within_its_groups(groups: int, size: int) -> None:
     x = torch.randn(2, 6, 3, 4)
     theirs = nn.LocalResponseNorm(size, 0.7, 0.6, 1.5)
     expected = torch.cat([theirs(part) for part in x.chunk(groups, 1)], 1)
-    torch.testing.assert_close(ours.torch((tuple(x.shape),))(x), expected)
+    torch.testing.assert_close(torch_module(ours, (tuple(x.shape),))(x), expected)
 
 
 @pytest.mark.parametrize("kind", ["lrn", "contrast_norm"])
@@ -313,7 +319,7 @@ def test_normalisation_across_space_reads_neighbours_within_the_map(kind: str, s
     for row, column in each:
         mean = around(values, row, column).square().sum((2, 3)) / size**2
         expected[:, :, row, column] = values[:, :, row, column] * (1.5 + 0.7 * mean) ** -0.6
-    torch.testing.assert_close(ours.torch((tuple(x.shape),))(x), expected)
+    torch.testing.assert_close(torch_module(ours, (tuple(x.shape),))(x), expected)
 
 
 FORMULAS = [
@@ -345,7 +351,7 @@ FORMULAS = [
 @pytest.mark.parametrize(("kind", "fields", "formula"), FORMULAS)
 def test_functions_of_one_value(kind: str, fields: dict[str, Any], formula: Any) -> None:
     x = torch.linspace(-7, 7, 29, dtype=torch.double).reshape(1, 1, 29)
-    module = layer_class(kind)(**fields).torch(((1, 1, 29),)).double().eval()
+    module = torch_module(layer_class(kind)(**fields), ((1, 1, 29),)).double().eval()
     expected = torch.tensor([[[formula(value) for value in x.flatten().tolist()]]])
     torch.testing.assert_close(module(x), expected.double(), equal_nan=True)
 
@@ -364,7 +370,7 @@ MERGES = [
 @pytest.mark.parametrize(("kind", "formula"), MERGES)
 def test_merges_of_three(kind: str, formula: Any) -> None:
     tensors = [torch.randn(2, 3, 4) for _ in range(3)]
-    module = layer_class(kind)().torch(((2, 3, 4),) * 3)
+    module = torch_module(layer_class(kind)(), ((2, 3, 4),) * 3)
     torch.testing.assert_close(module(*tensors), formula(*tensors))
 
 
@@ -401,12 +407,12 @@ X = torch.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
     ],
 )  # fmt: skip
 def test_views_and_the_like_by_hand(kind: str, fields: dict[str, Any], expected: Tensor) -> None:
-    module = layer_class(kind)(**fields).torch((tuple(X.shape),))
+    module = torch_module(layer_class(kind)(**fields), (tuple(X.shape),))
     torch.testing.assert_close(module(X), expected)
 
 
 def test_white_is_white_in_lab() -> None:
-    module = layer_class("recolor")("lab").torch(((1, 3, 1, 1),))
+    module = torch_module(layer_class("recolor")("lab"), ((1, 3, 1, 1),))
     lab = module(torch.ones(1, 3, 1, 1)).flatten().tolist()
     assert lab == pytest.approx([100, 0, 0], abs=1e-3)
     dark = module(torch.full((1, 3, 1, 1), 0.001)).flatten().tolist()
@@ -416,14 +422,14 @@ def test_white_is_white_in_lab() -> None:
 def test_a_blur_keeps_the_sum_away_from_the_edge() -> None:
     x = torch.zeros(1, 1, 9, 9)
     x[0, 0, 4, 4] = 1
-    out = layer_class("blur")(5, deviation=1.0).torch(((1, 1, 9, 9),))(x)
+    out = torch_module(layer_class("blur")(5, deviation=1.0), ((1, 1, 9, 9),))(x)
     assert out.sum().item() == pytest.approx(1)
     assert out[0, 0, 4, 4] == out.max()
     torch.testing.assert_close(out, out.flip(2, 3))
 
 
 def test_radial_units_measure_squared_distances_to_their_codes() -> None:
-    module = layer_class("rbf")(3).torch(((2, 4),))
+    module = torch_module(layer_class("rbf")(3), ((2, 4),))
     x = torch.randn(2, 4)
     torch.testing.assert_close(module(x), torch.cdist(x, module.codes) ** 2)
     assert module.codes.abs().unique().tolist() == [1]
@@ -438,7 +444,7 @@ def test_normalisations_scale_and_shift_by_what_they_have(
     fields = {"groups": 3} if kind == "group_norm" else {}
     ours = layer_class(kind)(weight=weight, bias=bias, **fields)
     x = torch.randn(4, 6, 5, 7)
-    module = ours.torch((tuple(x.shape),)).train()
+    module = torch_module(ours, (tuple(x.shape),)).train()
     for parameter in module.parameters():
         nn.init.normal_(parameter)
     if kind == "scale":
@@ -462,7 +468,7 @@ def test_normalisations_scale_and_shift_by_what_they_have(
 @pytest.mark.parametrize("axis", [1, 2, 3, -1])
 def test_linear_reads_all_the_axes_from_its_own_on(axis: int) -> None:
     x = torch.randn(2, 3, 4, 5)
-    module = layer_class("linear")(features=7, axis=axis).torch((tuple(x.shape),))
+    module = torch_module(layer_class("linear")(features=7, axis=axis), (tuple(x.shape),))
     out = x.flatten(axis) @ module.weight.T + module.bias
     torch.testing.assert_close(module(x), out)
 
@@ -471,22 +477,27 @@ def test_linear_reads_all_the_axes_from_its_own_on(axis: int) -> None:
 
 
 def test_torchs_own_modules_and_names_are_used_where_it_has_the_layer() -> None:
-    conv = layer_class("conv")(filters=8, kernel=3, padding=1).torch(((1, 4, 9, 9),))
+    conv = torch_module(layer_class("conv")(filters=8, kernel=3, padding=1), ((1, 4, 9, 9),))
     assert type(conv) is nn.Conv2d
     assert list(conv.state_dict()) == ["weight", "bias"]
-    up = layer_class("conv")(filters=8, kernel=3, stride=2, rounding="up").torch(((1, 4, 10, 9),))
+    up = torch_module(
+        layer_class("conv")(filters=8, kernel=3, stride=2, rounding="up"), ((1, 4, 10, 9),)
+    )
     assert isinstance(up, nn.Conv2d)
     assert list(up.state_dict()) == ["weight", "bias"]
-    linear = layer_class("linear")(features=8).torch(((1, 4, 3, 3),))
+    linear = torch_module(layer_class("linear")(features=8), ((1, 4, 3, 3),))
     assert isinstance(linear, nn.Linear)
     assert list(linear.state_dict()) == ["weight", "bias"]
-    assert type(layer_class("max_pool")(kernel=3, stride=2).torch(((1, 4, 9, 9),))) is nn.MaxPool2d
+    assert (
+        type(torch_module(layer_class("max_pool")(kernel=3, stride=2), ((1, 4, 9, 9),)))
+        is nn.MaxPool2d
+    )
 
 
 def test_alexnets_first_layer_is_torchs_with_three_zeros_on_the_far_side() -> None:
     ours = layer_class("conv")(filters=4, kernel=11, stride=4, rounding="up")
     x = torch.randn(1, 3, 224, 224)
-    module = ours.torch((tuple(x.shape),))
+    module = torch_module(ours, (tuple(x.shape),))
     padded = functional.pad(x, [0, 3, 0, 3])
     torch.testing.assert_close(
         module(x), functional.conv2d(padded, module.weight, module.bias, stride=4)
@@ -536,7 +547,7 @@ def test_the_table_of_families_is_what_their_files_register() -> None:
     found: dict[str, list[str]] = {}
     for family in FAMILIES:
         import_module(f"nettally.layers.{family}")
-    for kind, cls in classes.items():
+    for kind, cls in LAYERS.entries.items():
         assert cls.kind == kind
         found.setdefault(cls.__module__.rpartition(".")[2], []).append(kind)
     assert {family: set(names) for family, names in found.items()} == {
@@ -571,6 +582,6 @@ def test_the_layer_that_the_documentation_adds() -> None:
         assert tally(network).parameters == 3
         assert tally(network)["s1"].work == Work(multiplies=48, adds=48)
         with pytest.raises(LayerError, match="what 'shift_scale' computes is not known"):
-            ours.torch(((1, 3, 4, 4),))
+            torch_module(ours, ((1, 3, 4, 4),))
     finally:
-        classes.pop("shift_scale", None)
+        LAYERS.entries.pop("shift_scale", None)

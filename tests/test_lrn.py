@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nettally.building import response_normalization as inside
+from nettally.building.layers import torch_module
 from nettally.building.response_normalization import (
     LocalResponseNorm,
     blocks,
@@ -305,10 +306,10 @@ def test_exported_it_is_made_of_torchs_own() -> None:
 
 def test_the_layer_is_made_of_it() -> None:
     fields: dict[str, Any] = {"size": 5, "alpha": 1e-3, "beta": 0.5, "k": 2.0, "groups": 2}
-    module = layer_class("lrn")(**fields).torch(((1, 6, 4, 4),))
+    module = torch_module(layer_class("lrn")(**fields), ((1, 6, 4, 4),))
     assert type(module) is LocalResponseNorm
     assert repr(module) == "LocalResponseNorm(5, alpha=0.001, beta=0.5, k=2.0, groups=2)"
-    across = layer_class("lrn")(size=3, across="space").torch(((1, 6, 4, 4),))
+    across = torch_module(layer_class("lrn")(size=3, across="space"), ((1, 6, 4, 4),))
     assert repr(across) == "LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0, across=space)"
     assert not list(copy.deepcopy(module).parameters())
 

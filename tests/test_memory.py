@@ -16,7 +16,7 @@ import torch_memory
 import torch_models
 import torch_nets
 from nettally import cli, memory
-from nettally.counting.memory import rules
+from nettally.counting.memory import layout, rules
 from nettally.errors import NettallyError
 from nettally.layers import FAMILIES
 

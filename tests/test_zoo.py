@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from nettally.accountings.presets import accounting
 from nettally.claims.claim import check, load
+from nettally.counting.accounting import accounting
 from nettally.counting.tally import Tally, tally
 from nettally.formats import read, zoo
 from nettally.network import Network

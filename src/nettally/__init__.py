@@ -6,6 +6,8 @@ nothing.
 
 from __future__ import annotations
 
+from . import registry
+
 TYPE_CHECKING = False  # as type checkers know it; importing typing would be nearly all the cost
 if TYPE_CHECKING:
     from typing import Any
@@ -72,14 +74,22 @@ _HOME = {
 _MODULES = {"memory": "counting.memory"}
 """Modules that are public under a shorter name: their functions are called by it."""
 
+registry.FILLERS.update(
+    {
+        "displays": ("nettally.displays",),
+        "accountings": ("nettally.accountings.presets",),
+        "accountings by calls": ("nettally.accountings.by_calls",),
+    }
+)
+
 __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll] - the same names as in the imports above, which a test compares
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from .versions import version_of
 
-        return version("nettally")
+        return version_of("nettally")
     from importlib import import_module
 
     if name in _MODULES:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .arith import plain
 from .counting.accounting import NETTALLY, Accounting
 from .counting.tally import Tally, tally
+from .display import Displayed
 from .network import NOTHING
 from .record import Record
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from .counting.tally import Row
-    from .network import Network
+    from .counting.rows import Row
+    from .network import Network, Node
 
 
 class Pair(Record):
@@ -43,7 +44,7 @@ class Pair(Record):
         return " / ".join(names)
 
 
-class Difference(Record):
+class Difference(Displayed, Record):
     """Two tallies, layer by layer. inputs: input sizes that differ, by name, as (a's, b's)."""
 
     a: Tally
@@ -51,14 +52,8 @@ class Difference(Record):
     pairs: tuple[Pair, ...]
     inputs: Mapping[str, tuple[Any, Any]] = NOTHING
 
-    def __str__(self) -> str:
-        return self._rendered()
-
     def __repr__(self) -> str:
         return f"<Difference of {self.a.network.name} and {self.b.network.name}>"
-
-    def _repr_html_(self) -> str:
-        return self._rendered_html()
 
     @property
     def same(self) -> bool:
@@ -163,6 +158,10 @@ def _fields(a: Row, b: Row) -> dict[str, tuple[Any, Any]]:
     return found
 
 
+def _nodes_by_name(counted: Tally) -> dict[str, Node]:
+    return {row.node.name: row.node for row in counted.rows}
+
+
 def _sources(
     row: Row, counted: Tally, paired: AbstractSet[str], rename: Mapping[str, str] | None
 ) -> tuple[str, ...]:
@@ -170,10 +169,7 @@ def _sources(
 
     The way up follows first inputs: a layer put in between is no difference of the next one.
     """
-    nodes = counted.__dict__.get("_nodes")
-    if nodes is None:
-        nodes = {each.node.name: each.node for each in counted.rows}
-        counted.__dict__["_nodes"] = nodes
+    nodes = counted.once(_nodes_by_name)
     found: list[str] = []
     for name in row.node.inputs:
         steps = 0

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from .arith import Num
+from .display import Displayed
 from .errors import LayerError, NetworkError
 from .record import Record
 
@@ -112,15 +113,6 @@ class Layer(Record):
         """``window`` for each input, where they may differ."""
         return (self.window(xs),) * len(xs)
 
-    def torch(self, xs: tuple[Shape, ...]) -> Any:
-        """The same layer as a torch module that takes the inputs in order (imports torch).
-
-        A layer from outside has a method of its own here. Raises LayerError where torch can't.
-        """
-        from importlib import import_module  # the layers stand above this module
-
-        return import_module(".building.layers", __package__).build(self, xs)
-
     def named(self) -> Layer:
         """The same layer whose sizes are Nums that know the field they stand for."""
         return self._named(self.fields())
@@ -224,7 +216,7 @@ class Node(NamedTuple):
         return self._replace(**changes)
 
 
-class Network(Record):
+class Network(Displayed, Record):
     """Inputs by name, nodes in order, outputs by name. Edited with ``replace``, never by mutation.
 
     notes: what the reader has to say (what it inferred, what it did not understand). details:
@@ -251,17 +243,8 @@ class Network(Record):
             ends = tuple(node.name for node in self.nodes if node.name not in read)
             self.__dict__["outputs"] = ends
 
-    def __str__(self) -> str:
-        return self._rendered()
-
     def __repr__(self) -> str:
         return f"<Network {self.name}: {len(self.nodes)} nodes>"
-
-    def _repr_html_(self) -> str:
-        return self._rendered_html()
-
-    def _repr_svg_(self) -> str | None:
-        return self._drawn()
 
     def __getitem__(self, name: str) -> Node:
         for node in self.nodes:
@@ -341,6 +324,12 @@ def verify(network: Network) -> Network:
         if name not in known:
             raise NetworkError(f"the output '{name}' is no layer", where=str(network.source or ""))
     return network
+
+
+def is_verified(network: Network) -> bool:
+    """True, or NetworkError; ``network.once(is_verified)`` verifies a network once."""
+    verify(network)
+    return True
 
 
 def _where(network: Network, node: Node) -> str:

@@ -8,15 +8,20 @@ forty of them. ``Record`` reads the annotations instead: same use, same type che
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
 class Record:
     """A frozen record: its fields are the annotated names, in order, a base's before its own."""
+
+    __slots__ = ("__dict__", "__weakref__", "_memo")
+    _memo: dict[Any, Any]
 
     _fields: ClassVar[tuple[str, ...]] = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
@@ -81,23 +86,34 @@ class Record:
     def __hash__(self) -> int:
         return hash((type(self), *self.fields().values()))
 
-    def _rendered(self) -> str:
-        """The renderer's text, asked for by name: nothing down here may know the renderers."""
-        from importlib import import_module
+    def once(self, function: Callable[[Self], T]) -> T:
+        """``function(self)``, computed when it is first asked for and kept with the record.
 
-        return import_module("nettally.rendering").text(self)
+        What is kept is no field: it is neither compared, hashed, pickled nor carried by
+        ``replace``. The function must not give what refers to the record: it would never be freed
+        by counting references.
+        """
+        kept = self._kept()
+        try:
+            return kept[function]
+        except KeyError:
+            value = kept[function] = function(self)
+            return value
 
-    def _rendered_html(self) -> str:
-        """The same for a notebook."""
-        from importlib import import_module
+    def remember(self, function: Callable[[Self], T], value: T) -> None:
+        """Let ``once(function)`` give this value, which is known already."""
+        self._kept()[function] = value
 
-        return import_module("nettally.rendering").markup(self)
+    def _kept(self) -> dict[Any, Any]:
+        try:
+            return self._memo
+        except AttributeError:
+            kept: dict[Any, Any] = {}
+            object.__setattr__(self, "_memo", kept)
+            return kept
 
-    def _drawn(self) -> str | None:
-        """Its figure as SVG for a notebook; None where there is nothing to draw."""
-        from importlib import import_module
-
-        return import_module("nettally.rendering.drawing").svg_of(self)
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
 
     def __repr__(self) -> str:
         defaults = self._defaults

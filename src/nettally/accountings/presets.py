@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..arith import total
-from ..counting.accounting import NETTALLY, Accounting, Terms
-from ..errors import NettallyError, closest
+from ..counting.accounting import NETTALLY, Accounting, Terms, register
 from ..record import Record
 
 if TYPE_CHECKING:
@@ -277,16 +276,10 @@ ACCOUNTINGS: dict[str, Accounting] = {
         ),
     )
 }
-"""The presets by name. Registering a name twice would lose one; a test counts them."""
+"""The presets by name."""
 
-
-def accounting(name: str) -> Accounting:
-    """A preset by its name. Raises NettallyError for a name that is not known."""
-    if name not in ACCOUNTINGS:
-        raise NettallyError(
-            f"no accounting is called '{name[:80]}'", hint=closest(name, ACCOUNTINGS)
-        )
-    return ACCOUNTINGS[name]
+for _preset in ACCOUNTINGS.values():
+    register(_preset)
 
 
 class Reckoning(Record):

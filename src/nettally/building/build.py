@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 from ..counting.tally import tally
 from ..errors import LayerError, NetworkError
+from .layers import torch_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ..counting.tally import Row, Tally
+    from ..counting.rows import Row
+    from ..counting.tally import Tally
     from ..network import Network, Node
 
 RULES = ("arrange", "procedure")
@@ -213,7 +215,7 @@ def _module(row: Row, network: Network) -> nn.Module:
     layer: Any = row.node.layer
     xs = tuple([tuple(map(int, x)) for x in row.inputs])
     try:
-        return layer.torch(xs)
+        return torch_module(layer, xs)
     except LayerError as error:
         raise error.at(str(row.node.source or network.source or ""), row.name) from None
 

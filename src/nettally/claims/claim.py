@@ -9,6 +9,7 @@ from .. import expression
 from ..arith import Named, Num, formula, show
 from ..counting.quantities import SAME, NotDerivable, certainty, evaluate, measure, names_like
 from ..counting.tally import Rows, Tally, tally
+from ..display import Displayed
 from ..errors import ClaimError, NettallyError
 from ..network import Span
 from ..record import Record
@@ -18,7 +19,7 @@ from .printed import Printed, parse_printed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..counting.tally import Row
+    from ..counting.rows import Row
     from ..network import Network, Shape
 
 __all__ = [
@@ -80,7 +81,7 @@ class Claim(Record):
         name: for a claim of every layer, the one meant. Raises ClaimError, NotDerivable.
         """
         if self.accounting:
-            from ..accountings.presets import accounting
+            from ..counting.accounting import accounting
 
             counted = counted.under(accounting(self.accounting))
         if self.input is not None:
@@ -95,7 +96,7 @@ class Claim(Record):
             raise error.at(str(self.source or "")) from None
 
 
-class Verdict(Record):
+class Verdict(Displayed, Record):
     """What came of a claim.
 
     ours: our figure, None where there is none. status: exact, rounds, truncates, holds (an
@@ -114,9 +115,6 @@ class Verdict(Record):
         """The arithmetic of one layer's figure in one line; "" for sums over many layers."""
         return _working(self.counted, self.claim, self.ours) if self.counted is not None else ""
 
-    def __str__(self) -> str:
-        return self._rendered()
-
     def __repr__(self) -> str:
         said = f"{self.status}: {self.detail}" if self.detail else self.status
         return f"Verdict({self.claim.text!r}, ours={figure(self.ours)}, {said})"
@@ -126,28 +124,10 @@ class Verdict(Record):
         return self.status in TALLIES
 
 
-class Verdicts(tuple[Verdict, ...]):
+class Verdicts(Displayed, tuple[Verdict, ...]):
     """What ``check`` gives: the verdicts in the claims' order. Printed, a line each."""
 
     __slots__ = ()
-
-    def __str__(self) -> str:
-        from importlib import import_module  # the renderers stand above this module
-
-        return import_module("nettally.rendering").text(self)
-
-    def _repr_html_(self) -> str:
-        from importlib import import_module
-
-        return import_module("nettally.rendering").markup(self)
-
-    def _repr_svg_(self) -> str | None:
-        from importlib import import_module
-
-        counted = next((each.counted for each in self if each.counted is not None), None)
-        if counted is None:
-            return None
-        return import_module("nettally.rendering.drawing").svg_of(counted, self)
 
 
 class Claims(Record):
@@ -354,7 +334,7 @@ def _working(counted: Tally, claim: Claim, ours: Any) -> str:
     row = next((row for row in counted.rows if row.node.name == about), None)
     if row is None or not row.known:
         return ""
-    from ..counting.tally import count_node
+    from ..counting.rows import count_node
 
     shapes = dict(zip(row.node.inputs, row.inputs, strict=True))
     counted_row = count_node(row.node, shapes, working=True)

@@ -29,7 +29,8 @@ def main() -> None:
     """The command ``nettally``."""
     import gc
 
-    gc.set_threshold(200_000)  # a command ends before its garbage matters
+    # a command ends before its garbage matters; those that run for long set it back
+    gc.set_threshold(2_000_000)
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -10,7 +10,8 @@ import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from ..counting.tally import AXES, tally
+from ..counting.rows import AXES
+from ..counting.tally import tally
 from ..errors import NettallyError
 from ..formats import read
 from ..rendering.terminal import Terminal, printable, terminal
@@ -280,7 +281,7 @@ def _accounting(name: str | None) -> Accounting:
         from ..counting.accounting import NETTALLY
 
         return NETTALLY
-    from ..accountings.presets import accounting
+    from ..counting.accounting import accounting
 
     return accounting(name)
 

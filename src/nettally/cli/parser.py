@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import NettallyError
+from ..versions import version_of
 from . import INTERRUPTED, UNUSABLE, commands
 from .options import (
     NET,
@@ -58,13 +59,7 @@ package.module:factory or file.py:Class(3, width=64), whose code is then run.
 def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
     if not asked or ctx.resilient_parsing:
         return
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        number = version(PROGRAM)
-    except PackageNotFoundError:  # run from the source, never installed
-        number = "(not installed)"
-    click.echo(f"{PROGRAM} {number}")
+    click.echo(f"{PROGRAM} {version_of(PROGRAM) or '(not installed)'}")
     ctx.exit()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.escape import escape
+from ..versions import version_of
 from . import commands
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ def report(
     audit = render.Audit(
         name=net if commands._is_zoo_name(net) else os.path.basename(net),
         tally=counted,
-        made=render.Made(shlex.join(words), _version(), _files(net, companion, claims)),
+        made=render.Made(
+            shlex.join(words),
+            version_of("nettally") or "not installed",
+            _files(net, companion, claims),
+        ),
         work=made.work if made is not None else "",
         verdicts=verdicts,
         explained=_explained(counted, verdicts),
@@ -118,15 +123,6 @@ def _figures(counted: Tally, verdicts: Sequence[Verdict]) -> tuple[Drawing, ...]
         Drawing(draw(counted, style, theme="auto", claims=marked).svg(), CAPTIONS[style])
         for style, marked in zip(styles, (verdicts, ()), strict=True)
     )
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("nettally")
-    except PackageNotFoundError:  # run from the source, never installed
-        return "not installed"
 
 
 def _files(

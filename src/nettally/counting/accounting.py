@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from ..arith import product, total
 from ..network import NOTHING, Work
 from ..record import Record
+from ..registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .tally import Row, Tally
+    from ..network import Network
+    from .rows import Row
 
 Terms = dict[str, int]
 """A linear combination of facts: how often each is counted, as ``{"macs": 1, "bias_adds": 1}``.
@@ -103,13 +105,12 @@ class Accounting(Record):
         """What a tool prints for the tally that the accounting was settled for; else None."""
         return None
 
-    def settled(self, tally: Tally) -> Accounting:
-        """The same for one tally: of a module that was read, a tool looks at the calls."""
-        if not self.of_calls or not tally.network.calls:
+    def settled(self, network: Network, rows: Sequence[Row]) -> Accounting:
+        """The same for one network: of a module that was read, a tool looks at the calls."""
+        if not self.of_calls or not network.calls:
             return self
-        from importlib import import_module  # the tools stand above this module
-
-        return import_module("nettally.accountings").settled(self, tally)
+        settle = BY_CALLS.find(self.name)
+        return self if settle is None else settle(self, network, rows)
 
     def neurons(self, row: Row) -> int:
         """The row's units of one example, where this accounting calls them neurons."""
@@ -199,3 +200,34 @@ NETTALLY = Accounting(
     source="docs/glossary.md",
     operations_by_kind={"*": {"macs": 1}},
 )
+
+
+ACCOUNTINGS = Registry("accountings")
+"""By name, in the order in which tables list them."""
+
+BY_CALLS = Registry("accountings by calls")
+"""By an accounting's name, what settles it for a network whose calls are known.
+
+``settle(accounting, network, rows)`` gives the accounting for this very network.
+"""
+
+
+def register(accounting: Accounting) -> Accounting:
+    """Add an accounting under its name. Raises ValueError where another one has it."""
+    ACCOUNTINGS.add(accounting.name, accounting)
+    return accounting
+
+
+def accounting(name: str) -> Accounting:
+    """An accounting by its name. Raises NettallyError for a name that is not known."""
+    found = ACCOUNTINGS.find(name)
+    if found is None:
+        from ..errors import NettallyError, closest
+
+        raise NettallyError(
+            f"no accounting is called '{name[:80]}'", hint=closest(name, list(ACCOUNTINGS))
+        )
+    return found
+
+
+register(NETTALLY)

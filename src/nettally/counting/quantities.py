@@ -12,12 +12,13 @@ from .. import expression
 from ..arith import product, total
 from ..errors import ClaimError, closest
 from .accounting import is_bias
-from .tally import AXES, Row, Tally, units
+from .rows import AXES, Row, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ..network import Shape
+    from .tally import Tally
 
 
 class NotDerivable(Exception):

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from .._garbage import Resting
-from ..arith import Named, Num, product, total
+from ..arith import total
+from ..display import Displayed, display_of
 from ..errors import LayerError, NetworkError
 from ..layers.same_padding import resolve
-from ..network import NOTHING, Layer, Network, Node, Shape, Work, verify
+from ..network import NOTHING, Layer, Network, Node, Shape, is_verified
 from ..record import Record
 from .accounting import NETTALLY, Accounting
+from .rows import Row, count_node, new_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
 LARGE = 10_000
-"""Networks of more nodes than this are counted with the garbage collector at rest."""
-
-
-class Row(NamedTuple):
-    """The facts of one node: what went in, what comes out, what it holds and does.
-
-    shape, parameters, buffers and work are None where they are not known. A layer may be known in
-    part: a file of parameters tells these, and neither shapes nor work.
-    """
-
-    node: Node
-    inputs: tuple[Shape, ...]
-    shape: Shape | None
-    parameters: Mapping[str, Shape] | None
-    buffers: Mapping[str, Shape] | None
-    work: Work | None
-
-    @property
-    def name(self) -> str:
-        return self.node.name
-
-    @property
-    def known(self) -> bool:
-        """Whether the layer's parameters and work are known."""
-        return self.work is not None  # where the work is, all is
-
-
-_new_row = tuple.__new__  # a third of the time of Row(...), which takes its fields by name too
+"""In networks of more nodes than this, what a layer says of an input is asked for only once."""
 
 
 class Rows(tuple[Row, ...]):
@@ -58,13 +32,14 @@ class Rows(tuple[Row, ...]):
 
         Plain values only; None is not known.
         """
-        from importlib import import_module  # the renderers stand above this module
-
         tally = Tally(self.network, self.accounting, self)
-        return import_module("nettally.rendering").flat_rows(tally)
+        display = display_of(tally)
+        assert display is not None
+        assert display.rows is not None
+        return display.rows(tally)
 
 
-class Tally(Record):
+class Tally(Displayed, Record):
     """The rows of a network, and their totals under one accounting.
 
     A total is "at least" where ``complete`` is false: some layer's work is not known. That of the
@@ -76,7 +51,7 @@ class Tally(Record):
     rows: Rows
 
     def __post_init__(self) -> None:
-        self.__dict__["accounting"] = self.accounting.settled(self)
+        self.__dict__["accounting"] = self.accounting.settled(self.network, self.rows)
         rows = self.rows
         if type(rows) is not Rows or rows.__dict__:  # these are another tally's
             rows = Rows(rows)
@@ -87,10 +62,7 @@ class Tally(Record):
         return iter(self.rows)
 
     def __getitem__(self, name: str) -> Row:
-        by_name = self.__dict__.get("_by_name")
-        if by_name is None:
-            by_name = {row.node.name: row for row in self.rows}
-            self.__dict__["_by_name"] = by_name
+        by_name = self.once(_rows_by_name)
         if name not in by_name:
             from ..errors import closest
 
@@ -99,25 +71,13 @@ class Tally(Record):
             )
         return by_name[name]
 
-    def __str__(self) -> str:
-        return self._rendered()
-
     def __repr__(self) -> str:
         return f"<Tally of {self.network.name}: {len(self.rows)} rows by {self.accounting.name}>"
-
-    def _repr_html_(self) -> str:
-        return self._rendered_html()
-
-    def _repr_svg_(self) -> str | None:
-        return self._drawn()
 
     @property
     def complete(self) -> bool:
         """Whether every layer is known, so that the totals are exact."""
-        known = self.__dict__.get("_complete")
-        if known is None:
-            known = self.__dict__["_complete"] = all([row.work is not None for row in self.rows])
-        return known
+        return self.once(_is_complete)
 
     @property
     def parameters_complete(self) -> bool:
@@ -178,7 +138,7 @@ class Tally(Record):
 
     def at(self, size: Shape) -> Tally:
         """The same network with another input, of the only one that it has. Kept for next time."""
-        kept: dict[Shape, Tally] = self.__dict__.setdefault("_at", {})
+        kept = self.once(_tallies_by_size)
         if size not in kept:
             names = tuple(self.network.inputs)
             if len(names) != 1:
@@ -199,11 +159,21 @@ def tally(network: Network, accounting: Accounting = NETTALLY, *, working: bool 
     Raises NetworkError for a graph that is not one, LayerError (with the layer's name and its
     ``file:line``) where a layer does not fit its input.
     """
-    with Resting(len(network.nodes) > LARGE):
-        if "_verified" not in network.__dict__:
-            verify(network)
-            network.__dict__["_verified"] = True
-        return Tally(network, accounting, Rows(_rows(network, working)))
+    network.once(is_verified)
+    return Tally(network, accounting, Rows(_rows(network, working)))
+
+
+def _rows_by_name(tally: Tally) -> dict[str, Row]:
+    return {row.node.name: row for row in tally.rows}
+
+
+def _is_complete(tally: Tally) -> bool:
+    return all([row.work is not None for row in tally.rows])
+
+
+def _tallies_by_size(tally: Tally) -> dict[Shape, Tally]:
+    """Where ``at`` keeps what it counted."""
+    return {}
 
 
 def _rows(network: Network, working: bool) -> list[Row]:
@@ -229,7 +199,7 @@ def _rows(network: Network, working: bool) -> list[Row]:
                     row = kept[key] = count_node(node, shapes)
                 else:
                     _, xs, shape, parameters, buffers, work = row
-                    row = _new_row(Row, (node, xs, shape, parameters, buffers, work))
+                    row = new_row(Row, (node, xs, shape, parameters, buffers, work))
             shapes[node.name] = row.shape
             rows.append(row)
     except LayerError as error:
@@ -283,106 +253,3 @@ def retally(
         rows.append(row)
     network = network.replace(nodes=tuple(row.node for row in rows))
     return Tally(network, base.accounting, Rows(rows))
-
-
-def count_node(node: Node, shapes: Mapping[str, Shape | None], working: bool = False) -> Row:
-    """The facts of one node. shapes: of all that it may read, None where one is not known."""
-    names = node.inputs
-    layer: Any = node.layer
-    xs: tuple[Any, ...]
-    if len(names) == 1:
-        xs = (shapes[names[0]],)
-        unknown = xs[0] is None
-    else:
-        xs = tuple([shapes[name] for name in names])
-        unknown = None in xs
-    if layer.kind == "opaque":
-        size: Shape | None = layer.size
-        if size is None or layer.whole:
-            shape = size
-        else:
-            shape = (next((x[0] for x in xs if x), 1), *size)
-        if layer.tensors is None:
-            return Row(node, xs, shape, None, None, None)
-        return Row(node, xs, shape, layer.parameters(xs), layer.buffers(xs), None)
-    if unknown:
-        return Row(node, xs, None, None, None, None)
-    if working:
-        return _count_working(node, xs)
-    y = layer.shape(xs)
-    return Row(node, xs, y, layer.parameters(xs), layer.buffers(xs), layer.work(xs, y))
-
-
-def _count_working(node: Node, xs: tuple[Shape, ...]) -> Row:
-    """The row in Nums.
-
-    Its shape tells how each size came about. The figures that are made of the shape take each
-    size as it was found: 55 · 55 · 96 and not (⌈(224 - 11) / 4⌉ + 1) · …
-    """
-    layer = _named(node)
-    xs = tuple(named_shape(x) for x in xs)
-    shape = layer.shape(xs)
-    y = _found(shape, layer)
-    found = {
-        (int(size), size.how): short
-        for size, short in zip(shape, y, strict=True)
-        if isinstance(size, Num)
-    }
-
-    def shorten(tensors: Mapping[str, Shape]) -> Mapping[str, Shape]:
-        # weights of their own for each position have the output's sizes among theirs
-        return {
-            name: tuple(found.get((int(n), n.how), n) if isinstance(n, Num) else n for n in tensor)
-            for name, tensor in tensors.items()
-        }
-
-    parameters = shorten(layer.parameters(xs))
-    return Row(node, xs, shape, parameters, layer.buffers(xs), layer.work(xs, y))
-
-
-def _found(shape: Shape, layer: Layer) -> Shape:
-    """The output's sizes without their working; what a field of the layer states, as it stands."""
-    stated = [id(value) for value in layer.__dict__.values()]
-    names = named_shape(shape)
-    if layer.weighted and len(shape) > 2 and not isinstance(shape[1], Num):
-        names = (names[0], Num(int(shape[1]), "filters"), *names[2:])
-
-    def given(size: int) -> bool:
-        return id(size) in stated or (isinstance(size, Num) and isinstance(size.how, Named))
-
-    pairs = zip(shape, names, strict=True)
-    return tuple(size if given(size) else name for size, name in pairs)
-
-
-def _named(node: Node) -> Layer:
-    """The node's layer in Nums, its fields as the source wrote them (48·2 for 96)."""
-    layer = node.layer.named()
-    for name, value in node.written.items():
-        if isinstance(value, Num) and value == getattr(node.layer, name, None):
-            layer.__dict__[name] = value
-    return layer
-
-
-AXES = {
-    2: ("features",),
-    3: ("channels", "length"),
-    4: ("channels", "height", "width"),
-    5: ("channels", "depth", "height", "width"),
-}
-
-
-def named_shape(x: Shape) -> Shape:
-    """A shape whose sizes are Nums called channels, height, width; a batch of 1 stays bare."""
-    if not x:
-        return x
-    names = AXES.get(len(x)) or tuple(f"axis {i}" for i in range(1, len(x)))
-    batch = x[0] if x[0] == 1 else Num(int(x[0]), "batch")
-    return (
-        int(batch) if batch == 1 else batch,
-        *(Num(int(size), name) for size, name in zip(x[1:], names, strict=True)),
-    )
-
-
-def units(shape: Shape) -> int:
-    """The values of one example, space first: 55·55·96."""
-    return product((*shape[2:], shape[1])) if len(shape) > 1 else 1

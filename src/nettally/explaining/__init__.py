@@ -13,6 +13,7 @@ from ..claims.claim import Claim, Verdict, judge, parse_claim
 from ..claims.comparison import compare, figure
 from ..counting.quantities import SUMS
 from ..counting.tally import Tally, tally
+from ..display import Displayed
 from ..errors import LayerError, NettallyError
 from ..record import Record
 from .edits import Edit
@@ -23,7 +24,7 @@ from .search import MAX_PAIRS, Figure, Hit, Trial, search
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..counting.tally import Row
+    from ..counting.rows import Row
     from ..network import Network
 
 __all__ = ["Edit", "Explanation", "Explanations", "explain"]
@@ -80,7 +81,7 @@ class Explanation(Record):
         return self.chance > LIKELY
 
 
-class Explanations(Record):
+class Explanations(Displayed, Record):
     """The answer to one question: the verdict, the hypotheses, the proofs, and what was tried."""
 
     claim: Claim
@@ -89,22 +90,8 @@ class Explanations(Record):
     proofs: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return self._rendered()
-
     def __repr__(self) -> str:
         return f"<Explanations of {self.claim.text}: {len(self.found)} found>"
-
-    def _repr_html_(self) -> str:
-        return self._rendered_html()
-
-    def _repr_svg_(self) -> str | None:
-        counted = self.verdict.counted
-        if counted is None:
-            return None
-        from importlib import import_module  # the renderers stand above this module
-
-        return import_module("nettally.rendering.drawing").svg_of(counted, (self.verdict,))
 
     @property
     def explained(self) -> bool:
@@ -131,7 +118,7 @@ def explain(
     if asked.input is not None:
         base, asked = base.at(asked.input), asked.replace(input=None)
     if asked.accounting:
-        from ..accountings.presets import accounting
+        from ..counting.accounting import accounting
 
         base, asked = base.under(accounting(asked.accounting)), asked.replace(accounting="")
     verdict = judge(base, asked)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..claims.printed import Printed
-    from ..counting.tally import Row, Tally
+    from ..counting.rows import Row
+    from ..counting.tally import Tally
 
 BASE = KIND_BITS["accounting"]
 

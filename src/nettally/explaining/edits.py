@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..counting.accounting import Accounting
-    from ..counting.tally import Row, Tally
+    from ..counting.rows import Row
+    from ..counting.tally import Tally
     from ..network import Layer, Node, Shape
 
 KIND_BITS = {"accounting": 2.0, "field": 3.0, "slip": 4.0}

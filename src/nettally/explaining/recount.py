@@ -6,7 +6,8 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 from ..counting.quantities import matching
-from ..counting.tally import Row, Rows, Tally, count_node
+from ..counting.rows import Row, count_node
+from ..counting.tally import Rows, Tally
 from ..layers.same_padding import resolve
 
 if TYPE_CHECKING:

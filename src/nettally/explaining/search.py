@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..claims.claim import Claim
     from ..counting.accounting import Accounting
-    from ..counting.tally import Row
+    from ..counting.rows import Row
 
 MAX_PAIRS = 30_000
 """Pairs of edits that are tried, the least surprising first."""

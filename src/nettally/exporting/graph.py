@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..building.build import _holder
+from ..registry import Registry
 from . import wire
 
 if TYPE_CHECKING:
@@ -22,16 +23,22 @@ if TYPE_CHECKING:
 OPSET = 18
 """The lowest set of operators that has what is written; some layers ask for a later one."""
 
-_RULES: dict[str, Rule] = {}
+FAMILIES = ("windows", "pooling", "functions", "normalization", "reshaping", "products")
+"""The files beside this one that register rules."""
+
+RULES = Registry(
+    "ONNX rules of layers",
+    fillers=(f"{__package__}.{family}" for family in FAMILIES),
+)
+"""By kind of layer: a rule writes the layer and gives the name of the value that it made."""
 
 
 def writes(*kinds: str) -> Callable[[Rule], Rule]:
-    """Register the rule of some kinds of layers. It returns the name of the value that it made."""
+    """Register the rule of some kinds of layers."""
 
     def register(rule: Rule) -> Rule:
         for kind in kinds:
-            assert kind not in _RULES, kind
-            _RULES[kind] = rule
+            RULES.add(kind, rule)
         return rule
 
     return register
@@ -39,11 +46,7 @@ def writes(*kinds: str) -> Callable[[Rule], Rule]:
 
 def rule_of(kind: str) -> Rule | None:
     """The rule of a kind of layer; None where it can't be exported."""
-    from importlib import import_module
-
-    for family in ("windows", "pooling", "functions", "normalization", "reshaping", "products"):
-        import_module(f".{family}", __package__)
-    return _RULES.get(kind)
+    return RULES.find(kind)
 
 
 class Refused(Exception):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import NettallyError
 from ..formats.onnx.proto import FLOAT, INT64
+from ..versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -144,8 +145,6 @@ def write(path: str, model: Model) -> int:
     Values are written one tensor after the other, without a copy of all. Raises NettallyError for
     what is over protocol buffers' limit, before anything is written, and where the disk refuses.
     """
-    from .. import __version__
-
     heads = [_head(held) for held in model.held]
     tensors = [
         (varint(5 << 3 | 2) + varint(len(head) + held.size) + head, held)
@@ -159,7 +158,7 @@ def write(path: str, model: Model) -> int:
     )
     size = len(before) + sum(len(head) + held.size for head, held in tensors) + len(after)
     ir = 8 if model.opset < 19 else 9
-    start = number(1, ir) + text(2, "nettally") + text(3, __version__)
+    start = number(1, ir) + text(2, "nettally") + text(3, version_of("nettally"))
     start += block(8, text(1, "") + number(2, model.opset))
     for key in sorted(model.notes):
         start += block(14, text(1, key) + text(2, model.notes[key]))

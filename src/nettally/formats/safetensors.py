@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import Format
 from .encodings.protobuf import Blob
+from .source import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..network import Network
-    from . import Source
+    from .source import Source
     from .tensor_table import Tensor
 
 BINARY = True

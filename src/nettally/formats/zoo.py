@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from ..errors import ReadError, closest
-from . import Source
+from .source import Source
 
 ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "zoo")
 """The zoo's folder; one folder a network, with ``network.yaml`` and perhaps ``claims.yaml``."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from ..network import Layer
+from ..registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 L = TypeVar("L", bound=type[Layer])
-
-classes: dict[str, type[Layer]] = {}
 
 FAMILIES = {
     "convolution": "conv conv_sum conv_map local conv_transpose",
@@ -39,15 +38,26 @@ FAMILIES = {
 """The families and the layers in each; a test holds this table to what the decorators register."""
 
 
+LAYERS = Registry(
+    "layers",
+    {
+        kind: f"{__package__}.{family}"
+        for family, kinds in FAMILIES.items()
+        for kind in kinds.split()
+    },
+)
+"""By the name that our own files use: the class."""
+
+
 def layer(kind: str) -> Callable[[L], L]:
-    """Register a class of layers under the name that our own files use."""
+    """Register a class of layers under the name that our own files use.
+
+    Raises ValueError where another class has the name.
+    """
 
     def register(cls: L) -> L:
-        first = classes.get(kind, cls)
-        if (first.__module__, first.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ValueError(f"two layers are called '{kind}': {first} and {cls}")
         cls.kind = kind
-        classes[kind] = cls
+        LAYERS.add(kind, cls)
         return cls
 
     return register

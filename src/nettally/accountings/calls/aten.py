@@ -14,7 +14,7 @@ from .facts import CAPTURED, Facts, Figures, Tool
 from .worksheet import Sheet, figures, left_out
 
 if TYPE_CHECKING:
-    from ...counting.tally import Row
+    from ...counting.rows import Row
 
 NOT_COUNTED = ("torch.mv", "Tensor.mv", "torch.dot", "Tensor.dot", "torch.vdot", "torch.addmv",
                "torch.addbmm", "Tensor.addbmm", "torch.inner", "F.bilinear")  # fmt: skip

@@ -25,7 +25,7 @@ from .ptflops import BETWEEN, COMPOSED, GATES, GATES_AND_BIASES
 from .worksheet import TWO_PLACES, Sheet, figures, left_out
 
 if TYPE_CHECKING:
-    from ...counting.tally import Row
+    from ...counting.rows import Row
     from ...network import Call, Shape
 
 RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from ...arith import product
+from ...counting.accounting import NETTALLY
+from ...counting.tally import Rows, Tally
 from ...network import NOTHING
 from ..presets import Reckoning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from ...counting.tally import Row, Tally
-    from ...network import Module, Node, Shape
+    from ...counting.rows import Row
+    from ...network import Module, Network, Node, Shape
 
 TORCH = "torch.nn.modules."
 
@@ -95,16 +97,14 @@ class Facts:
     inside: for each node the place of the innermost call; -1 for none.
     """
 
-    def __init__(self, tally: Tally) -> None:
-        network = tally.network
+    def __init__(self, network: Network, rows: Sequence[Row]) -> None:
         self.name = network.name
         self.inputs = network.inputs
         self.dtypes = network.dtypes
-        self.complete = tally.complete
-        # kept with the network, it must not keep it in turn
-        self.rows = tuple(tally.rows)
+        self.complete = all(row.work is not None for row in rows)
+        self.network = ref(network)  # kept with the network, it must not keep it in turn
+        self.rows = tuple(rows)
         self.known = {row.node.name: (row.node, row.inputs) for row in self.rows}
-        self.look_at(tally)
         self.calls = network.calls
         self.modules = network.modules
         self.inside = [-1] * len(self.rows)
@@ -116,10 +116,6 @@ class Facts:
         self._strides: Mapping[str, tuple[int, ...]] | None = None
         self.children = _children(network.modules)
         self.ways = self.ways_past(lambda path: False)
-
-    def look_at(self, tally: Tally) -> None:
-        """Remember the tally for as long as others keep it."""
-        self.tally = ref(tally)
 
     def kind_of(self, path: str) -> str:
         """The class of a module of torch's own, as ``Conv2d``; of others with its home."""
@@ -240,9 +236,9 @@ class Facts:
         if self._strides is None:
             from ...counting.memory import strides
 
-            tally = self.tally()
-            assert tally is not None
-            self._strides = strides(tally)
+            network = self.network()
+            assert network is not None  # who asks for a figure of it has it
+            self._strides = strides(Tally(network, NETTALLY, Rows(self.rows)))
         return row.node.inputs[0] not in self._strides
 
     def batch(self) -> int:

@@ -10,7 +10,7 @@ from .facts import TORCH, Facts, Figures, Tool
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ...counting.tally import Row
+    from ...counting.rows import Row
     from ...network import Call
 
 NOUNS = {

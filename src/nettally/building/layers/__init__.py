@@ -1,20 +1,20 @@
-"""Every layer as a torch module that computes it: where ``Layer.torch`` comes.
+"""Every layer as a torch module that computes it.
 
 Where torch has the layer, its own module is used, so that the names in a ``state_dict`` are
 torch's; where it has not (windows that overhang, weights of their own for each position, a table
 of connections, groups within a normalisation), a small module is made of what it has.
-Nothing else of the layers imports torch.
+Layers themselves know nothing of torch.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import LayerError
+from ...registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,33 +23,37 @@ if TYPE_CHECKING:
 
     Maker = Callable[[Any, tuple[Shape, ...]], nn.Module]
 
-_MAKERS: dict[str, Maker] = {}
+FAMILIES = ("windows", "pooling", "values", "recurrent", "tensors")
+"""The files beside this one that register modules."""
+MODULES = Registry(
+    "torch modules of layers",
+    fillers=(f"{__name__}.{family}" for family in FAMILIES),
+)
+"""By kind of layer: ``maker(layer, xs)`` gives the module."""
 
 
-def build(layer: Layer, xs: tuple[Shape, ...]) -> nn.Module:
+def torch_module(layer: Layer, xs: tuple[Shape, ...]) -> nn.Module:
     """The layer as a module whose forward takes the inputs in order; the batch may be another.
 
-    Raises LayerError where an input does not fit, and where torch can't have the layer.
+    xs: the shapes of the inputs, batch first. Raises LayerError where an input does not fit, where
+    torch can't have the layer, and where no module is registered for its kind.
     """
-    for family in ("windows", "pooling", "values", "recurrent", "tensors"):
-        import_module(f".{family}", __name__)
-    maker = _MAKERS.get(layer.kind)
+    maker = MODULES.find(layer.kind)
     if maker is None:
         raise LayerError(
             f"what '{layer.kind}' computes is not known, so it has no torch module",
-            hint="a layer of your own has a method `torch` of its own",
+            hint="register one for a layer of your own: @nettally.building.layers.makes('...')",
         )
     layer.shape(xs)  # its complaints say more than torch's
     return maker(layer, xs)
 
 
 def makes(*kinds: str) -> Callable[[Maker], Maker]:
-    """Register the maker of some kinds."""
+    """Register a function of the layer and its inputs' shapes as what makes the kinds' modules."""
 
     def register(maker: Maker) -> Maker:
         for kind in kinds:
-            assert kind not in _MAKERS, kind
-            _MAKERS[kind] = maker
+            MODULES.add(kind, maker)
         return maker
 
     return register

@@ -9,7 +9,8 @@ from .storages import Storages
 
 if TYPE_CHECKING:
     from ...network import Network
-    from ..tally import Row, Tally
+    from ..rows import Row
+    from ..tally import Tally
 
 
 class Alive(NamedTuple):

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...network import Node
-    from ..tally import Row, Tally
+    from ..rows import Row
+    from ..tally import Tally
 
 
 class Kept(NamedTuple):

@@ -19,7 +19,8 @@ from .layout import (
 
 if TYPE_CHECKING:
     from ...network import Node, Shape
-    from ..tally import Row, Tally
+    from ..rows import Row
+    from ..tally import Tally
 
 
 class Storages:

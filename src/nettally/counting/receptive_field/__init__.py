@@ -36,7 +36,8 @@ from .axis import MAX_FIELD, MAX_PERIOD, Along, Ratio, aligned, joined, spread, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..tally import Row, Tally
+    from ..rows import Row
+    from ..tally import Tally
 
 UNKNOWN = "unknown"
 NOT_ALIGNED = "not aligned"

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import NettallyError
+from ...versions import version_of
 from .finish import finish
 from .image import RESAMPLES, Square, need_pillow
 from .manifest import MAX_SIDE, Manifest
@@ -203,13 +204,9 @@ def _digest(source: Photos | Arrays, said: Mapping[str, Any]) -> str:
 
 def _noted(source: Photos | Arrays) -> dict[str, Any]:
     """What the manifest tells besides, and makes no other packing of it."""
-    from importlib.metadata import PackageNotFoundError, version
 
     def of(name: str) -> str:
-        try:
-            return f"{name} {version(name)}"
-        except PackageNotFoundError:
-            return name
+        return f"{name} {version_of(name)}".rstrip()
 
     noted: dict[str, Any] = {"by": [of("nettally")], "notes": list(source.notes)}
     if isinstance(source, Photos):

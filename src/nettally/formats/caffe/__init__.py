@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import Format
+from ..source import Format
 
 if TYPE_CHECKING:
     from ...network import Network
-    from .. import Source
+    from ..source import Source
 
 FORMAT = Format(
     "Caffe, net descriptions",

@@ -18,8 +18,8 @@ from .net import PHASES, Spec, State, included, specs, stages
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .. import Source
     from ..encodings.protobuf_tree import Message
+    from ..source import Source
 
 FAMILIES = (recurrent, regions, values, reshaping, windows)
 """Imported for the handlers that they register."""

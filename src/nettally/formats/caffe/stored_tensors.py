@@ -13,8 +13,8 @@ from .groups import grouped
 from .net import specs
 
 if TYPE_CHECKING:
-    from .. import Source
     from ..encodings.protobuf_tree import Message
+    from ..source import Source
 
 KEPT = frozenset(("BatchNorm",))
 """Layers whose stored tensors are statistics; a BatchNorm of 5 tensors learns the last two."""

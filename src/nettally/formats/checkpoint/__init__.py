@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from .. import Format
 from ..encodings.protobuf import Blob
+from ..source import Format
 
 if TYPE_CHECKING:
     from ...errors import ReadError
     from ...network import Network
-    from .. import Source
     from ..encodings.zip import Entry
+    from ..source import Source
     from .tensors import Storage
 
 BINARY = True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import LayerError, ReadError
 from ...network import Network, Shape, Span
-from .. import Format, Source, read_bytes
+from ..source import Format, Source, read_bytes
 from .builder import Builder, Extent, Plan
 from .convolution import Convolution
 from .images import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ReadError
 from ...network import MAX_SIZE, Network, Span
-from .. import Format
+from ..source import Format
 from . import heads, reshaping
 from . import layers as plain
 from .builder import Builder
@@ -18,7 +18,7 @@ from .cfg import lines, near, parse
 
 if TYPE_CHECKING:
     from ...network import Shape
-    from .. import Source
+    from ..source import Source
     from .builder import Handler
     from .cfg import Section
 

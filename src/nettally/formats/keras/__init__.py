@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
 from ...network import Network, Span
-from .. import Format
+from ..source import Format
 from .builder import Builder, Call, Unknown, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...network import Shape
-    from .. import Source
+    from ..source import Source
     from .config import Inbound, Spec
     from .graph import Model
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
-from .. import MAX_TEXT, read_bytes
 from ..encodings.json import fields, load
+from ..source import MAX_TEXT, read_bytes
 
 if TYPE_CHECKING:
-    from .. import Source
+    from ..source import Source
 
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 

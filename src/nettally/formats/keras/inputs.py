@@ -10,7 +10,7 @@ from .builder import Value, back
 
 if TYPE_CHECKING:
     from ...network import Shape
-    from .. import Source
+    from ..source import Source
     from .builder import Builder
     from .graph import Model
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError, ReadError, closest
 from ...layers.same_padding import resolve
-from ...network import MAX_SIZE, NOTHING, Network, Node, Shape, Span, verify
-from .. import Format
+from ...network import MAX_SIZE, NOTHING, Network, Node, Shape, Span, is_verified
 from ..encodings.yaml import compose
 from ..encodings.yaml.tree import Mapping, Scalar, Sequence, Yaml, clip
+from ..source import Format
 from . import field_values
 from .entry import MAX_LAYERS, MAX_NAME, Entry, Items, shown
 from .shapes import Shapes
 
 if TYPE_CHECKING:
     from ...network import Layer
-    from .. import Source
+    from ..source import Source
 
 __all__ = ["read", "resolve", "sniff", "write"]
 
@@ -106,8 +106,7 @@ class _Reader:
             notes,
             title,
         )
-        verify(network)
-        network.__dict__["_verified"] = True  # as tally does, which then need not
+        network.once(is_verified)
         return network
 
     def _check_keys(self, top: dict[str, tuple[Scalar, Yaml]]) -> None:

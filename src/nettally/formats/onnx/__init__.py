@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._garbage import Resting
-from .. import Format
 from ..encodings.protobuf import BYTES, VARINT, Blob
+from ..source import Format
 
 if TYPE_CHECKING:
     from ...network import Network
-    from .. import Source
+    from ..source import Source
 
 FORMAT = Format(
     "ONNX",
@@ -81,5 +80,5 @@ def read(source: Source) -> Network:
     from .builder import build
     from .decode import model
 
-    with Resting(), Blob(source.name, source.path, source.data) as blob:
+    with Blob(source.name, source.path, source.data) as blob:
         return build(model(blob), source, blob)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ...network import Shape
-    from .. import Source
     from ..encodings.protobuf import Blob
+    from ..source import Source
     from .proto import Dims, Model, NodeDef, Tensor
 
 MAX_WRITTEN = 100_000

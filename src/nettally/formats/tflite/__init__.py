@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import Format
 from ..encodings.protobuf import Blob
+from ..source import Format
 
 if TYPE_CHECKING:
     from ...network import Network
-    from .. import Source
+    from ..source import Source
 
 BINARY = True
 """The file is opened by this module, which fetches of it what it needs."""

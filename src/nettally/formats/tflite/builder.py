@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ...network import Layer, Shape
-    from .. import Source
+    from ..source import Source
     from .model import Graph, Operator, Tensor
 
 

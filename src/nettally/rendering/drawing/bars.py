@@ -17,7 +17,8 @@ from .text_metrics import ASCENT, LINE, clean, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
     from .footnotes import Note
 
 NATURAL = 860.0

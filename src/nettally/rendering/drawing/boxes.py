@@ -12,7 +12,7 @@ from .text_metrics import ASCENT, DESCENT, LINE, clean, elide, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...counting.tally import Row
+    from ...counting.rows import Row
     from .footnotes import Note
     from .model import Item
     from .units import Unit

@@ -9,7 +9,8 @@ from .units import Unit, Units, units
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
 
 
 def signature(rows: Iterable[Row], *, loose: bool = False) -> tuple[Any, ...]:

@@ -13,7 +13,8 @@ from .text_metrics import clean, elide, width
 from .units import Unit, Units, units
 
 if TYPE_CHECKING:
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
     from .model import Item
 
 MOST_INSETS = 6

@@ -9,7 +9,7 @@ from ...arith import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...counting.tally import Row
+    from ...counting.rows import Row
     from ...network import Layer, Shape
 
 _FAMILY_OF = {

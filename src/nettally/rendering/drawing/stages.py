@@ -17,7 +17,8 @@ from .units import Unit, Units, main_path, units
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
 
 MOST_COLUMNS = 4
 PASSING = frozenset({"concat", "crop", "add", "identity", "reshape", "permute", "slice"})

@@ -14,7 +14,8 @@ from .layer_words import POINTWISE, family
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
     from ...network import Shape
 
 

@@ -27,7 +27,7 @@ def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
     if verdict.ours is None and not claim.every:
         return ()
     if claim.accounting:
-        from ...accountings.presets import accounting
+        from ...counting.accounting import accounting
 
         counted = counted.under(accounting(claim.accounting))
     try:

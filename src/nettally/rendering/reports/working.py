@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...arith import Named, Num, formula, plain, product, show, total
 from ...counting.quantities import certainty, matching
-from ...counting.tally import AXES, Row, named_shape, tally
+from ...counting.rows import AXES, Row, named_shape
+from ...counting.tally import tally
 from ..escape import escape
 from ..layer_line import described, size
 from ..terminal import Terminal, count, fold, fold_steps

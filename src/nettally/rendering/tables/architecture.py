@@ -21,7 +21,8 @@ from .tree import Group, grouped, last_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
 
 BRACKET = 12
 """A module of more layers than this is opened, and does not stand in brackets."""

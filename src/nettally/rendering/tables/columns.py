@@ -11,10 +11,11 @@ from ..layer_line import described, size
 from .tree import last_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ...counting.receptive_field import Field
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
     from ...network import Shape
     from .tree import Line
 
@@ -118,13 +119,9 @@ def _by_axis(shape: Shape) -> str:
 
 def seen(tally: Tally, line: Line) -> Field:
     """The receptive field that a line tells."""
-    fields: Mapping[str, Field] | None = tally.__dict__.get("_fields_seen")
-    if fields is None:
-        from ...counting.receptive_field import receptive_fields
+    from ...counting.receptive_field import receptive_fields
 
-        fields = receptive_fields(tally)
-        tally.__dict__["_fields_seen"] = fields
-    return fields[last_of(line.rows).node.name]
+    return tally.once(receptive_fields)[last_of(line.rows).node.name]
 
 
 def _field(tally: Tally, line: Line) -> str:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ...accountings.presets import Reckoning
     from ...claims.claim import Claim, Verdict
     from ...counting.accounting import Accounting
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
     from ...diffing import Difference, Pair
     from ...explaining import Explanation, Explanations
     from ...network import Shape, Span

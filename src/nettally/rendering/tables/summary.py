@@ -254,7 +254,7 @@ def summary(
     arguments of the forward. Raises NettallyError for options that are none, and what
     ``nettally.read`` raises.
     """
-    from ...accountings.presets import accounting as preset
+    from ...counting.accounting import accounting as preset
     from ...formats.torch_module import read_module, structure
 
     del device, cache_forward_pass

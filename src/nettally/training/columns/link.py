@@ -26,6 +26,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ...building.layers import makes
 from ...errors import NetworkError
 from ...network import SAME_PLACE, Layer, Shape, Window
 
@@ -236,9 +237,6 @@ class Crossing(Layer):
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return SAME_PLACE
 
-    def torch(self, xs: tuple[Shape, ...]) -> nn.Module:
-        return Linked(self)
-
 
 class Exchanged(Crossing):
     """The parts of all columns, side by side. summed: so are the gradients, on the way back."""
@@ -270,6 +268,11 @@ class CountedOnce(Crossing):
     """What was exchanged, for a layer that all columns compute alike."""
 
     kind: ClassVar[str] = "counted_once"
+
+
+@makes("crossing", "exchange", "own_part", "sum_of_gradients", "counted_once")
+def _linked(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return Linked(layer)
 
 
 def attach(module: nn.Module, link: Link, names: dict[str, str]) -> None:

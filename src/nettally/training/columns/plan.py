@@ -14,7 +14,8 @@ from .rules import AS_IT_IS, OWN_PART, WHOLE_FOR_ALL, WHOLE_FOR_OWN, Rule, rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ...counting.tally import Row, Tally
+    from ...counting.rows import Row
+    from ...counting.tally import Tally
     from ...network import Layer, Network, Shape
 
 

@@ -14,7 +14,7 @@ from ...layers.activation import Activation
 from ...layers.elementwise import ALONG
 
 if TYPE_CHECKING:
-    from ...counting.tally import Row
+    from ...counting.rows import Row
     from ...network import Layer, Shape
 
 AS_IT_IS = "as it is"

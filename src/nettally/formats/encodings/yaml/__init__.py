@@ -14,7 +14,7 @@ from .plain import compose_plain
 from .tree import MAX_DEPTH, Mapping, Scalar, Sequence, Yaml, clip
 
 if TYPE_CHECKING:
-    from ... import Source
+    from ...source import Source
 
 MAX_BYTES = 16 * 2**20
 MAX_NODES = 600_000

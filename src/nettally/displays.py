@@ -1,0 +1,101 @@
+"""Which noun is shown by which renderer: text for ``print``, HTML and SVG for notebooks.
+
+The only file that knows both. The public face names it as what fills ``display.DISPLAYS``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .claims.claim import Verdict, Verdicts
+from .counting.tally import Tally
+from .diffing import Difference
+from .display import DISPLAYS, Display
+from .explaining import Explanations
+from .network import Network
+from .rendering.terminal import Terminal
+
+if TYPE_CHECKING:
+    from typing import Any
+
+PLAIN = Terminal(80, wide=True)
+"""Where ``print(tally)`` goes: no colour, tables as wide as they are."""
+
+
+# Each renderer is imported when it is first used: a script that prints draws nothing.
+
+
+def _network_text(network: Network) -> str:
+    from .formats.native import write
+
+    return write(network).rstrip()
+
+
+def _tally_text(tally: Tally) -> str:
+    from .rendering.tables.terminal import tally_table
+
+    return tally_table(tally, PLAIN).rstrip()
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    from .rendering.reports.check_report import verdict_line
+
+    return verdict_line(verdict, PLAIN)
+
+
+def _verdicts_text(verdicts: Verdicts) -> str:
+    return "\n".join(map(_verdict_text, verdicts))
+
+
+def _explanations_text(explanations: Explanations) -> str:
+    from .rendering.reports.check_report import explain_story
+
+    counted = explanations.verdict.counted
+    name = counted.network.name if counted is not None else "the network"
+    return explain_story(name, explanations, PLAIN).rstrip()
+
+
+def _difference_text(difference: Difference) -> str:
+    from .rendering.tables.compare import diff_table
+
+    return diff_table(difference, PLAIN).rstrip()
+
+
+def _html(noun: Any) -> str:
+    from .rendering.html.notebook import notebook
+
+    return notebook(noun)
+
+
+def _svg(noun: Network | Tally) -> str | None:
+    from .rendering.drawing import svg_of
+
+    return svg_of(noun)
+
+
+def _verdicts_svg(verdicts: Verdicts) -> str | None:
+    from .rendering.drawing import svg_of
+
+    counted = next((each.counted for each in verdicts if each.counted is not None), None)
+    return None if counted is None else svg_of(counted, verdicts)
+
+
+def _explanations_svg(explanations: Explanations) -> str | None:
+    from .rendering.drawing import svg_of
+
+    counted = explanations.verdict.counted
+    return None if counted is None else svg_of(counted, (explanations.verdict,))
+
+
+def _tally_rows(tally: Tally) -> list[dict[str, Any]]:
+    from .rendering.tables.csv import flat_rows
+
+    return flat_rows(tally)
+
+
+DISPLAYS.add(Network, Display(_network_text, _html, _svg))
+DISPLAYS.add(Tally, Display(_tally_text, _html, _svg, _tally_rows))
+DISPLAYS.add(Verdict, Display(_verdict_text))
+DISPLAYS.add(Verdicts, Display(_verdicts_text, _html, _verdicts_svg))
+DISPLAYS.add(Explanations, Display(_explanations_text, _html, _explanations_svg))
+DISPLAYS.add(Difference, Display(_difference_text, _html))

@@ -1,0 +1,91 @@
+"""What a format is given to read, and what it says of itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import ReadError
+from ..network import NOTHING, Shape
+from ..record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEAD = 2**16
+"""How many bytes of a file a format is recognised by. A module with ``BINARY = True`` is given no
+more of them: it opens ``source.path`` itself, and takes of it what it needs."""
+
+MAX_TEXT = 64 * 2**20
+"""A description in text that is larger than this, in bytes, is refused."""
+
+
+class Format(Record):
+    """What ``nettally formats`` says of a reader; each module has one, called ``FORMAT``.
+
+    title: the format. suffixes: how its files are usually called. versions: which are read.
+    gaps: what is not, a sentence each.
+    """
+
+    title: str
+    suffixes: tuple[str, ...] = ()
+    versions: str = ""
+    gaps: tuple[str, ...] = ()
+
+
+class Source(Record):
+    """What is to be read: bytes with a name, and what the user said about them.
+
+    name: the file as the user called it, for errors. data: all of its bytes; of a binary format,
+    nothing. inputs: input sizes by input name, or under "" for the only input; without the batch
+    or with it, as the user gave them. companion: the path of a second file that belongs to this
+    one, or None. path: where the file lies, for readers of binary formats, which open it
+    themselves; None where ``data`` was made in memory. options: what else was asked for, by name:
+    ``phase`` and ``stage`` (Caffe), with commas between several.
+    """
+
+    name: str
+    data: bytes
+    inputs: Mapping[str, Shape] = NOTHING
+    companion: str | None = None
+    path: str | None = None
+    options: Mapping[str, str] = NOTHING
+
+    @property
+    def text(self) -> str:
+        """The bytes as UTF-8. Raises ReadError where they are not."""
+        try:
+            return self.data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = self.data.count(b"\n", 0, error.start) + 1
+            raise ReadError(
+                "this is not text in UTF-8",
+                where=f"{self.name}:{line}",
+                values=f"byte 0x{self.data[error.start]:02x} at {error.start}",
+                hint="a network file is text; is it the right file?",
+            ) from None
+
+
+def read_bytes(name: str) -> bytes:
+    """The bytes of a plain file of at most MAX_TEXT. Raises ReadError."""
+    return read_part(name, MAX_TEXT, whole=True)
+
+
+def read_part(name: str, most: int, *, whole: bool) -> bytes:
+    """The first ``most`` bytes of a plain file; whole: a file that has more is refused."""
+    try:
+        if os.path.isdir(name):
+            raise ReadError("this is a folder", where=name, hint="name a file in it")
+        size = os.stat(name).st_size
+        if not os.path.isfile(name):
+            raise ReadError("this is not a plain file", where=name)
+        if whole and size > most:
+            raise ReadError(
+                "the file is too large for a description in text",
+                where=name,
+                values=f"{size:,} bytes, at most {most:,}",
+            )
+        with open(name, "rb") as file:
+            return file.read(most + 1 if whole else most)
+    except OSError as error:
+        raise ReadError(f"can't open the file: {error.strerror}", where=name) from None
