@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import nettally
 from nettally.claims.claim import Claim, check, judge, load, parse_claim
-from nettally.claims.comparison import compare, difference, figure
+from nettally.claims.comparison import compare, difference, shown_value
 from nettally.claims.printed import parse_printed
 from nettally.errors import ClaimError, NettallyError
 from nettally.formats import Source
@@ -108,7 +108,7 @@ def test_only_these_layers_hold_more_than_one_percent(alexnet: Tally) -> None:
 
 def test_ten_bits_are_a_little_less(alexnet: Tally) -> None:
     ours = parse_claim("log2(fc8.neurons) = 10").value(alexnet)
-    assert figure(ours) == "9.966"
+    assert shown_value(ours) == "9.966"
 
 
 @pytest.mark.parametrize(

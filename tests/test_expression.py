@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nettally.expression import Call, ExpressionError, Name, Number, Operation, Tree, parse
+from nettally.expression import ExpressionError, FunctionCall, Name, Number, Operation, Tree, parse
 
 
 def shown(tree: Tree) -> str:
@@ -15,7 +15,7 @@ def shown(tree: Tree) -> str:
         return str(tree.value)
     if isinstance(tree, Name):
         return tree.text
-    if isinstance(tree, Call):
+    if isinstance(tree, FunctionCall):
         return f"{tree.function}({', '.join(map(shown, tree.arguments))})"
     return f"({shown(tree.left)} {tree.sign} {shown(tree.right)})"
 

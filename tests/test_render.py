@@ -25,7 +25,7 @@ from nettally.rendering.tables.columns import COLUMNS
 from nettally.rendering.tables.compare import reconcile_table, terms
 from nettally.rendering.tables.terminal import grid, long_grid, tally_table
 from nettally.rendering.tables.tree import lines
-from nettally.rendering.terminal import Terminal, fold, fold_steps, noted, printable, terminal
+from nettally.rendering.terminal import Terminal, noted, printable, terminal, wrap, wrap_steps
 
 GOLDEN = Path(__file__).parent / "golden"
 PLAIN = Terminal(80)
@@ -358,10 +358,10 @@ def test_without_unicode_the_arithmetic_is_still_there() -> None:
 
 def test_fold_keeps_every_word() -> None:
     text = "one two three four five six"
-    folded = fold(text, 12, "- ")
+    folded = wrap(text, 12, "- ")
     assert folded == ["- one two", "  three four", "  five six"]
-    assert fold_steps(["1 + 2 + 3", "3 + 3", "6"], 12) == ["1 + 2 + 3", "= 3 + 3 = 6"]
-    assert fold_steps(["filters 96 · kernel 11", "1,056"], 16) == [
+    assert wrap_steps(["1 + 2 + 3", "3 + 3", "6"], 12) == ["1 + 2 + 3", "= 3 + 3 = 6"]
+    assert wrap_steps(["filters 96 · kernel 11", "1,056"], 16) == [
         "filters 96",
         "    · kernel 11",
         "= 1,056",

@@ -48,11 +48,11 @@ def _verdicts_text(verdicts: Verdicts) -> str:
 
 
 def _explanations_text(explanations: Explanations) -> str:
-    from .rendering.reports.check_report import explain_story
+    from .rendering.reports.check_report import explain_report
 
     counted = explanations.verdict.counted
     name = counted.network.name if counted is not None else "the network"
-    return explain_story(name, explanations, PLAIN).rstrip()
+    return explain_report(name, explanations, PLAIN).rstrip()
 
 
 def _difference_text(difference: Difference) -> str:

@@ -36,13 +36,13 @@ class Operation(Record):
     at: int
 
 
-class Call(Record):
+class FunctionCall(Record):
     function: str
     arguments: tuple[Tree, ...]
     at: int
 
 
-Tree = Number | Name | Operation | Call
+Tree = Number | Name | Operation | FunctionCall
 
 
 class ExpressionError(NettallyError):
@@ -190,7 +190,7 @@ class _Parser:
             self.at += 1
             arguments.append(self.sum(depth + 1))
         self.close(opened)
-        return Call(name, tuple(arguments), start)
+        return FunctionCall(name, tuple(arguments), start)
 
 
 def _digits(text: str, at: int) -> int:

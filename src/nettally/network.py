@@ -164,7 +164,7 @@ class Calls(tuple[Call, ...]):
         )
 
 
-class Held(NamedTuple):
+class StoredTensor(NamedTuple):
     """A tensor that a module of the source holds itself. same: the one that it is, if it is shared.
 
     learned: a parameter, else a buffer. trained: its gradient is asked for.
@@ -186,7 +186,7 @@ class Module(NamedTuple):
     """
 
     type: str
-    held: tuple[Held, ...]
+    stored: tuple[StoredTensor, ...]
     leaf: bool
     home: str = ""
     also: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..counting.accounting import BY_CALLS, Accounting
 from ..errors import NettallyError, closest
 from ..network import NOTHING, Calls
-from .calls.facts import Facts, Figures, Tool
+from .calls.facts import Facts, Tool, ToolCount
 from .tools import TOOLS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..counting.tally import Tally
     from ..network import Network, Node, Shape
 
-__all__ = ["TOOLS", "Figures", "OfTool", "Tool", "count", "settled"]
+__all__ = ["TOOLS", "OfTool", "Tool", "ToolCount", "count", "settled"]
 
 
 class OfTool(Accounting):
@@ -55,7 +55,7 @@ class OfTool(Accounting):
     def total_parameters(self, rows: Iterable[Row]) -> int:
         return self.figures.parameters
 
-    def printed(self) -> Figures:
+    def printed(self) -> ToolCount:
         return self.figures
 
     def settled(self, network: Network, rows: Sequence[Row]) -> Accounting:
@@ -64,7 +64,7 @@ class OfTool(Accounting):
         return self.plain.settled(network, rows)
 
 
-def count(tally: Tally, name: str) -> Figures:
+def count(tally: Tally, name: str) -> ToolCount:
     """What the tool of that name prints for a module that was read.
 
     Raises NettallyError for a name that is none, and for a network without calls: one that comes
@@ -92,7 +92,7 @@ def settled(accounting: Accounting, network: Network, rows: Sequence[Row]) -> Ac
     )
 
 
-def _figures(facts: Facts, tool: Tool) -> Figures:
+def _figures(facts: Facts, tool: Tool) -> ToolCount:
     made = facts.figures.get(tool.name)
     if made is None:
         made = facts.figures[tool.name] = tool.rule(facts, tool)

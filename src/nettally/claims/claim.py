@@ -13,7 +13,7 @@ from ..display import Displayed
 from ..errors import ClaimError, NettallyError
 from ..network import Span
 from ..record import Record
-from .comparison import compare, figure
+from .comparison import compare, shown_value
 from .printed import Printed, parse_printed
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Verdict(Displayed, Record):
 
     def __repr__(self) -> str:
         said = f"{self.status}: {self.detail}" if self.detail else self.status
-        return f"Verdict({self.claim.text!r}, ours={figure(self.ours)}, {said})"
+        return f"Verdict({self.claim.text!r}, ours={shown_value(self.ours)}, {said})"
 
     @property
     def tallies(self) -> bool:
@@ -183,7 +183,7 @@ def _pattern(subject: str) -> str:
         elif isinstance(tree, expression.Operation):
             walk(tree.left)
             walk(tree.right)
-        elif isinstance(tree, expression.Call):
+        elif isinstance(tree, expression.FunctionCall):
             for argument in tree.arguments:
                 walk(argument)
 
@@ -322,7 +322,7 @@ def _judge_every(counted: Tally, claim: Claim) -> Verdict:
     if not worst:
         status = "holds" if claim.relation != "=" else max(results.values())
         return Verdict(claim, None, status, f"for each of {len(names)}: {', '.join(names)}")
-    shown = ", ".join(f"{name} ({figure(values[name], percent)})" for name in worst)
+    shown = ", ".join(f"{name} ({shown_value(values[name], percent)})" for name in worst)
     return Verdict(claim, values[worst[0]], "differs", f"not for {shown}")
 
 

@@ -28,7 +28,7 @@ def compare(ours: Any, printed: Printed, relation: str = "=") -> tuple[str, str]
             ">": lambda: ours > value,
         }
         percent = "%" in printed.text
-        return ("holds", "") if tests[relation]() else ("differs", figure(ours, percent))
+        return ("holds", "") if tests[relation]() else ("differs", shown_value(ours, percent))
     value, step = printed.value, printed.step
     if ours == value or (isinstance(ours, float) and abs(ours - value) < abs(value) * 1e-12):
         return "exact", ""
@@ -53,7 +53,7 @@ def _place(step: int | float, printed: Printed) -> str:
 def _rounded(ours: int | float, printed: Printed, step: int | float) -> str:
     """Our figure, rounded as the printed one is."""
     times = int(ours / step + 0.5)
-    return figure(times * step, "%" in printed.text)
+    return shown_value(times * step, "%" in printed.text)
 
 
 def difference(ours: int | float, printed: int | float) -> str:
@@ -99,10 +99,10 @@ def _compare_shape(ours: Shape, printed: Printed) -> tuple[str, str]:
     return "differs", f"ours is {shown}"
 
 
-def figure(ours: Any, percent: bool = False) -> str:
+def shown_value(ours: Any, percent: bool = False) -> str:
     """Our figure for people: with commas, sizes with x, a share in per cent."""
     if isinstance(ours, tuple):
-        return "x".join(figure(n) for n in ours)
+        return "x".join(shown_value(n) for n in ours)
     if isinstance(ours, bool) or not isinstance(ours, (int, float)):
         return "unknown" if ours is None else str(ours)
     if percent:

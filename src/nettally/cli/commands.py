@@ -122,9 +122,9 @@ def check(
     verdicts = claiming.check(counted, made)
     explained = _explained(counted, verdicts)
     if form == "table":
-        from ..rendering.reports.check_report import check_story
+        from ..rendering.reports.check_report import check_report
 
-        _print(check_story(net, made.work, verdicts, _here(), explained, every=every, notes=said))
+        _print(check_report(net, made.work, verdicts, _here(), explained, every=every, notes=said))
     else:
         from ..rendering import output
 
@@ -181,9 +181,9 @@ def explain(
     asked = next((each for each in others if each.text == claim.strip()), claim)
     found = search(tally(network), asked, others, most=most)
     if form == "table":
-        from ..rendering.reports.check_report import explain_story
+        from ..rendering.reports.check_report import explain_report
 
-        _print(explain_story(net, found, _here(), said))
+        _print(explain_report(net, found, _here(), said))
     else:
         from ..rendering import output
 

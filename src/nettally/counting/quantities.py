@@ -255,7 +255,7 @@ def evaluate(tree: expression.Tree, counted: Tally, every: str = "", name: str =
         if not quantity:
             raise ClaimError("a quantity is missing after the dot", values=tree.text)
         return measure(counted, name if every and about == every else about, quantity)
-    if isinstance(tree, expression.Call):
+    if isinstance(tree, expression.FunctionCall):
         return _call(tree, counted, every, name)
     left = evaluate(tree.left, counted, every, name)
     right = evaluate(tree.right, counted, every, name)
@@ -274,7 +274,7 @@ def evaluate(tree: expression.Tree, counted: Tally, every: str = "", name: str =
     return operations[tree.sign]()
 
 
-def _call(tree: expression.Call, counted: Tally, every: str, name: str) -> Any:
+def _call(tree: expression.FunctionCall, counted: Tally, every: str, name: str) -> Any:
     if len(tree.arguments) != 1:
         raise ClaimError(f"{tree.function} takes one argument")
     argument = tree.arguments[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arith import plain
 from ..claims.claim import Claim, Verdict, judge, parse_claim
-from ..claims.comparison import compare, figure
+from ..claims.comparison import compare, shown_value
 from ..counting.quantities import SUMS
 from ..counting.tally import Tally, tally
 from ..display import Displayed
@@ -74,7 +74,7 @@ class Explanation(Record):
 
     def __str__(self) -> str:
         weak = " (weak)" if self.weak else ""
-        return f"{self.text}: gives {figure(self.ours)}; {self.bits:.1f} bits{weak}"
+        return f"{self.text}: gives {shown_value(self.ours)}; {self.bits:.1f} bits{weak}"
 
     @property
     def weak(self) -> bool:
@@ -331,7 +331,9 @@ def _effects(
             continue
         shapely = layer.weighted or "kernel" in layer.fields()
         if shapely and new.node.name != figure_of.about:
-            moved.append(f"{new.node.name} {figure(old.shape[1:])} → {figure(new.shape[1:])}")
+            moved.append(
+                f"{new.node.name} {shown_value(old.shape[1:])} → {shown_value(new.shape[1:])}"
+            )
     if moved:
         more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
         found.append("then " + ", ".join(moved[:3]) + more)

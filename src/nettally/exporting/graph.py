@@ -59,7 +59,7 @@ class Graph:
     def __init__(self) -> None:
         self.opset = OPSET
         self.nodes: list[bytes] = []
-        self.held: list[wire.Held] = []
+        self.held: list[wire.Initializer] = []
         self.names: set[str] = set()
         self.values: dict[str, str] = {}  # of a node or input of the network: its value here
         self.sharing: set[str] = set()  # layers whose tensors others have too
@@ -83,7 +83,7 @@ class Graph:
     def hold(self, name: str, shape: Shape, values: Tensor | Sequence[int]) -> str:
         """A tensor of the file; its name."""
         name = self.unique(name)
-        self.held.append(wire.Held(name, tuple(map(int, shape)), values))
+        self.held.append(wire.Initializer(name, tuple(map(int, shape)), values))
         return name
 
 

@@ -29,7 +29,7 @@ MOST = 2**31 - 1
 """How many bytes a message may have; protocol buffers' own limit."""
 
 
-class Held(NamedTuple):
+class Initializer(NamedTuple):
     """A tensor of the file: float32 values of torch's, or whole numbers."""
 
     name: str
@@ -51,7 +51,7 @@ class Model(NamedTuple):
     name: str
     opset: int
     nodes: Sequence[bytes]
-    held: Sequence[Held]
+    held: Sequence[Initializer]
     inputs: Sequence[bytes]
     outputs: Sequence[bytes]
     infos: Sequence[bytes]
@@ -128,7 +128,7 @@ def info(name: str, kind: int, dims: Sequence[Dim]) -> bytes:
     return text(1, name) + block(2, block(1, number(1, kind) + block(2, shape)))
 
 
-def _head(held: Held) -> bytes:
+def _head(held: Initializer) -> bytes:
     """A TensorProto up to its values, which end it."""
     whole = isinstance(held.values, (tuple, list))
     sizes = b"".join(number(1, each) for each in held.shape)
@@ -191,7 +191,7 @@ def write(path: str, model: Model) -> int:
     return total
 
 
-def _write(file: BinaryIO, held: Held) -> None:
+def _write(file: BinaryIO, held: Initializer) -> None:
     values = held.values
     if isinstance(values, (tuple, list)):
         file.write(struct.pack(f"<{len(values)}q", *values))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..network import Network
     from .source import Source
-    from .tensor_table import Tensor
+    from .tensor_table import NamedTensor
 
 BINARY = True
 """The file is opened by this module, which fetches its header only."""
@@ -107,15 +107,15 @@ def _header(blob: Blob) -> bytes:
     return header
 
 
-def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterator[Tensor]:
+def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterator[NamedTensor]:
     """The header's entries, each held against its kind of numbers and all against the file."""
-    from .tensor_table import MAX_TENSORS, Tensor, checked, listing
+    from .tensor_table import MAX_TENSORS, NamedTensor, checked, listing
 
     places: list[tuple[int, int, str]] = []
     odd: dict[str, int] = {}
     kinds: dict[str, int] = {}
     aliases: dict[str, str] = {}
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, NamedTensor] = {}
     for name, entry, at in _entries(header, blob):
         if name == "__metadata__":
             aliases = {k: v for k, v in entry.items() if isinstance(v, str)}
@@ -141,7 +141,7 @@ def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterato
         else:
             kinds[dtype[:40]] = kinds.get(dtype[:40], 0) + 1
         places.append((begin, end, name))
-        tensors[name] = Tensor(name, sizes, dtype, dtype.startswith(WHOLE))
+        tensors[name] = NamedTensor(name, sizes, dtype, dtype.startswith(WHOLE))
     _check_places(places, blob, start)
     if odd:
         notes.append(f"keys that the format does not have: {listing(list(odd))}")

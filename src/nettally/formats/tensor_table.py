@@ -30,7 +30,7 @@ LEARNED = frozenset(("weight", "bias"))
 """What is a parameter though its numbers are whole: weights that were quantised."""
 
 
-class Tensor(NamedTuple):
+class NamedTensor(NamedTuple):
     """One entry of a table.
 
     name: with dots. shape: its sizes. dtype: as the file calls it. whole: its numbers are whole,
@@ -78,7 +78,9 @@ def checked(name: str, shape: Sequence[object], where: str) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def table(name: str, file: str, tensors: Iterable[Tensor], notes: Iterable[str] = ()) -> Network:
+def table(
+    name: str, file: str, tensors: Iterable[NamedTensor], notes: Iterable[str] = ()
+) -> Network:
     """The network that such a file tells of: a node for each module that holds tensors.
 
     A module that holds modules has a node for each tensor of its own. Running statistics, and
@@ -88,7 +90,7 @@ def table(name: str, file: str, tensors: Iterable[Tensor], notes: Iterable[str] 
     if not listed:
         raise ReadError("the file has no tensors", where=file)
     homes = _homes(listed)
-    members: dict[str, list[Tensor]] = {}
+    members: dict[str, list[NamedTensor]] = {}
     for tensor in listed:
         members.setdefault(homes[tensor.name], []).append(tensor)
     labels = {home: _labels(group) for home, group in members.items()}
@@ -119,7 +121,7 @@ def table(name: str, file: str, tensors: Iterable[Tensor], notes: Iterable[str] 
     return Network(name, {}, nodes, source=span, notes=tuple(said))
 
 
-def learned(tensor: Tensor) -> bool:
+def learned(tensor: NamedTensor) -> bool:
     """Whether it is a parameter; else it is kept and not learned."""
     if tensor.role:
         return tensor.role == "parameter"
@@ -127,7 +129,7 @@ def learned(tensor: Tensor) -> bool:
     return last not in STATISTICS and (not tensor.whole or last in LEARNED)
 
 
-def _homes(tensors: Sequence[Tensor]) -> dict[str, str]:
+def _homes(tensors: Sequence[NamedTensor]) -> dict[str, str]:
     """The node of each tensor: its module, or itself where its module holds modules too."""
     from bisect import bisect_left
 
@@ -144,7 +146,7 @@ def _homes(tensors: Sequence[Tensor]) -> dict[str, str]:
     return homes
 
 
-def _labels(group: Sequence[Tensor]) -> dict[str, str]:
+def _labels(group: Sequence[NamedTensor]) -> dict[str, str]:
     """The tensors' names within their node: the last part, the whole where that is not enough."""
     last = [tensor.last for tensor in group]
     if len(set(last)) == len(last):
@@ -161,10 +163,10 @@ def _labels(group: Sequence[Tensor]) -> dict[str, str]:
 
 
 def _shared(
-    members: Mapping[str, Sequence[Tensor]], labels: Mapping[str, Mapping[str, str]]
+    members: Mapping[str, Sequence[NamedTensor]], labels: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]]:
     """For each node, which of its parameters are an earlier one's."""
-    owners: dict[object, tuple[str, Tensor]] = {}
+    owners: dict[object, tuple[str, NamedTensor]] = {}
     shared: dict[str, dict[str, str]] = {}
     for home, group in members.items():
         for tensor in group:
@@ -176,7 +178,7 @@ def _shared(
     return shared
 
 
-def _said(tensors: Sequence[Tensor]) -> list[str]:
+def _said(tensors: Sequence[NamedTensor]) -> list[str]:
     """What kinds of numbers there are, and which were not taken for parameters and why."""
     kinds: dict[str, int] = {}
     for tensor in tensors:

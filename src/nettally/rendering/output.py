@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..counting.tally import Tally
     from ..diffing import Difference
     from ..explaining import Explanations
-    from .tables.table import Sheet
+    from .tables.table import Table
 
 FORMATS = ("table", "markdown", "latex", "html", "csv", "json", "svg")
 
@@ -54,8 +54,8 @@ def tally(
 
         return draw(counted, "bars", theme="auto", depth=depth).svg()
     if form == "latex" and depth is None:
-        return _written(form, contents.architecture_sheet(counted, columns, notes))
-    return _written(form, contents.tally_sheet(counted, columns, depth, notes))
+        return _written(form, contents.architecture_table(counted, columns, notes))
+    return _written(form, contents.tally_table(counted, columns, depth, notes))
 
 
 def check(
@@ -78,7 +78,7 @@ def check(
         if counted is None:
             raise NettallyError("no claim is about a figure of this network: nothing is drawn")
         return draw(counted, style_for(counted), theme="auto", claims=verdicts).svg()
-    return _written(form, contents.check_sheet(name, work, verdicts, explained, notes))
+    return _written(form, contents.check_table(name, work, verdicts, explained, notes))
 
 
 def style_for(counted: Tally) -> str:
@@ -95,7 +95,7 @@ def explain(form: str, name: str, found: Explanations, notes: Sequence[str] = ()
         return found._repr_svg_() or ""
     if form == "csv":
         return as_csv.explain_csv(found)
-    return _written(form, contents.explain_sheet(name, found, notes))
+    return _written(form, contents.explain_table(name, found, notes))
 
 
 def reconcile(
@@ -110,7 +110,7 @@ def reconcile(
         return reconciled(counted, reckonings).svg()
     if form == "csv":
         return as_csv.reconcile_csv(counted, reckonings)
-    return _written(form, contents.reconcile_sheet(counted, reckonings, notes))
+    return _written(form, contents.reconcile_table(counted, reckonings, notes))
 
 
 def diff(form: str, difference: Difference, notes: Sequence[str] = ()) -> str:
@@ -123,10 +123,10 @@ def diff(form: str, difference: Difference, notes: Sequence[str] = ()) -> str:
         return compared(difference).svg()
     if form == "csv":
         return as_csv.diff_csv(difference)
-    return _written(form, contents.diff_sheet(difference, notes))
+    return _written(form, contents.diff_table(difference, notes))
 
 
-def _written(form: str, sheet: Sheet) -> str:
+def _written(form: str, sheet: Table) -> str:
     if form == "markdown":
         return markdown(sheet)
     if form == "latex":

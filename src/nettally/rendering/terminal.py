@@ -82,7 +82,7 @@ def terminal(stream: TextIO) -> Terminal:
     return Terminal(max(width, 40), colour, encoding.startswith("utf"), wide)
 
 
-def fold(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
+def wrap(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
     """Text in lines of at most ``width``, broken at spaces; a word that is too long stays whole.
 
     first, rest: what the first and the other lines begin with (rest: as many spaces as first).
@@ -100,7 +100,7 @@ def fold(text: str, width: int, first: str = "", rest: str | None = None) -> lis
     return lines
 
 
-def fold_steps(steps: Iterable[str], width: int, first: str = "") -> list[str]:
+def wrap_steps(steps: Iterable[str], width: int, first: str = "") -> list[str]:
     """``a = b = c`` in lines, broken before an equals sign, which then stands under the others.
 
     A step that is too long is broken before a sign; a name stays with its number.
@@ -113,11 +113,11 @@ def fold_steps(steps: Iterable[str], width: int, first: str = "") -> list[str]:
         for sign in "·+-":
             bound = bound.replace(f"{BOUND}{sign}{BOUND}", f" {sign}{BOUND}")
         if i and len(line) + 3 + len(step) > width:
-            lines.extend(fold(line, width, rest=indent + "    "))
+            lines.extend(wrap(line, width, rest=indent + "    "))
             line = f"{indent}= {bound}"
         else:
             line += f" = {bound}" if i else bound
-    lines.extend(fold(line, width, rest=indent + "    "))
+    lines.extend(wrap(line, width, rest=indent + "    "))
     return [line.replace(BOUND, " ") for line in lines]
 
 
@@ -166,5 +166,5 @@ def noted(notes: Iterable[str], terminal: Terminal) -> list[str]:
         first = "note: "
         if colon and head.isalpha() and len(head) <= 10:
             first, note = f"{head}: ", rest
-        made.extend(fold(escape(note), terminal.prose, first, " " * 6))
+        made.extend(wrap(escape(note), terminal.prose, first, " " * 6))
     return made

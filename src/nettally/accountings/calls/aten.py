@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import product
-from .facts import CAPTURED, Facts, Figures, Tool
-from .worksheet import Sheet, figures, left_out
+from .facts import CAPTURED, Facts, Tool, ToolCount
+from .worksheet import Worksheet, left_out, tool_count
 
 if TYPE_CHECKING:
     from ...counting.rows import Row
@@ -25,20 +25,20 @@ BIASES = "biases"
 ENCODER_LAYER, ATTENTION = CAPTURED[0], "MultiheadAttention"
 
 
-def torch(facts: Facts, tool: Tool) -> Figures:
+def torch(facts: Facts, tool: Tool) -> ToolCount:
     """FlopCounterMode, in eval mode and under no_grad, as it is mostly used."""
-    sheet = Sheet(facts, tool.per_mac)
+    sheet = Worksheet(facts, tool.per_mac)
     fused = _fused_modules(facts)
     for place, row in enumerate(facts.rows):
         if facts.macs[place] and not fused[place]:
             _sums(facts, sheet, place, row, grad=None)
     parameters, trained = facts.sizes()
-    return figures(facts, tool, sheet, parameters, _label(facts, fused), trainable=trained)
+    return tool_count(facts, tool, sheet, parameters, _label(facts, fused), trainable=trained)
 
 
-def ptflops(facts: Facts, tool: Tool) -> Figures:
+def ptflops(facts: Facts, tool: Tool) -> ToolCount:
     """ptflops' aten backend: (macs, params)."""
-    sheet = Sheet(facts, tool.per_mac)
+    sheet = Worksheet(facts, tool.per_mac)
     grad = _asks_for_gradients(facts)
     for place, row in enumerate(facts.rows):
         if facts.macs[place]:
@@ -46,7 +46,7 @@ def ptflops(facts: Facts, tool: Tool) -> Figures:
             _biases(facts, sheet, place, row)
     _, trained = facts.sizes()
     fused = [False] * len(facts.rows)
-    return figures(
+    return tool_count(
         facts,
         tool,
         sheet,
@@ -70,7 +70,7 @@ def _label(facts: Facts, fused: list[bool]) -> Any:
     return label
 
 
-def _sums(facts: Facts, sheet: Sheet, place: int, row: Row, grad: set[str] | None) -> None:
+def _sums(facts: Facts, sheet: Worksheet, place: int, row: Row, grad: set[str] | None) -> None:
     """The weighted sums of a node, if the operators that it becomes are known."""
     layer: Any = row.node.layer
     kind = layer.kind
@@ -96,7 +96,7 @@ def _sums(facts: Facts, sheet: Sheet, place: int, row: Row, grad: set[str] | Non
     sheet.sums(place, place + 1, sheet.per_mac * amount, "einsum as products of pairs")
 
 
-def _biases(facts: Facts, sheet: Sheet, place: int, row: Row) -> None:
+def _biases(facts: Facts, sheet: Worksheet, place: int, row: Row) -> None:
     """What ptflops adds: biases, where they are part of the kernel."""
     layer: Any = row.node.layer
     kind = layer.kind
@@ -118,7 +118,7 @@ def _is_cell(facts: Facts, place: int) -> bool:
     return inside >= 0 and facts.kind_of(facts.calls[inside].path).endswith("Cell")
 
 
-def _of_recurrent(facts: Facts, sheet: Sheet, place: int, row: Row) -> None:
+def _of_recurrent(facts: Facts, sheet: Worksheet, place: int, row: Row) -> None:
     """The biases of recurrent layers: of a first layer that is turned, only half of them."""
     inside = facts.inside[place]
     if inside < 0 or not row.parameters:
@@ -196,14 +196,14 @@ def _fused_modules(facts: Facts) -> list[bool]:
 def _fast_attention(facts: Facts, place: int) -> bool:
     """torch's own conditions (``MultiheadAttention.forward``) for its fast path."""
     call = facts.calls[place]
-    how, held = facts.modules[call.path].options, facts.held(call.path)
+    how, stored = facts.modules[call.path].options, facts.stored(call.path)
     if (
         not how["batch_first"]
         or how["num_heads"] % 2
         or how.get("add_zero_attn")
-        or "bias_k" in held
-        or "in_proj_weight" not in held
-        or "in_proj_bias" not in held
+        or "bias_k" in stored
+        or "in_proj_weight" not in stored
+        or "in_proj_bias" not in stored
         or len(call.inputs[0]) != 3
         or len(call.inputs) > 3
     ):
@@ -226,8 +226,8 @@ def _fast_layer(facts: Facts, place: int) -> bool:
         and len(facts.calls[place].inputs[0]) == 3
         and bool(module.options.get("batch_first"))
         and module.options["num_heads"] % 2 == 0
-        and "in_proj_bias" in facts.held(attention)
-        and "in_proj_weight" in facts.held(attention)
+        and "in_proj_bias" in facts.stored(attention)
+        and "in_proj_weight" in facts.stored(attention)
         and how.get("activation_relu_or_gelu", 1) != 0
     )
 

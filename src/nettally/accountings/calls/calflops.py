@@ -12,8 +12,8 @@ from ...arith import product
 from .einsum import optimized
 from .facts import (
     Facts,
-    Figures,
     Tool,
+    ToolCount,
     aligned_left,
     composed,
     is_operation,
@@ -22,7 +22,7 @@ from .facts import (
     recurrent_weights,
 )
 from .ptflops import BETWEEN, COMPOSED, GATES, GATES_AND_BIASES
-from .worksheet import TWO_PLACES, Sheet, figures, left_out
+from .worksheet import TWO_PLACES, Worksheet, left_out, tool_count
 
 if TYPE_CHECKING:
     from ...counting.rows import Row
@@ -54,7 +54,7 @@ class _Both:
 
     def __init__(self, facts: Facts, tool: Tool) -> None:
         self.facts = facts
-        self.sheet = Sheet(facts, tool.per_mac)
+        self.sheet = Worksheet(facts, tool.per_mac)
         self.macs = 0
 
     def sums(self, place: int, times: int, macs: int, label: str) -> None:
@@ -65,7 +65,7 @@ class _Both:
             self.sheet.add(place, TWO_PLACES, 2 * (times - 1) * macs)
 
 
-def count(facts: Facts, tool: Tool) -> Figures:
+def count(facts: Facts, tool: Tool) -> ToolCount:
     """Its (flops, macs, params)."""
     both = _Both(facts, tool)
     for call in facts.calls:
@@ -80,7 +80,7 @@ def count(facts: Facts, tool: Tool) -> Figures:
                 owners[inside] = _times(facts, inside)
             _function(both, place, name, owners[inside])
     _, trained = facts.sizes()
-    return figures(
+    return tool_count(
         facts,
         tool,
         both.sheet,

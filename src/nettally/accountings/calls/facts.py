@@ -54,7 +54,7 @@ CAPTURED = ("TransformerEncoderLayer", "TransformerDecoderLayer")
 not see it called."""
 
 
-class Figures(Reckoning):
+class ToolCount(Reckoning):
     """What a tool prints for a module that was read.
 
     version: of the tool whose rules these are. trainable: the parameters whose gradient is asked
@@ -86,7 +86,7 @@ class Tool(NamedTuple):
     unit: str
     per_mac: int
     call: str
-    rule: Callable[[Facts, Tool], Figures]
+    rule: Callable[[Facts, Tool], ToolCount]
     says: Mapping[str, str] = NOTHING
 
 
@@ -112,7 +112,7 @@ class Facts:
             if call.last > call.first:
                 self.inside[call.first : call.last] = [place] * (call.last - call.first)
         self.macs = [row.work.macs if row.work is not None else 0 for row in self.rows]
-        self.figures: dict[str, Figures] = {}  # what was asked for before
+        self.figures: dict[str, ToolCount] = {}  # what was asked for before
         self._strides: Mapping[str, tuple[int, ...]] | None = None
         self.children = _children(network.modules)
         self.ways = self.ways_past(lambda path: False)
@@ -152,11 +152,11 @@ class Facts:
     def learned(self, path: str) -> Iterator[tuple[str, Shape]]:
         """(name, shape) of the parameters that a module holds itself."""
         module = self.modules.get(path)
-        for held in module.held if module is not None else ():
-            if held.learned:
-                yield held.name, held.shape
+        for tensor in module.stored if module is not None else ():
+            if tensor.learned:
+                yield tensor.name, tensor.shape
 
-    def held(self, path: str) -> dict[str, Shape]:
+    def stored(self, path: str) -> dict[str, Shape]:
         """The shapes of what a module learns itself, by name."""
         return dict(self.learned(path))
 
@@ -164,11 +164,11 @@ class Facts:
         """All parameters, shared ones once, and those that are trained."""
         total = trained = 0
         for module in self.modules.values():
-            for held in module.held:
-                if held.learned and not held.same:
-                    n = product(held.shape)
+            for tensor in module.stored:
+                if tensor.learned and not tensor.same:
+                    n = product(tensor.shape)
                     total += n
-                    trained += n if held.trained else 0
+                    trained += n if tensor.trained else 0
         return total, trained
 
     def parameters_by_row(
@@ -182,7 +182,7 @@ class Facts:
         if trained_only:
             for path, module in self.modules.items():
                 start = path + "." if path else ""
-                frozen.update(start + h.name for h in module.held if h.learned and not h.trained)
+                frozen.update(start + h.name for h in module.stored if h.learned and not h.trained)
             if not frozen:
                 return None
         made: dict[str, int] = {}

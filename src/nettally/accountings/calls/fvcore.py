@@ -10,8 +10,8 @@ from typing import Any
 
 from ...arith import product
 from .einsum import optimized
-from .facts import Facts, Figures, Tool, norm_times
-from .worksheet import Sheet, figures, left_out
+from .facts import Facts, Tool, ToolCount, norm_times
+from .worksheet import Worksheet, left_out, tool_count
 
 NORMS, POOLING, UPSAMPLING = "norms", "pooling", "upsampling"
 NOT_KNOWN = ("torch.baddbmm", "Tensor.baddbmm", "torch.addbmm", "Tensor.addbmm", "torch.mv",
@@ -25,9 +25,9 @@ RESIZED = {"nearest": 1, "bilinear": 4}
 """What a value of an enlarged map counts for; with antialias it is another operator."""
 
 
-def count(facts: Facts, tool: Tool) -> Figures:
+def count(facts: Facts, tool: Tool) -> ToolCount:
     """Its total, and the parameters of fvcore.nn.parameter_count."""
-    sheet = Sheet(facts, tool.per_mac)
+    sheet = Worksheet(facts, tool.per_mac)
     for place, row in enumerate(facts.rows):
         layer: Any = row.node.layer
         kind = layer.kind
@@ -62,7 +62,7 @@ def count(facts: Facts, tool: Tool) -> Figures:
     parameters, _ = facts.sizes()
 
     label = left_out(facts, by_function=True)
-    return figures(facts, tool, sheet, parameters, label)
+    return tool_count(facts, tool, sheet, parameters, label)
 
 
 def _cell(facts: Facts, place: int) -> bool:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ...arith import product
 from .facts import (
     Facts,
-    Figures,
     Tool,
+    ToolCount,
     aligned_left,
     composed,
     first,
@@ -20,7 +20,7 @@ from .facts import (
     operands,
     recurrent_weights,
 )
-from .worksheet import TWO_PLACES, Sheet, figures, left_out
+from .worksheet import TWO_PLACES, Worksheet, left_out, tool_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,16 +57,16 @@ def _inputs(label: str) -> Any:
 
 
 def _conv(facts: Facts, call: Call, x: Shape, y: Shape) -> list[Part]:
-    held = facts.held(call.path)
+    stored = facts.stored(call.path)
     kind = facts.modules[call.path].type
     positions = (x if kind.startswith("ConvTranspose") else y)[2:]
     # weights are (out, in / groups, …), and of transposed convolutions (in, out / groups, …)
-    weight = held.get("weight") or _of_layer(facts, call)
+    weight = stored.get("weight") or _of_layer(facts, call)
     extra = 0
     if kind == "DeformConv2d":
         extra = 24 * product(weight[2:]) * product(positions)
     sums = product(weight) * product(positions) + extra
-    biases = product(y[1:]) if "bias" in held else 0
+    biases = product(y[1:]) if "bias" in stored else 0
     return [("", x[0] * sums), (BIASES, x[0] * biases)]
 
 
@@ -80,12 +80,12 @@ def _of_layer(facts: Facts, call: Call) -> Shape:
 
 def _linear(facts: Facts, call: Call, x: Shape, y: Shape) -> list[Part]:
     rows = product(x[:-1])
-    biases = y[-1] if "bias" in facts.held(call.path) else 0
+    biases = y[-1] if "bias" in facts.stored(call.path) else 0
     return [("", x[-1] * y[-1] * rows), (BIASES, biases * rows)]
 
 
 def _norm(facts: Facts, call: Call, x: Shape, y: Shape) -> list[Part]:
-    return [(NORMS, product(x) * (2 if "weight" in facts.held(call.path) else 1))]
+    return [(NORMS, product(x) * (2 if "weight" in facts.stored(call.path) else 1))]
 
 
 def _upsample(facts: Facts, call: Call, x: Shape, y: Shape) -> list[Part]:
@@ -119,7 +119,7 @@ def _attention(facts: Facts, call: Call, x: Shape, y: Shape) -> list[Part]:
     sums += heads * (long * of_k * (wide // heads) + long * of_k * (wide_v // heads))
     sums += long * wide_v * wide_v
     more = long * wide + heads * long * of_k + long * wide_v
-    if "in_proj_bias" in facts.held(call.path):
+    if "in_proj_bias" in facts.stored(call.path):
         more += (long + of_k + of_v) * wide
     return [("", q[batch] * sums), ("softmax, scaling and biases of attention", q[batch] * more)]
 
@@ -195,9 +195,9 @@ BETWEEN = {
 COMPOSED = ("F.local_response_norm", "F.lp_pool")
 
 
-def count(facts: Facts, tool: Tool) -> Figures:
+def count(facts: Facts, tool: Tool) -> ToolCount:
     """Its (macs, params)."""
-    sheet = Sheet(facts, tool.per_mac)
+    sheet = Worksheet(facts, tool.per_mac)
     reached = facts.ways_past(lambda path: facts.kind_of(path) in RULES)
     modules = 0
     for call in facts.calls:
@@ -220,7 +220,7 @@ def count(facts: Facts, tool: Tool) -> Figures:
     for place in range(len(facts.rows)):
         _function(facts, sheet, place)
     _, trained = facts.sizes()
-    return figures(
+    return tool_count(
         facts,
         tool,
         sheet,
@@ -230,7 +230,7 @@ def count(facts: Facts, tool: Tool) -> Figures:
     )
 
 
-def _function(facts: Facts, sheet: Sheet, place: int) -> None:
+def _function(facts: Facts, sheet: Worksheet, place: int) -> None:
     """A call of a function that it knows by name."""
     name = facts.replaced(place)
     if not name:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...arith import product
-from .facts import Facts, Figures, Tool, first
-from .worksheet import COUNTED_TWICE, TWO_PLACES, Sheet, figures, left_out
+from .facts import Facts, Tool, ToolCount, first
+from .worksheet import COUNTED_TWICE, TWO_PLACES, Worksheet, left_out, tool_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,14 +26,14 @@ CONTAINERS = ("Sequential",)
 
 
 def _conv(facts: Facts, call: Call, x: Shape, y: Shape) -> Rule:
-    weight = facts.held(call.path).get("weight", (1, 1))
+    weight = facts.stored(call.path).get("weight", (1, 1))
     own = [facts.rows[place].node.layer for place in range(call.first, call.last)]
     groups = next((layer.fields()["groups"] for layer in own if "groups" in layer.fields()), 1)
     return product(y) * (x[1] // groups) * product(weight[2:]), ""
 
 
 def _norm(facts: Facts, call: Call, x: Shape, y: Shape) -> Rule:
-    return product(x) * (4 if "weight" in facts.held(call.path) else 2), "norms"
+    return product(x) * (4 if "weight" in facts.stored(call.path) else 2), "norms"
 
 
 def _linear(facts: Facts, call: Call, x: Shape, y: Shape) -> Rule:
@@ -114,9 +114,9 @@ RULES: dict[str, Callable[[Facts, Call, Shape, Shape], Rule]] = {
 """By the class's own name in torch.nn."""
 
 
-def count(facts: Facts, tool: Tool) -> Figures:
+def count(facts: Facts, tool: Tool) -> ToolCount:
     """Its (macs, params)."""
-    sheet = Sheet(facts, tool.per_mac)
+    sheet = Worksheet(facts, tool.per_mac)
 
     def listed(path: str) -> bool:
         kind = facts.kind_of(path)
@@ -141,7 +141,7 @@ def count(facts: Facts, tool: Tool) -> Figures:
             sheet.sums(call.first, call.last, amount, _too_much(kind))
             sheet.at_call(call, TWO_PLACES, (times - 1) * amount)
     parameters, terms = _parameters(facts, called, reached)
-    return figures(
+    return tool_count(
         facts,
         tool,
         sheet,
@@ -171,7 +171,7 @@ def _parameters(
         if not own:
             continue
         first_here = sum(
-            product(held.shape) for held in module.held if held.learned and not held.same
+            product(tensor.shape) for tensor in module.stored if tensor.learned and not tensor.same
         )
         total += first_here
         if path and path in called and module.leaf:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...arith import product
-from .facts import ROOT, Facts, Figures, Tool
-from .worksheet import Sheet, figures, left_out, noun
+from .facts import ROOT, Facts, Tool, ToolCount
+from .worksheet import Worksheet, left_out, noun, tool_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,28 +33,28 @@ WIDTHS = {
 """Bytes a value, where they are not 4."""
 
 
-def count(facts: Facts, tool: Tool) -> Figures:
+def count(facts: Facts, tool: Tool) -> ToolCount:
     """Its total_params, trainable_params, total_mult_adds and the bytes that it prints."""
-    sheet = Sheet(facts, tool.per_mac)
+    sheet = Worksheet(facts, tool.per_mac)
     output_bytes = 0
     for call in facts.calls:
         module = facts.modules.get(call.path)
         if module is None or not module.leaf or not call.outputs:
             continue
-        held = tuple(facts.learned(call.path))
-        if not held:
+        learned = tuple(facts.learned(call.path))
+        if not learned:
             continue
         y = call.outputs[0]
-        width = next((WIDTHS.get(each.dtype, 4) for each in module.held if each.learned), 4)
+        width = next((WIDTHS.get(each.dtype, 4) for each in module.stored if each.learned), 4)
         output_bytes += 2 * width * product(y)
-        _call(facts, sheet, call, module.type, held, y)
+        _call(facts, sheet, call, module.type, learned, y)
     all_parameters, trained = _parameters(facts)
     others = {
         "total_output_bytes": output_bytes,
         "total_param_bytes": _bytes(facts),
         "total_input": _inputs(facts),
     }
-    return figures(
+    return tool_count(
         facts,
         tool,
         sheet,
@@ -67,15 +67,15 @@ def count(facts: Facts, tool: Tool) -> Figures:
 
 def _call(
     facts: Facts,
-    sheet: Sheet,
+    sheet: Worksheet,
     call: Call,
     kind: str,
-    held: tuple[tuple[str, Shape], ...],
+    learned: tuple[tuple[str, Shape], ...],
     y: Shape,
 ) -> None:
     """One call of a leaf: its weights for its weighted sums, and its biases."""
     weights = biases = 0
-    for name, shape in held:
+    for name, shape in learned:
         if name in ("weight", "bias"):
             times = product((*y[:1], *y[2:])) if "Conv" in kind else y[0] if y else 0
         elif "weight" in name or "bias" in name:
@@ -195,17 +195,17 @@ def _subtrees(facts: Facts) -> dict[str, tuple[int, int]]:
     """For each module all parameters in it, shared ones once, and those that are trained."""
     modules = facts.modules
     simple = not any(module.also for module in modules.values()) and not any(
-        held.same for module in modules.values() for held in module.held
+        tensor.same for module in modules.values() for tensor in module.stored
     )
     if simple:
         total: dict[str, int] = dict.fromkeys(modules, 0)
         trained: dict[str, int] = dict.fromkeys(modules, 0)
         for path in reversed(list(modules)):  # each after all that is in it
-            for held in modules[path].held:
-                if held.learned:
-                    n = product(held.shape)
+            for tensor in modules[path].stored:
+                if tensor.learned:
+                    n = product(tensor.shape)
                     total[path] += n
-                    trained[path] += n if held.trained else 0
+                    trained[path] += n if tensor.trained else 0
             if path:
                 above = path.rpartition(".")[0]
                 total[above] = total.get(above, 0) + total[path]
@@ -218,11 +218,11 @@ def _subtrees(facts: Facts) -> dict[str, tuple[int, int]]:
             found = tensors[path] = {}
             for child in facts.children.get(path, ()):
                 found.update(gather(child))
-            for held in modules[path].held:
-                if held.learned:
-                    n = product(held.shape)
-                    name = held.same or (f"{path}.{held.name}" if path else held.name)
-                    found[name] = (n, n if held.trained else 0)
+            for tensor in modules[path].stored:
+                if tensor.learned:
+                    n = product(tensor.shape)
+                    name = tensor.same or (f"{path}.{tensor.name}" if path else tensor.name)
+                    found[name] = (n, n if tensor.trained else 0)
         return tensors[path]
 
     made: dict[str, tuple[int, int]] = {}
@@ -265,9 +265,9 @@ def _bytes(facts: Facts) -> int:
         module = facts.modules[path]
         if module.leaf:
             total += sum(
-                product(held.shape) * WIDTHS.get(held.dtype, 4)
-                for held in module.held
-                if held.learned
+                product(tensor.shape) * WIDTHS.get(tensor.dtype, 4)
+                for tensor in module.stored
+                if tensor.learned
             )
     return total
 

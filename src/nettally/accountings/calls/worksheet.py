@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..presets import ACCOUNTINGS
-from .facts import TORCH, Facts, Figures, Tool
+from .facts import TORCH, Facts, Tool, ToolCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ COUNTED_TWICE = "counted twice"
 TWO_PLACES = "modules in two places, for each"
 
 
-class Sheet:
+class Worksheet:
     """Where a tool's operations are added up, and set against the multiply-adds that there are.
 
     What is counted for weighted sums falls on their nodes; what differs there has a label, and so
@@ -131,7 +131,7 @@ def left_out(facts: Facts, *, by_function: bool = False) -> Callable[[int], str]
         if inside >= 0 and not by_function:
             module = facts.modules.get(facts.calls[inside].path)
             if module is not None and (
-                (module.leaf and module.held) or module.home.startswith(TORCH)
+                (module.leaf and module.stored) or module.home.startswith(TORCH)
             ):
                 return f"unseen {module.type}"
         return f"unseen {noun(row)}"
@@ -145,17 +145,17 @@ def noun(row: Row) -> str:
     return NOUNS.get(kind, kind.replace("_", " "))
 
 
-def figures(
+def tool_count(
     facts: Facts,
     tool: Tool,
-    sheet: Sheet,
+    sheet: Worksheet,
     parameters: int,
     label_of: Callable[[int], str],
     **more: Any,
-) -> Figures:
+) -> ToolCount:
     """The sheet's sum, its terms and a sentence about the largest of them."""
     operations, terms = sheet.finish(label_of)
-    return Figures(
+    return ToolCount(
         accounting=ACCOUNTINGS[tool.name],
         parameters=parameters,
         operations=operations,

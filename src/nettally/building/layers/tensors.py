@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...network import Shape
 
 
-class Held(nn.Module):
+class StoredTensor(nn.Module):
     """A tensor by itself."""
 
     def __init__(self, layer: Any) -> None:
@@ -37,7 +37,7 @@ class Held(nn.Module):
 
 @makes("tensor")
 def _tensor(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    return Held(layer)
+    return StoredTensor(layer)
 
 
 _OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -20,7 +20,7 @@ from .storages import Storages, indices
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ...network import Held
+    from ...network import StoredTensor
     from ..tally import Tally
 
 WIDTHS = {
@@ -256,10 +256,10 @@ def _by_dtype(what: Tally | Network, dtype: str, *, learned: bool) -> dict[str, 
     network = what if isinstance(what, Network) else what.network
     made: dict[str, int] = {}
     if network.modules:
-        for _, held in _held(network):
-            if held.learned is learned:
-                own = _dtype_of(held, dtype)
-                made[own] = made.get(own, 0) + math.prod(held.shape) * WIDTHS.get(own, 4)
+        for _, tensor in _stored(network):
+            if tensor.learned is learned:
+                own = _dtype_of(tensor, dtype)
+                made[own] = made.get(own, 0) + math.prod(tensor.shape) * WIDTHS.get(own, 4)
         return made
     if isinstance(what, Network):
         from ..tally import tally
@@ -275,26 +275,26 @@ def _by_dtype(what: Tally | Network, dtype: str, *, learned: bool) -> dict[str, 
     return {own: values * WIDTHS[own]} if values else {}
 
 
-def _dtype_of(held: Held, dtype: str) -> str:
+def _dtype_of(tensor: StoredTensor, dtype: str) -> str:
     """A tensor's dtype; another one is put in its place as module.to(dtype) does, of fractions."""
-    return dtype if dtype and held.dtype.startswith(("float", "bfloat")) else held.dtype
+    return dtype if dtype and tensor.dtype.startswith(("float", "bfloat")) else tensor.dtype
 
 
-def _held(network: Network) -> Iterator[tuple[str, Held]]:
+def _stored(network: Network) -> Iterator[tuple[str, StoredTensor]]:
     """Each tensor of the modules once, with its full name."""
     for path, module in network.modules.items():
-        for held in module.held:
-            if not held.same:
-                yield f"{path}.{held.name}" if path else held.name, held
+        for tensor in module.stored:
+            if not tensor.same:
+                yield f"{path}.{tensor.name}" if path else tensor.name, tensor
 
 
 def _trained(network: Network, tally: Tally, dtype: str) -> Iterator[tuple[int, str]]:
     """(bytes, name) of each parameter whose gradient is asked for."""
     if network.modules:
-        for name, held in _held(network):
-            if held.learned and held.trained:
-                width = WIDTHS.get(_dtype_of(held, dtype), 4)
-                yield math.prod(held.shape) * width, name
+        for name, tensor in _stored(network):
+            if tensor.learned and tensor.trained:
+                width = WIDTHS.get(_dtype_of(tensor, dtype), 4)
+                yield math.prod(tensor.shape) * width, name
         return
     width = WIDTHS[dtype or "float32"]
     for row in tally.rows:
@@ -308,16 +308,16 @@ def _frozen(network: Network) -> frozenset[str]:
     found: list[str] = []
     owners: list[str] = []
     for path, module in network.modules.items():
-        learned = [held for held in module.held if held.learned]
+        learned = [tensor for tensor in module.stored if tensor.learned]
         if not learned:
             continue
         owners.append(f"{path}/")
-        still = [held for held in learned if not held.trained]
+        still = [tensor for tensor in learned if not tensor.trained]
         start = path + "." if path else ""
-        for held in still:
+        for tensor in still:
             # a tensor that stands by itself is a node of its name, with a weight
-            found += (start + held.name, f"{start}{held.name}.weight")
-            stem, layer, end = held.name.partition("_l")
+            found += (start + tensor.name, f"{start}{tensor.name}.weight")
+            stem, layer, end = tensor.name.partition("_l")
             number, way, _ = end.partition("_reverse")
             if layer and number.isdigit():
                 found.append(f"{start}l{number}.{stem}{way}")
@@ -336,9 +336,9 @@ def _width(network: Network, width: int | None, dtype: str) -> int:
     if dtype:
         return WIDTHS[dtype]
     for module in network.modules.values():
-        for held in module.held:
-            if held.dtype.startswith(("float", "bfloat")):
-                return WIDTHS.get(held.dtype, 4)
+        for tensor in module.stored:
+            if tensor.dtype.startswith(("float", "bfloat")):
+                return WIDTHS.get(tensor.dtype, 4)
     return 4
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..encodings.pickle import Dictionary, Global, Mark, Thing
-from ..tensor_table import MAX_NAME, MAX_TENSORS, Tensor, checked, listing
+from ..tensor_table import MAX_NAME, MAX_TENSORS, NamedTensor, checked, listing
 from .tensors import Described, whole
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MAX_VALUES = 5_000_000
 """How many values are looked through."""
 
 
-def found(root: Any, blob: Blob) -> tuple[list[Tensor], list[str]]:
+def found(root: Any, blob: Blob) -> tuple[list[NamedTensor], list[str]]:
     """The network's tensors and what is to be said of the choice.
 
     Of a module, its own; of a dictionary of tensors, all; of a dictionary of several things, what
@@ -52,7 +52,7 @@ def found(root: Any, blob: Blob) -> tuple[list[Tensor], list[str]]:
     return tensors, [*notes, *_overlaps(tensors)]
 
 
-def _of_dictionary(root: Dictionary, search: _Search, notes: list[str]) -> list[Tensor]:
+def _of_dictionary(root: Dictionary, search: _Search, notes: list[str]) -> list[NamedTensor]:
     parts: dict[str, Any] = {}
     aside: dict[str, Any] = {}
     for key, value in root.pairs:
@@ -116,9 +116,9 @@ class _Search:
         self.sparse = 0
         self.count = 0
 
-    def tensors(self, name: str, value: Any) -> list[Tensor]:
+    def tensors(self, name: str, value: Any) -> list[NamedTensor]:
         """All tensors in a value, in order, by their paths. No recursion."""
-        made: list[Tensor] = []
+        made: list[NamedTensor] = []
         names: set[str] = set()
         waiting: list[tuple[str, Any, str, str]] = [(name, value, "", "")]
         while waiting:
@@ -142,7 +142,9 @@ class _Search:
                 waiting.extend(reversed(inside))
         return made
 
-    def _tensor(self, path: str, each: Described, role: str, kind: str, names: set[str]) -> Tensor:
+    def _tensor(
+        self, path: str, each: Described, role: str, kind: str, names: set[str]
+    ) -> NamedTensor:
         path = path or "tensor"
         while path in names:
             path += "_"
@@ -153,7 +155,7 @@ class _Search:
             same = (each.storage.key, begin, each.size, each.stride)
         shape = checked(path, each.size, self.blob.name)
         own = "parameter" if each.parameter else role
-        return Tensor(path, shape, each.dtype, whole(each.dtype), own, same, kind)
+        return NamedTensor(path, shape, each.dtype, whole(each.dtype), own, same, kind)
 
     def _inside(self, path: str, each: Any) -> Iterable[tuple[str, Any, str, str]]:
         dot = f"{path}." if path else ""
@@ -218,7 +220,7 @@ def _text_keys(state: Any) -> dict[str, Any]:
     }
 
 
-def _overlaps(tensors: Sequence[Tensor]) -> list[str]:
+def _overlaps(tensors: Sequence[NamedTensor]) -> list[str]:
     """Tensors that share a part of their numbers: each is counted whole."""
     rows: dict[str, dict[Any, tuple[int, int, str]]] = {}
     for tensor in tensors:

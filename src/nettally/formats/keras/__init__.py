@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ReadError
 from ...network import Network, Span
 from ..source import Format
-from .builder import Builder, Call, Unknown, Value
+from .builder import Builder, LayerCall, Unknown, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -205,7 +205,7 @@ def _call(
     if spec.model is not None:
         inside = builder.free(prefix + spec.name)
         return _run(spec.model, values, builder, f"{inside}.", trainable and spec.model.trainable)
-    call = Call(builder, spec, values, inbound, prefix=prefix, trainable=trainable)
+    call = LayerCall(builder, spec, values, inbound, prefix=prefix, trainable=trainable)
     if resolve is not None:
         call.values = resolve
     if told is not None and None not in told[1:]:

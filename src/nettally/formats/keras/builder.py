@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .config import Inbound, Spec
 
     Made = "Value | list[Value]"
-    Handler = Callable[["Call"], Any]
+    Handler = Callable[["LayerCall"], Any]
 
 MAX_NODES = 100_000
 
@@ -109,7 +109,7 @@ class Builder:
         self.shapes[node.name] = shape
 
 
-class Call:
+class LayerCall:
     """One call of a layer: its settings, the tensors that go in, and what makes nodes of it."""
 
     def __init__(

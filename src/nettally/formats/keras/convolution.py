@@ -10,17 +10,17 @@ from .values import activate
 
 if TYPE_CHECKING:
     from ...network import Shape
-    from .builder import Call, Value
+    from .builder import LayerCall, Value
 
 SAME = {"padding": "same"}
 
 
-def _axes(c: Call) -> int:
+def _axes(c: LayerCall) -> int:
     """How many axes of space a class has by its name: Conv2D has 2."""
     return next(int(letter) for letter in c.spec.cls if letter in "123")
 
 
-def _space(c: Call, x: Value, axes: int) -> Shape:
+def _space(c: LayerCall, x: Value, axes: int) -> Shape:
     """The input's space. Raises ReadError where it has another number of axes."""
     if x.rank != axes + 2:
         raise c.error(
@@ -30,7 +30,7 @@ def _space(c: Call, x: Value, axes: int) -> Shape:
     return (x.sizes[1:-1]) if c.spec.last() else x.sizes[2:]
 
 
-def _channels(c: Call, x: Value) -> int:
+def _channels(c: LayerCall, x: Value) -> int:
     return x.sizes[-1] if c.spec.last() else x.sizes[1]
 
 
@@ -41,7 +41,9 @@ def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]
     return (total // 2, total - total // 2)
 
 
-def _window(c: Call, x: Value, kernel: tuple[int, ...], words: tuple[str, ...]) -> dict[str, Any]:
+def _window(
+    c: LayerCall, x: Value, kernel: tuple[int, ...], words: tuple[str, ...]
+) -> dict[str, Any]:
     """Stride, dilation and padding of a convolution."""
     axes = len(kernel)
     stride = c.spec.sizes("strides", axes, 1)
@@ -61,7 +63,7 @@ def _window(c: Call, x: Value, kernel: tuple[int, ...], words: tuple[str, ...]) 
 WORDS = ("valid", "same")
 
 
-def conv(c: Call) -> Value:
+def conv(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     kernel = c.spec.sizes("kernel_size", axes)
@@ -78,7 +80,7 @@ def conv(c: Call) -> Value:
     return activate(c, y)
 
 
-def depthwise(c: Call) -> Value:
+def depthwise(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     kernel = c.spec.sizes("kernel_size", axes)
@@ -94,7 +96,7 @@ def depthwise(c: Call) -> Value:
     return activate(c, y)
 
 
-def separable(c: Call) -> Value:
+def separable(c: LayerCall) -> Value:
     """A depthwise convolution without a bias, and one of 1 × 1 with the layer's own."""
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
@@ -119,7 +121,7 @@ def separable(c: Call) -> Value:
     return activate(c, y)
 
 
-def transpose(c: Call) -> Value:
+def transpose(c: LayerCall) -> Value:
     """``same`` gives size · stride; without an output_padding ``valid`` gives at least that."""
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
@@ -157,7 +159,7 @@ def transpose(c: Call) -> Value:
     return activate(c, y)
 
 
-def local(c: Call) -> Value:
+def local(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     _space(c, x, axes)
@@ -171,7 +173,7 @@ def local(c: Call) -> Value:
     return activate(c, y)
 
 
-def pool(c: Call) -> Value:
+def pool(c: LayerCall) -> Value:
     """Pools; a mean leaves the padding out of its divisor."""
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
@@ -195,7 +197,7 @@ def pool(c: Call) -> Value:
     )
 
 
-def global_pool(c: Call) -> Value:
+def global_pool(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     _space(c, x, axes)
@@ -203,7 +205,7 @@ def global_pool(c: Call) -> Value:
     return c.make(kind, x, keep=c.spec.boolean("keepdims", False))
 
 
-def adaptive_pool(c: Call) -> Value:
+def adaptive_pool(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     _space(c, x, axes)
@@ -214,7 +216,7 @@ def adaptive_pool(c: Call) -> Value:
 MODES = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
 
 
-def upsample(c: Call) -> Value:
+def upsample(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     _space(c, x, axes)
@@ -225,7 +227,7 @@ def upsample(c: Call) -> Value:
     return c.make("upsample", x, scale=c.spec.sizes("size", axes, 2), mode=mode)
 
 
-def _borders(c: Call, key: str, axes: int) -> tuple[tuple[int, int], ...]:
+def _borders(c: LayerCall, key: str, axes: int) -> tuple[tuple[int, int], ...]:
     """Widths before and after: one number, one an axis, or pairs; over one axis a pair."""
     value: Any = c.spec.get(key, 1)
     said = fields(value)
@@ -249,21 +251,21 @@ def _borders(c: Call, key: str, axes: int) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
-def pad(c: Call) -> Value:
+def pad(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     _space(c, x, axes)
     return c.make("pad", x, padding=_borders(c, "padding", axes))
 
 
-def crop(c: Call) -> Value:
+def crop(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     _space(c, x, axes)
     return c.make("crop", x, border=_borders(c, "cropping", axes))
 
 
-def resizing(c: Call) -> Value:
+def resizing(c: LayerCall) -> Value:
     x = c.channels(c.x, c.spec.last())
     _space(c, x, 2)
     word = c.spec.text("interpolation", "bilinear").lower()
@@ -271,7 +273,7 @@ def resizing(c: Call) -> Value:
     return c.make("resize", x, size=size, mode=MODES.get(word, "cubic"))
 
 
-def center_crop(c: Call) -> Value:
+def center_crop(c: LayerCall) -> Value:
     """The middle; of a smaller image, a resized one (so does Keras)."""
     x = c.channels(c.x, c.spec.last())
     space = _space(c, x, 2)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from ..encodings.json import array
 
 if TYPE_CHECKING:
-    from .builder import Call, Value
+    from .builder import LayerCall, Value
 
 _EACH = ("one_hot",)
 _ALL = ("multi_hot", "multi-hot", "count", "binary", "tf_idf", "tf-idf")
 
 
-def lookup(c: Call) -> Value:
+def lookup(c: LayerCall) -> Value:
     """IntegerLookup, StringLookup, Hashing, Discretization, CategoryEncoding.
 
     A place for each value; or a row of as many numbers as there are places, for each value or for
@@ -35,7 +35,7 @@ def lookup(c: Call) -> Value:
     return _arranged(c, x, shape)
 
 
-def _places(c: Call) -> int | None:
+def _places(c: LayerCall) -> int | None:
     """How many places the layer's list has."""
     spec = c.spec
     for key in ("num_tokens", "num_bins", "max_tokens", "vocabulary_size"):
@@ -50,7 +50,7 @@ def _places(c: Call) -> int | None:
     return len(words) + spec.integer("num_oov_indices", 1, least=0)
 
 
-def text_vectorization(c: Call) -> Value:
+def text_vectorization(c: LayerCall) -> Value:
     """TextVectorization: as many places as it says, or a row of numbers for the whole text."""
     mode = c.spec.text("output_mode", "int")
     x = c.plain(c.x)
@@ -60,11 +60,11 @@ def text_vectorization(c: Call) -> Value:
     return _arranged(c, x, (x.shape[0], length))
 
 
-def quantizer(c: Call) -> Value:
+def quantizer(c: LayerCall) -> Value:
     """FixedPointQuantizer (HGQ): each value to the nearest that its bits can hold."""
     return c.make("pointwise", function="quantize")
 
 
-def _arranged(c: Call, x: Value, shape: tuple[int, ...]) -> Value:
+def _arranged(c: LayerCall, x: Value, shape: tuple[int, ...]) -> Value:
     of = (c.b.shapes[x.node] or (),)
     return c.make("arrange", x, plain=True, type=c.spec.said[:80], size=shape, of=of)

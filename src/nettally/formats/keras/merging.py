@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..encodings.json import array
 
 if TYPE_CHECKING:
-    from .builder import Call, Value
+    from .builder import LayerCall, Value
 
 MERGES = {
     "Add": "add",
@@ -19,25 +19,25 @@ MERGES = {
 }
 
 
-def merge(c: Call) -> Value:
+def merge(c: LayerCall) -> Value:
     if len(c.inputs) < 2:
         raise c.error("it merges at least two tensors", f"{len(c.inputs)} given")
     return c.make(MERGES[c.spec.cls], c.alike(c.inputs))
 
 
-def concatenate(c: Call) -> Value:
+def concatenate(c: LayerCall) -> Value:
     if len(c.inputs) == 1:
         return c.make("identity")
     key = "axis" if "axis" in c.spec else "concat_axis"
     return joined(c, c.inputs, c.spec.axis(key))
 
 
-def joined(c: Call, inputs: list[Value], axis: int) -> Value:
+def joined(c: LayerCall, inputs: list[Value], axis: int) -> Value:
     values = c.alike(inputs, stretch=False)
     return c.make("concat", values, axis=c.axis(values[0], axis))
 
 
-def custom_scale(c: Call) -> Value:
+def custom_scale(c: LayerCall) -> Value:
     """The first input, and a fixed part of the second (Inception-ResNet)."""
     if len(c.inputs) != 2:
         raise c.error("it takes two tensors", f"{len(c.inputs)} given")
@@ -45,7 +45,7 @@ def custom_scale(c: Call) -> Value:
     return c.make("add", c.alike([c.inputs[0], part]))
 
 
-def merge_1(c: Call) -> Value:
+def merge_1(c: LayerCall) -> Value:
     """Keras 1's Merge, of a mode."""
     mode = c.spec.text("mode", "sum").lower()
     modes = {"sum": "add", "mul": "multiply", "ave": "average", "max": "maximum"}
@@ -56,7 +56,7 @@ def merge_1(c: Call) -> Value:
     return c.make(modes[mode], c.alike(c.inputs))
 
 
-def dot(c: Call) -> Value:
+def dot(c: LayerCall) -> Value:
     """Sums of products over an axis of each of two tensors."""
     if len(c.inputs) != 2:
         raise c.error("it takes two tensors", f"{len(c.inputs)} given")
@@ -78,7 +78,7 @@ def dot(c: Call) -> Value:
     return y
 
 
-def flatten(c: Call) -> Value:
+def flatten(c: LayerCall) -> Value:
     """All values in a row, channels last, however they lie."""
     x = c.x
     if x.rank <= 2:
@@ -96,7 +96,7 @@ def flatten(c: Call) -> Value:
     return c.make("flatten", x, plain=True)
 
 
-def reshaped(c: Call, x: Value, target: tuple[int, ...]) -> Value:
+def reshaped(c: LayerCall, x: Value, target: tuple[int, ...]) -> Value:
     """A tensor in another shape; where no value changes its place, with its channels first."""
     for size in target:
         if size == 0 or size < -1:
@@ -120,7 +120,7 @@ def reshaped(c: Call, x: Value, target: tuple[int, ...]) -> Value:
     return c.make("reshape", c.plain(x), plain=True, own=False, size=whole or (1,))
 
 
-def reshape(c: Call) -> Value:
+def reshape(c: LayerCall) -> Value:
     value = array(c.spec.get("target_shape", []))
     if value is None:
         raise c.error("its target_shape is no list")
@@ -128,12 +128,12 @@ def reshape(c: Call) -> Value:
     return reshaped(c, c.x, tuple(sizes))
 
 
-def permute(c: Call) -> Value:
+def permute(c: LayerCall) -> Value:
     x = c.plain(c.x)
     return c.make("permute", x, plain=True, order=(0, *c.spec.integers("dims")))
 
 
-def repeat_vector(c: Call) -> Value:
+def repeat_vector(c: LayerCall) -> Value:
     x = c.plain(c.x)
     if x.rank != 2:
         raise c.error("its input needs 2 axes", "x".join(map(str, x.sizes)))

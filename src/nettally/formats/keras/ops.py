@@ -15,7 +15,7 @@ from .merging import joined, reshaped
 from .values import ACTIVATIONS, activate
 
 if TYPE_CHECKING:
-    from .builder import Call, Value
+    from .builder import LayerCall, Value
 
 BINARY = {
     "add": "add",
@@ -89,7 +89,7 @@ REDUCE = {
 }
 
 
-def keras_op(c: Call) -> Any:
+def keras_op(c: LayerCall) -> Any:
     """An operation of Keras 3, by the name of its class."""
     name = c.spec.cls
     word = "".join(
@@ -99,13 +99,13 @@ def keras_op(c: Call) -> Any:
     return _operation(c, word, {**c.spec.config})
 
 
-def lambda_op(c: Call) -> Any:
+def lambda_op(c: LayerCall) -> Any:
     """TFOpLambda and SlicingOpLambda: a function's name."""
     function = c.spec.text("function", c.spec.text("symbol", ""))
     return _operation(c, function.rpartition(".")[2].lower(), {})
 
 
-def graph_op(c: Call) -> Any:
+def graph_op(c: LayerCall) -> Any:
     """TensorFlowOpLayer: a node of a graph, whose constants stand beside."""
     node: Any = c.spec.get("node_def")
     if isinstance(node, str):
@@ -121,7 +121,7 @@ def graph_op(c: Call) -> Any:
     return _operation(c, word.lower(), {})
 
 
-def _operation(c: Call, word: str, settings: dict[str, Any]) -> Any:
+def _operation(c: LayerCall, word: str, settings: dict[str, Any]) -> Any:
     """One operation; opaque where it is not followed."""
     x = c.x
     if word in ("getitem", "get_item"):
@@ -190,7 +190,7 @@ def _number(value: Any) -> float | None:
     return None
 
 
-def _binary(c: Call, operation: str) -> Any:
+def _binary(c: LayerCall, operation: str) -> Any:
     """Between two tensors, a tensor and a number, or a tensor and constants."""
     if len(c.inputs) >= 2:
         values = c.alike(c.inputs, stretch=False)
@@ -231,7 +231,7 @@ def _binary(c: Call, operation: str) -> Any:
     return c.make("pointwise", x, function="reciprocal")
 
 
-def _where(c: Call) -> Any:
+def _where(c: LayerCall) -> Any:
     """One value or another, by a condition; a number in place of a tensor."""
     values = c.alike(c.inputs)
     if len(values) == 2:
@@ -256,7 +256,7 @@ def _bounds(key: Any, size: int) -> tuple[int, int, int] | None:
     return slice(*ends).indices(size)
 
 
-def sliced(c: Call, x: Value, key: Any) -> Value:
+def sliced(c: LayerCall, x: Value, key: Any) -> Value:
     """``x[:, 1:3, 0, None]``; by whole numbers, slices with a positive step, new axes."""
     listed = array(key)
     keys: list[Any] = [key] if listed is None else listed
@@ -304,7 +304,7 @@ def sliced(c: Call, x: Value, key: Any) -> Value:
     return c.make("identity", y) if y is x else y
 
 
-def _split(c: Call, x: Value, settings: dict[str, Any]) -> Any:
+def _split(c: LayerCall, x: Value, settings: dict[str, Any]) -> Any:
     """Parts of equal size, or between given places."""
     said = settings.get("indices_or_sections", c.argument(1, "num_or_size_splits"))
     axis = _whole(settings.get("axis", c.argument(2, "axis", 0)))
@@ -342,7 +342,7 @@ def _held(value: Any) -> tuple[int, ...] | None:
     return tuple(sizes) or None
 
 
-def _reduce(c: Call, operation: str, settings: dict[str, Any]) -> Value:
+def _reduce(c: LayerCall, operation: str, settings: dict[str, Any]) -> Value:
     x = c.x
     axis = settings.get("axis", c.argument(1, "axis"))
     keep = settings.get("keepdims", c.argument(2, "keepdims", False))
@@ -360,7 +360,7 @@ def _reduce(c: Call, operation: str, settings: dict[str, Any]) -> Value:
     return c.make("reduce", x, plain=True, operation=operation, axes=tuple(axes), keep=bool(keep))
 
 
-def _reshape(c: Call, x: Value, target: Any) -> Value:
+def _reshape(c: LayerCall, x: Value, target: Any) -> Value:
     sizes = _list(target)
     if sizes is None or len(sizes) < 2:
         return c.opaque("reshapes whose shape is not a constant", "reshape")
@@ -370,7 +370,7 @@ def _reshape(c: Call, x: Value, target: Any) -> Value:
     return reshaped(c, x, tuple(sizes[1:]))
 
 
-def _dims(c: Call, x: Value, word: str, settings: dict[str, Any]) -> Value:
+def _dims(c: LayerCall, x: Value, word: str, settings: dict[str, Any]) -> Value:
     axis = settings.get("axis", c.argument(1, "axis", None))
     axes = _list(axis)
     sizes = list(x.sizes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..encodings.json import array, fields
-from .builder import Call, Value
+from .builder import LayerCall, Value
 from .config import Spec
 from .values import word_of
 
@@ -26,12 +26,12 @@ def _biases(spec: Spec) -> int:
     return 2 if spec.cls.startswith("GRU") and spec.boolean("reset_after", False) else 1
 
 
-def recurrent(c: Call) -> Value | list[Value]:
+def recurrent(c: LayerCall) -> Value | list[Value]:
     """Over (batch, steps, features); the last step's output, or with return_sequences all."""
     return _recurrent(c, c.spec, 1)
 
 
-def _recurrent(c: Call, spec: Spec, directions: int, suffix: str = "") -> Value | list[Value]:
+def _recurrent(c: LayerCall, spec: Spec, directions: int, suffix: str = "") -> Value | list[Value]:
     x = c.plain(c.x)
     if x.rank != 3:
         raise c.error("its input needs 3 axes: batch, steps, features", "x".join(map(str, x.sizes)))
@@ -58,7 +58,7 @@ def _recurrent(c: Call, spec: Spec, directions: int, suffix: str = "") -> Value 
     return [y, *(_state(c, y, units, index) for index in range(states))]
 
 
-def _state(c: Call, y: Value, units: int, index: int) -> Value:
+def _state(c: LayerCall, y: Value, units: int, index: int) -> Value:
     """A state that a layer gives beside its output."""
     batch = y.sizes[0]
     of = tuple([value for value in (y.shape,) if value is not None])
@@ -67,7 +67,7 @@ def _state(c: Call, y: Value, units: int, index: int) -> Value:
     )
 
 
-def cells(c: Call) -> Value | list[Value]:
+def cells(c: LayerCall) -> Value | list[Value]:
     """RNN(cell), of one cell or several."""
     said: Any = c.spec.get("cell")
     if isinstance(said, list):
@@ -93,7 +93,7 @@ def cells(c: Call) -> Value | list[Value]:
     raise AssertionError
 
 
-def _inner(c: Call, said: Any, key: str) -> Spec:
+def _inner(c: LayerCall, said: Any, key: str) -> Spec:
     """A layer within another's settings."""
     layer = fields(said) or {}
     class_name = layer.get("class_name")
@@ -104,7 +104,7 @@ def _inner(c: Call, said: Any, key: str) -> Spec:
     return inner
 
 
-def bidirectional(c: Call) -> Value | list[Value]:
+def bidirectional(c: LayerCall) -> Value | list[Value]:
     """A recurrent layer, and one that reads backwards; merge_mode says what of their outputs."""
     inner = _inner(c, c.spec.get("layer"), "layer")
     if inner.cls not in KINDS:
@@ -130,7 +130,7 @@ def bidirectional(c: Call) -> Value | list[Value]:
     return [left, right]
 
 
-def conv_lstm(c: Call) -> Value:
+def conv_lstm(c: LayerCall) -> Value:
     """Over steps of maps; the state's convolution keeps their size."""
     axes = next(int(letter) for letter in c.spec.cls if letter in "123")
     x = c.plain(c.x)
@@ -174,20 +174,20 @@ def conv_lstm(c: Call) -> Value:
     return c.make("permute", y, ".channels_last", plain=True, order=order)
 
 
-def time_distributed(c: Call) -> Any:
+def time_distributed(c: LayerCall) -> Any:
     """A layer at each step: one over the last axis, or a window of one step along the steps."""
     inner = _inner(c, c.spec.get("layer"), "layer")
     x = c.x
     handler = _each(inner, x.rank)
     if handler is None:
         return c.opaque("TimeDistributed of layers that are not followed", inner.cls)
-    inside = Call.__new__(Call)
+    inside = LayerCall.__new__(LayerCall)
     inside.__dict__.update(c.__dict__)
     inside.spec = inner
     return handler(inside)
 
 
-def spectral_norm(c: Call) -> Any:
+def spectral_norm(c: LayerCall) -> Any:
     """SpectralNormalization: the layer that it holds, its weights divided by their largest stretch.
 
     The vector that this is estimated with is kept and not learned, and counts as no parameter.
@@ -198,13 +198,13 @@ def spectral_norm(c: Call) -> Any:
     handler = HANDLERS.get(inner.cls)
     if handler is None or handler is spectral_norm:
         return c.opaque("SpectralNormalization of layers that are not followed", inner.cls)
-    inside = Call.__new__(Call)
+    inside = LayerCall.__new__(LayerCall)
     inside.__dict__.update(c.__dict__)
     inside.spec = inner
     return handler(inside)
 
 
-def _each(inner: Spec, rank: int) -> Callable[[Call], Any] | None:
+def _each(inner: Spec, rank: int) -> Callable[[LayerCall], Any] | None:
     from .layers import HANDLERS
 
     name = inner.cls
@@ -236,7 +236,7 @@ def _each(inner: Spec, rank: int) -> Callable[[Call], Any] | None:
     return None
 
 
-def _flat(c: Call) -> Value:
+def _flat(c: LayerCall) -> Value:
     x = c.plain(c.x)
     values = 1
     for size in x.sizes[2:]:
@@ -244,7 +244,7 @@ def _flat(c: Call) -> Value:
     return c.make("reshape", x, plain=True, size=(x.sizes[1], values))
 
 
-def _global(c: Call) -> Value:
+def _global(c: LayerCall) -> Value:
     """The mean, or the greatest, of each step's maps."""
     x = c.plain(c.x)
     what = "mean" if "Average" in c.spec.cls else "maximum"
@@ -252,17 +252,17 @@ def _global(c: Call) -> Value:
     return c.make("reduce", x, plain=True, operation=what, axes=axes, keep=False)
 
 
-def embedding(c: Call) -> Value:
+def embedding(c: LayerCall) -> Value:
     x = c.plain(c.x)
     rows, size = c.spec.integer("input_dim"), c.spec.integer("output_dim")
     return c.make("embedding", x, plain=True, rows=rows, size=(size,))
 
 
-def _projected(c: Call, x: Value, suffix: str, features: int, bias: bool) -> Value:
+def _projected(c: LayerCall, x: Value, suffix: str, features: int, bias: bool) -> Value:
     return c.make("linear", x, suffix, plain=True, features=features, bias=bias, axis=-1)
 
 
-def multi_head(c: Call) -> Value | list[Value]:
+def multi_head(c: LayerCall) -> Value | list[Value]:
     """Query, key and value by linear layers, attention in heads, and a linear layer."""
     query = c.argument(0, "query", c.inputs[0] if c.inputs else None)
     value = c.argument(1, "value", query)
@@ -300,7 +300,7 @@ def multi_head(c: Call) -> Value | list[Value]:
     return _projected(c, y, "", out, bias)
 
 
-def attention(c: Call) -> Value | list[Value]:
+def attention(c: LayerCall) -> Value | list[Value]:
     """Keras' Attention: query, value and perhaps key in a list; with use_scale one factor."""
     values = [c.plain(value) for value in c.inputs]
     if len(values) < 2:

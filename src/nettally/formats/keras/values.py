@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..encodings.json import array, fields
 
 if TYPE_CHECKING:
-    from .builder import Call, Value
+    from .builder import LayerCall, Value
 
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("relu", {}),
@@ -61,7 +61,7 @@ def word_of(value: Any) -> str:
     return "" if value is None else str(value)[:60]
 
 
-def activate(c: Call, x: Value, value: Any = None, *, main: bool = False) -> Value:
+def activate(c: LayerCall, x: Value, value: Any = None, *, main: bool = False) -> Value:
     """Put the layer's activation behind its nodes; with ``main`` it is all that the layer is."""
     word = word_of(c.spec.get("activation") if value is None else value)
     if word in ("", "linear"):
@@ -98,7 +98,7 @@ def _snake(word: str) -> str:
     return made.get(word, word.lower())
 
 
-def _glu(c: Call, x: Value, suffix: str) -> Value:
+def _glu(c: LayerCall, x: Value, suffix: str) -> Value:
     """Half the channels times the logistic function of the others."""
     axis = c.axis(x, -1)
     half = x.sizes[-1] // 2
@@ -108,11 +108,11 @@ def _glu(c: Call, x: Value, suffix: str) -> Value:
     return c.make("multiply", [a, gate], suffix)
 
 
-def activation(c: Call) -> Value:
+def activation(c: LayerCall) -> Value:
     return activate(c, c.x, main=True)
 
 
-def dense(c: Call) -> Value:
+def dense(c: LayerCall) -> Value:
     """Over the last axis, whatever stands before it."""
     x = c.x
     if "lora_rank" in c.spec:
@@ -123,7 +123,7 @@ def dense(c: Call) -> Value:
     return activate(c, c.make("linear", x, plain=True, features=units, bias=bias, axis=axis))
 
 
-def einsum_dense(c: Call) -> Value:
+def einsum_dense(c: LayerCall) -> Value:
     """A product over axes that the equation names: ``abc,cd->abd``."""
     x = c.plain(c.x)
     equation = c.spec.text("equation").replace(" ", "")
@@ -164,7 +164,7 @@ def einsum_dense(c: Call) -> Value:
 # --- activations that are layers ------------------------------------------------------------------
 
 
-def relu(c: Call) -> Value:
+def relu(c: LayerCall) -> Value:
     """max_value, negative_slope, threshold; in their usual values the layers that we have."""
     limit = c.spec.get("max_value")
     slope = c.spec.number("negative_slope", 0.0)
@@ -179,20 +179,20 @@ def relu(c: Call) -> Value:
     return c.make("relu6") if top == 6 else c.make("clipped_relu", limit=top)
 
 
-def leaky_relu(c: Call) -> Value:
+def leaky_relu(c: LayerCall) -> Value:
     slope = c.spec.number("negative_slope", c.spec.number("alpha", 0.3))
     return c.make("leaky_relu", slope=slope)
 
 
-def elu(c: Call) -> Value:
+def elu(c: LayerCall) -> Value:
     return c.make("elu", alpha=c.spec.number("alpha", 1.0))
 
 
-def thresholded_relu(c: Call) -> Value:
+def thresholded_relu(c: LayerCall) -> Value:
     return c.make("pointwise", function="threshold")
 
 
-def prelu(c: Call) -> Value:
+def prelu(c: LayerCall) -> Value:
     """A slope for each value of an example, but for the axes that share theirs."""
     x = c.x
     shared = c.spec.integers("shared_axes") if c.spec.get("shared_axes") else ()
@@ -200,21 +200,21 @@ def prelu(c: Call) -> Value:
     return c.make("prelu", size=c.spread(x, size))
 
 
-def softmax(c: Call) -> Value:
+def softmax(c: LayerCall) -> Value:
     axes = array(c.spec.get("axis", -1))
     if axes is not None and len(axes) != 1:
         return c.opaque("softmax over several axes")
     return c.make("softmax", axis=c.axis(c.x, c.spec.axis()))
 
 
-def dropout(c: Call) -> Value:
+def dropout(c: LayerCall) -> Value:
     rate = c.spec.number("rate", 0.5)
     if not 0 <= rate <= 1:
         raise c.error("'rate' is from 0 to 1", str(rate))
     return c.make("dropout", rate=rate)
 
 
-def identity(c: Call) -> Value:
+def identity(c: LayerCall) -> Value:
     """Layers that do something in training only, and those that do nothing."""
     return c.make("identity")
 
@@ -222,7 +222,7 @@ def identity(c: Call) -> Value:
 # --- normalisation --------------------------------------------------------------------------------
 
 
-def batch_norm(c: Call) -> Value:
+def batch_norm(c: LayerCall) -> Value:
     """Over all axes but one; it must be our axis 1."""
     x = c.x
     axis = c.place(x, c.spec.axis())
@@ -242,7 +242,7 @@ def batch_norm(c: Call) -> Value:
     return c.make("batch_norm", x, **more)
 
 
-def layer_norm(c: Call) -> Value:
+def layer_norm(c: LayerCall) -> Value:
     """Over the last axis, or several; over all of an example, however it lies."""
     x = c.x
     axes = sorted({c.place(x, axis) for axis in c.spec.integers("axis", -1)})
@@ -259,7 +259,7 @@ def layer_norm(c: Call) -> Value:
     return c.make(kind, c.plain(x), plain=True, **more)
 
 
-def group_norm(c: Call) -> Value:
+def group_norm(c: LayerCall) -> Value:
     x = c.x
     axis = c.place(x, c.spec.axis())
     if x.rank > 2 and axis == x.rank - 1:
@@ -280,11 +280,11 @@ def group_norm(c: Call) -> Value:
     )
 
 
-def unit_norm(c: Call) -> Value:
+def unit_norm(c: LayerCall) -> Value:
     return c.make("pointwise", function="lp_normalize")
 
 
-def normalization(c: Call) -> Value:
+def normalization(c: LayerCall) -> Value:
     """A mean and a variance that were measured; variables, but for those that the file states."""
     x = c.x
     said = c.spec.config.get("axis", -1)
@@ -296,7 +296,7 @@ def normalization(c: Call) -> Value:
     return c.make("standardize", x, size=c.spread(x, size), kept=kept)
 
 
-def rescaling(c: Call) -> Value:
+def rescaling(c: LayerCall) -> Value:
     scale, offset = c.spec.get("scale", 1.0), c.spec.get("offset", 0.0)
     if isinstance(scale, list) or isinstance(offset, list):
         x = c.x
@@ -307,7 +307,7 @@ def rescaling(c: Call) -> Value:
     return c.make("affine", slope=c.spec.number("scale", 1.0), offset=c.spec.number("offset", 0.0))
 
 
-def layer_scale(c: Call) -> Value:
+def layer_scale(c: LayerCall) -> Value:
     """One learned factor a channel (ConvNeXt)."""
     x = c.x
     wanted = c.spec.integer("projection_dim", x.sizes[-1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ... import expression
 from ...arith import Num
 from ...errors import LayerError, ReadError, closest
-from ...expression import Call, Name, Number, Tree
+from ...expression import FunctionCall, Name, Number, Tree
 from ...network import NOTHING
 from ..encodings.yaml.tree import clip
 
@@ -219,7 +219,7 @@ def _compute(tree: Tree, env: Mapping[str, Any]) -> Any:
         if not isinstance(value, (Num, float)):
             raise LayerError("only numbers can be computed with", values=f"{tree.text} {value!r}")
         return value
-    if isinstance(tree, Call):
+    if isinstance(tree, FunctionCall):
         raise LayerError(f"there are no functions here: '{clip(tree.function)}(…)'")
     left, right = _compute(tree.left, env), _compute(tree.right, env)
     sign = tree.sign

@@ -14,7 +14,7 @@ from .layers import Layers, dotted, listed
 from .proto import Graph
 from .repeats import Repeats
 from .rules.control_flow import function
-from .values import Call, Unknown, Value, known
+from .values import NodeCall, Unknown, Value, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...network import Shape
     from ..encodings.protobuf import Blob
     from ..source import Source
-    from .proto import Dims, Model, NodeDef, Tensor
+    from .proto import Dims, Model, NodeDef, TensorProto
 
 MAX_WRITTEN = 100_000
 """How many nodes of functions and bodies are written out, each time that they are run."""
@@ -67,7 +67,7 @@ class Builder(Layers):
         self.used: set[str] | None = None
         from .rules import RULES  # its modules build parts of a graph, and import this one
 
-        self.rules: Mapping[str, Callable[[Call], None]] = RULES
+        self.rules: Mapping[str, Callable[[NodeCall], None]] = RULES
 
     # --- the whole ------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class Builder(Layers):
                         self.prefix = outside
                         return
                     what = f"its input '{name}' is made by no node"
-                    raise Call(self, node, [], 0).error(what)
+                    raise NodeCall(self, node, [], 0).error(what)
                 inputs.append(value)
             self.node(node, inputs, prefix, repeats)
             place += 1
@@ -195,7 +195,7 @@ class Builder(Layers):
         prefix: str,
         repeats: Repeats | None,
     ) -> None:
-        call = Call(self, node, inputs, self.opsets.get(node.domain, 1))
+        call = NodeCall(self, node, inputs, self.opsets.get(node.domain, 1))
         outputs = node.outputs
         if not outputs:
             raise call.error("it has no outputs")
@@ -224,7 +224,7 @@ class Builder(Layers):
                 self.unresolved(call)
                 break
 
-    def rule(self, node: NodeDef) -> Callable[[Call], None] | None:
+    def rule(self, node: NodeDef) -> Callable[[NodeCall], None] | None:
         """The rule of an operator; a function of the file goes before ours."""
         functions = self.model.functions
         if functions:
@@ -233,7 +233,7 @@ class Builder(Layers):
                 return partial(function, body=body)
         return self.rules.get(f"{node.domain}:{node.op}" if node.domain else node.op)
 
-    def constant(self, name: str, tensor: Tensor) -> Value:
+    def constant(self, name: str, tensor: TensorProto) -> Value:
         value = Value(name, tensor.dims, tensor.dtype)
         value.tensor = tensor
         return value

@@ -20,9 +20,9 @@ from .proto import BITS, BOOL, FLOATS, INT8, INT16, INT32, INT64, UINT8, UINT16,
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .values import Call, Numbers, Value
+    from .values import NodeCall, Numbers, Value
 
-    Fold = Callable[[Call, tuple[int, ...], int], Numbers | None]
+    Fold = Callable[[NodeCall, tuple[int, ...], int], Numbers | None]
 
 
 def strides(shape: Sequence[int]) -> list[int]:
@@ -45,7 +45,7 @@ def stretched(values: Numbers, shape: Sequence[int], to: Sequence[int]) -> Numbe
     return [values[sum(map(int.__mul__, place, steps))] for place in places(*map(range, to))]
 
 
-def _all(call: Call) -> list[Numbers] | None:
+def _all(call: NodeCall) -> list[Numbers] | None:
     found: list[Numbers] = []
     for value in call.inputs:
         if value is not None:
@@ -57,7 +57,7 @@ def _all(call: Call) -> list[Numbers] | None:
 
 
 def _broadcasting(function: Callable[..., Any]) -> Fold:
-    def fold(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+    def fold(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
         found = _all(call)
         if found is None:
             return None
@@ -74,7 +74,7 @@ def _divide(a: Any, b: Any) -> Any:
     return a / b
 
 
-def _modulo(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _modulo(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     function = math.fmod if call.int("fmod") else lambda a, b: a % b
     found = _broadcasting(function)(call, shape, place)
     if found is not None and call.value(0).dtype not in FLOATS:
@@ -126,7 +126,7 @@ def cast(values: Numbers, dtype: int) -> Numbers | None:
     return None
 
 
-def _cast(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _cast(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found = call.contents(0)
     if found is None:
         return None
@@ -134,16 +134,16 @@ def _cast(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
     return cast(found, to)
 
 
-def _same(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _same(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     return call.contents(0)
 
 
-def _expand(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _expand(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found = call.contents(0)
     return None if found is None else stretched(found, call.value(0).sizes, shape)
 
 
-def _tile(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _tile(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found = call.contents(0)
     if found is None:
         return None
@@ -155,7 +155,7 @@ def _tile(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
     ]
 
 
-def _gather(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _gather(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found, indices = call.contents(0), call.contents(1)
     if found is None or indices is None:
         return None
@@ -174,7 +174,7 @@ def _gather(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
     return result
 
 
-def _concat(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _concat(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found = _all(call)
     if found is None:
         return None
@@ -187,7 +187,7 @@ def _concat(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
     return result
 
 
-def _transpose(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _transpose(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found = call.contents(0)
     if found is None:
         return None
@@ -221,7 +221,7 @@ _REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-def _reduce(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _reduce(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     """Over all of a list only, as shapes are."""
     found = call.contents(0)
     value = call.value(0)
@@ -237,7 +237,7 @@ def _where(a: Any, b: Any, c: Any) -> Any:
     return b if a else c
 
 
-def _nonzero(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _nonzero(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found = call.contents(0)
     sizes = call.value(0).sizes
     if found is None:
@@ -248,7 +248,7 @@ def _nonzero(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
     return [position[axis] for axis in range(len(sizes)) for position in at]
 
 
-def _scatter_nd(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _scatter_nd(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found, indices, updates = call.contents(0), call.contents(1), call.contents(2)
     if found is None or indices is None or updates is None:
         return None
@@ -265,7 +265,7 @@ def _scatter_nd(call: Call, shape: tuple[int, ...], place: int) -> Numbers | Non
     return result
 
 
-def _cumulative(call: Call, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _cumulative(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     found = call.contents(0)
     if found is None or len(shape) != 1 or call.int("exclusive") or call.int("reverse"):
         return None
@@ -328,7 +328,7 @@ FOLDS: dict[str, Fold] = {
 """How the values of constants are computed, by operator; Slice and Split do it themselves."""
 
 
-def fold(call: Call, value: Value, most: int) -> Numbers | None:
+def fold(call: NodeCall, value: Value, most: int) -> Numbers | None:
     """The contents of a constant output, where they are few and can be known."""
     function = FOLDS.get(call.node.op) if not call.node.domain else None
     if function is None:

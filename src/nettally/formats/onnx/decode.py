@@ -19,7 +19,7 @@ from .proto import (
     Info,
     Model,
     Ref,
-    Tensor,
+    TensorProto,
 )
 from .tensors import from_bits
 
@@ -124,7 +124,7 @@ class _Decoder(Nodes):
                 self.skip(each, "GraphProto", _GRAPH)
         return graph
 
-    def initializer(self, graph: Graph, tensor: Tensor, at: int) -> None:
+    def initializer(self, graph: Graph, tensor: TensorProto, at: int) -> None:
         self.counted(at)
         if tensor.name in graph.initializers:
             raise self.blob.error(f"two initializers are called '{tensor.name}'", at)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ...network import Layer
     from .proto import Dims
-    from .values import Call
+    from .values import NodeCall
 
 MAX_PLACES = 1_000_000
 """How many layers a network may have, with the bodies of functions and loops written out."""
@@ -59,7 +59,7 @@ class Layers(State):
 
     def emit(
         self,
-        call: Call,
+        call: NodeCall,
         shape: Dims | None,
         make: Callable[[], Layer],
         data: Sequence[Value],
@@ -98,14 +98,14 @@ class Layers(State):
             self.define(value, call)
         return value
 
-    def check_sizes(self, call: Call, shape: Dims) -> None:
+    def check_sizes(self, call: NodeCall, shape: Dims) -> None:
         for size in shape:
             if type(size) is int and not 0 <= size <= MAX_DIM:
                 raise call.error("a size is negative or too large", shown(shape))
 
     def step(
         self,
-        call: Call,
+        call: NodeCall,
         suffix: str,
         shape: Dims | None,
         make: Callable[[], Layer],
@@ -124,7 +124,7 @@ class Layers(State):
 
     def add(
         self,
-        call: Call,
+        call: NodeCall,
         value: Value,
         label: str,
         make: Callable[[], Layer],
@@ -169,7 +169,7 @@ class Layers(State):
 
     def place(
         self,
-        call: Call,
+        call: NodeCall,
         value: Value,
         label: str,
         layer: Layer,
@@ -230,7 +230,7 @@ class Layers(State):
 
     def combined(
         self,
-        call: Call,
+        call: NodeCall,
         operation: str,
         a: Value,
         b: Value,
@@ -269,7 +269,7 @@ class Layers(State):
 
     # --- what is not known ----------------------------------------------------------------------
 
-    def unresolved(self, call: Call) -> None:
+    def unresolved(self, call: NodeCall) -> None:
         """Outputs whose shapes are as the file states them, or not known."""
         node = call.node
         kind = "opaque" if node.domain else BY_SIZE.get(node.op, "opaque")
@@ -292,7 +292,9 @@ class Layers(State):
                 self.place(call, value, label, self.by_size(call, kind, shape, data), inputs)
             self.define(value, call)
 
-    def by_size(self, call: Call, kind: str, shape: Dims | None, data: Sequence[Value]) -> Layer:
+    def by_size(
+        self, call: NodeCall, kind: str, shape: Dims | None, data: Sequence[Value]
+    ) -> Layer:
         """The layer of an operator of which only the output's size is known, or not even that."""
         fields: dict[str, Any] = {"type": call.node.op}
         if not known(shape):

@@ -68,7 +68,7 @@ Dim = int | str | None
 Dims = tuple[Dim, ...]
 
 
-class Tensor:
+class TensorProto:
     """A TensorProto: its name, type and sizes, and where its contents lie."""
 
     __slots__ = ("at", "data", "dims", "dtype", "external", "field", "name", "size", "sparse")
@@ -142,7 +142,7 @@ class Graph:
     def __init__(self) -> None:
         self.name = ""
         self.nodes: list[NodeDef] = []
-        self.initializers: dict[str, Tensor] = {}
+        self.initializers: dict[str, TensorProto] = {}
         self.inputs: list[Info] = []
         self.outputs: list[Info] = []
         self.infos: dict[str, Info] = {}
@@ -185,7 +185,7 @@ class Model:
         self.unknown: dict[str, int] = {}
 
 
-def contents(blob: Blob, tensor: Tensor, most: int) -> list[int] | list[float] | None:
+def contents(blob: Blob, tensor: TensorProto, most: int) -> list[int] | list[float] | None:
     """The values of a tensor, in order; None where they can't be had, or are more than ``most``."""
     count = prod(tensor.dims)
     if count > most or tensor.external or tensor.sparse or tensor.dtype not in _RAW:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...network import Layer, Shape
     from .builder import Builder
     from .proto import Dims, NodeDef
-    from .values import Call
+    from .values import NodeCall
 
 
 _new_value = object.__new__
@@ -148,7 +148,7 @@ class Repeats:
         value.sort = found
         return found
 
-    def record(self, rule: Callable[[Call], None], call: Call) -> None:
+    def record(self, rule: Callable[[NodeCall], None], call: NodeCall) -> None:
         """Ask the rule, and keep what it did as a recipe, if it is one.
 
         It is where it made one layer of the node's inputs, and nothing else was done or said.
@@ -163,7 +163,7 @@ class Repeats:
         if len(b.nodes) == nodes + 1 and sum(b.notes.values()) == notes:
             self.keep(call, recorder)
 
-    def keep(self, call: Call, recorder: Recorder) -> None:
+    def keep(self, call: NodeCall, recorder: Recorder) -> None:
         b, found = call.b, [x for x in call.inputs if x is not None]
         emitted = recorder.emitted[0] if len(recorder.emitted) == 1 else None
         value = b.values.get(call.node.outputs[0])

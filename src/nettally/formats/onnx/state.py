@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..encodings.protobuf import Blob
     from .proto import Dims, Info
     from .repeats import Recorder
-    from .values import Call, Numbers
+    from .values import NodeCall, Numbers
 
 MAX_STEPS = 2_000_000
 """How many values of constants are computed in all."""
@@ -58,7 +58,7 @@ class State:
 
     # --- values ---------------------------------------------------------------------------------
 
-    def define(self, value: Value, call: Call) -> None:
+    def define(self, value: Value, call: NodeCall) -> None:
         if value.name in self.values:
             raise call.error(f"the value '{value.name}' is made twice")
         self.values[value.name] = value
@@ -81,7 +81,7 @@ class State:
         self.steps[0] += steps
         return self.steps[0] <= MAX_STEPS
 
-    def alias(self, value: Value, name: str, call: Call) -> None:
+    def alias(self, value: Value, name: str, call: NodeCall) -> None:
         """The same tensor under another name."""
         made = Value(name, self.merged(name, value.shape, value.dtype, call), value.dtype)
         made.node, made.root, made.given = value.node, value.root, value.given
@@ -89,7 +89,7 @@ class State:
         made.items = value.items
         self.define(made, call)
 
-    def merged(self, name: str, shape: Dims | None, dtype: int, call: Call) -> Dims | None:
+    def merged(self, name: str, shape: Dims | None, dtype: int, call: NodeCall) -> Dims | None:
         """The shape that was found, and of what it leaves open the shape that the file states.
 
         Raises ReadError where the two contradict each other, unless the user changed the sizes.

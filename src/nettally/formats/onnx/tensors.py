@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from ..encodings.protobuf import BYTES, FIXED32, VARINT, fields, signed, varints
-from .proto import BITS, MAX_RANK, TYPES, Model, Tensor
+from .proto import BITS, MAX_RANK, TYPES, Model, TensorProto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,8 +78,8 @@ class Tensors:
         data = field[3] if field[3] is not None else self.blob.fetch(field[4], field[2])
         return list(struct.unpack(f"<{len(data) // 4}f", data))
 
-    def tensor(self, field: Field) -> Tensor:
-        tensor = Tensor()
+    def tensor(self, field: Field) -> TensorProto:
+        tensor = TensorProto()
         dims: list[int] = []
         values = 0
         parts = 0
@@ -111,7 +111,7 @@ class Tensors:
         self.sized(tensor, field[4], values, parts)
         return tensor
 
-    def unpacked(self, tensor: Tensor, number: int, field: Field) -> None:
+    def unpacked(self, tensor: TensorProto, number: int, field: Field) -> None:
         """Gather values that stand one a field, as writers of old did, as if they were packed."""
         if number in (4, 10):
             width = 4 if number == 4 else 8
@@ -122,7 +122,7 @@ class Tensors:
         tensor.at = tensor.at or field[4]
         tensor.size = len(tensor.data)
 
-    def sized(self, tensor: Tensor, at: int, values: int, parts: int) -> None:
+    def sized(self, tensor: TensorProto, at: int, values: int, parts: int) -> None:
         """Refuse a tensor whose contents have another size than its dims."""
         count = 1
         for size in tensor.dims:
@@ -161,9 +161,9 @@ class Tensors:
                 f"{stated:,} {what}, {found:,} found",
             )
 
-    def sparse(self, field: Field) -> Tensor:
+    def sparse(self, field: Field) -> TensorProto:
         """A SparseTensorProto, as a tensor without contents: all its values count."""
-        values: Tensor | None = None
+        values: TensorProto | None = None
         dims: list[int] = []
         for each in self.message(field, "sparse tensor"):
             if each[0] == 1:
@@ -172,7 +172,7 @@ class Tensors:
                 dims.extend(self.integers(each, "dims"))
         if values is None or len(dims) > MAX_RANK or any(size < 0 for size in dims):
             raise self.blob.error("a sparse tensor has no values, or dims that can't be", field[4])
-        tensor = Tensor()
+        tensor = TensorProto()
         tensor.name, tensor.dtype, tensor.dims = values.name, values.dtype, tuple(dims)
         tensor.sparse = True
         return tensor

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ...errors import ReadError
-from .proto import Graph, Ref, Tensor
+from .proto import Graph, Ref, TensorProto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ class Value:
 
     # what few have, and no __slots__, so that the many are made quickly
     contents: Numbers | None = None
-    tensor: Tensor | None = None
+    tensor: TensorProto | None = None
     given: bool = False
     items: tuple[Value, ...] | None = None
     _root: str | None = None
@@ -123,7 +123,7 @@ def shown(shape: Dims | None) -> str:
     return "x".join("?" if size is None else str(size) for size in shape) or "a scalar"
 
 
-class Call:
+class NodeCall:
     """One node of the graph as its rule sees it."""
 
     __slots__ = ("b", "inputs", "name", "node", "opset")

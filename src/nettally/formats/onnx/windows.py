@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .values import MAX_DIM, Call, Value, known, shown
+from .values import MAX_DIM, NodeCall, Value, known, shown
 
 if TYPE_CHECKING:
     from ...network import Layer
@@ -16,7 +16,9 @@ WORDS = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower"}
 """ONNX's words for a padding that keeps ⌈size / stride⌉, and ours."""
 
 
-def per_axis(call: Call, name: str, axes: int, default: int = 1, least: int = 1) -> tuple[int, ...]:
+def per_axis(
+    call: NodeCall, name: str, axes: int, default: int = 1, least: int = 1
+) -> tuple[int, ...]:
     """An attribute with a number an axis. Raises ReadError for what ONNX does not allow."""
     found = call.ints(name)
     if found is None:
@@ -35,7 +37,7 @@ def per_axis(call: Call, name: str, axes: int, default: int = 1, least: int = 1)
 class Windows:
     """kernel, stride, dilation and padding of a node, and what comes out along each axis."""
 
-    def __init__(self, call: Call, kernel: tuple[int, ...], x: Dims | None) -> None:
+    def __init__(self, call: NodeCall, kernel: tuple[int, ...], x: Dims | None) -> None:
         self.call = call
         axes = len(kernel)
         self.kernel = kernel
@@ -113,7 +115,7 @@ class Windows:
         return "clip" if self.ceil and self.word not in WORDS else "down"
 
 
-def kernel_of(call: Call, w: Dims | None) -> tuple[int, ...] | None:
+def kernel_of(call: NodeCall, w: Dims | None) -> tuple[int, ...] | None:
     """The kernel: as the attribute says, which must be as the weights are."""
     stated = call.ints("kernel_shape")
     if stated is not None:
@@ -134,14 +136,14 @@ def kernel_of(call: Call, w: Dims | None) -> tuple[int, ...] | None:
     return kernel
 
 
-def image(call: Call, place: int = 0) -> tuple[Value, Dims | None]:
+def image(call: NodeCall, place: int = 0) -> tuple[Value, Dims | None]:
     x = call.value(place)
     if x.shape is not None and len(x.shape) < 3:
         raise call.error("its input needs 3 axes at least", f"input {shown(x.shape)}")
     return x, x.shape
 
 
-def arranged(call: Call, size: Dims, data: list[Value]) -> Layer:
+def arranged(call: NodeCall, size: Dims, data: list[Value]) -> Layer:
     """The layer that puts values elsewhere by a rule of ONNX's own."""
     return call.b.layer(
         "arrange", type=call.node.op, size=size, of=tuple(value.shape for value in data)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...network import Layer, Shape
     from ..source import Source
-    from .model import Graph, Operator, Tensor
+    from .model import Graph, Operator, TensorInfo
 
 
 class Builder:
@@ -178,7 +178,7 @@ class Builder:
         except NotUnderstood as reason:
             self.opaque(op, str(reason), rule is not None)
 
-    def tensor(self, op: Operator, place: int) -> Tensor | None:
+    def tensor(self, op: Operator, place: int) -> TensorInfo | None:
         """An input's tensor; None where it is left out."""
         if place >= len(op.inputs) or op.inputs[place] < 0:
             return None
@@ -196,7 +196,7 @@ class Builder:
             raise NotUnderstood("its input is a constant")
         return found
 
-    def weight(self, op: Operator, place: int, axes: int) -> Tensor:
+    def weight(self, op: Operator, place: int, axes: int) -> TensorInfo:
         """A constant with so many axes. Raises NotUnderstood where it is computed."""
         tensor = self.tensor(op, place)
         if tensor is None or not tensor.constant:
@@ -249,7 +249,7 @@ class Builder:
         *,
         place: int = 0,
         first: bool | None = None,
-        weights: Mapping[str, Tensor] = NOTHING,
+        weights: Mapping[str, TensorInfo] = NOTHING,
         padding: str = "",
         fused: int = 0,
         suffix: str = "",
@@ -308,7 +308,7 @@ class Builder:
     def _add(self, node: Node) -> None:
         self.nodes.append(node)
 
-    def _shared(self, name: str, weights: Mapping[str, Tensor]) -> Mapping[str, str]:
+    def _shared(self, name: str, weights: Mapping[str, TensorInfo]) -> Mapping[str, str]:
         """Which of the parameters another layer has.
 
         Constants that are equal are kept once by the converter, so that a bias is shared only

@@ -37,7 +37,7 @@ WHOLE = {"INT32": "i", "INT64": "q"}
 """What sizes and axes are given in."""
 
 
-class Tensor(NamedTuple):
+class TensorInfo(NamedTuple):
     """A tensor. shape: as the file has it, channels last; sizes that are open are in ``signature``.
 
     constant: it has numbers of its own. quantized: they stand for others. at: where they begin.
@@ -79,14 +79,14 @@ class Graph(NamedTuple):
     """The first subgraph, which is the network; the others are called from it."""
 
     flat: Flat
-    tensors: list[Tensor]
+    tensors: list[TensorInfo]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     operators: list[Operator]
     others: int
     notes: list[str]
 
-    def contents(self, tensor: Tensor) -> tuple[int, ...] | None:
+    def contents(self, tensor: TensorInfo) -> tuple[int, ...] | None:
         """The whole numbers that a constant holds; None where it holds others, or too many."""
         form = WHOLE.get(tensor.type)
         if not tensor.constant or form is None or tensor.values > MAX_CONTENTS:
@@ -170,7 +170,7 @@ def _operator(index: int, table: Table, flat: Flat, kinds: list[str]) -> Operato
     return Operator(index, kinds[code], inputs, outputs, options, table.at)
 
 
-def _tensor(index: int, table: Table, flat: Flat, buffers: tuple[int, int]) -> Tensor:
+def _tensor(index: int, table: Table, flat: Flat, buffers: tuple[int, int]) -> TensorInfo:
     shape = table.ints(0, MAX_AXES, "axes of a tensor") or ()
     signature = table.ints(7, MAX_AXES, "axes of a tensor") or ()
     kind, bits = TYPES.get(table.i8(1), (f"type {table.i8(1)}", 0))
@@ -181,7 +181,7 @@ def _tensor(index: int, table: Table, flat: Flat, buffers: tuple[int, int]) -> T
     quantized = bool(quantization and quantization.vector(2, 4)[1])
     if any(n < 0 for n in shape) and size:
         raise flat.error(f"the constant '{name[:80]}' has a size below 0", table.at, f"{shape}")
-    made = Tensor(
+    made = TensorInfo(
         index,
         name,
         shape,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import Graph, Operator, Tensor
+    from .model import Graph, Operator, TensorInfo
 
 PARTS = {
     "CONV_2D": ("Conv2D", "Conv1D"),
@@ -43,7 +43,7 @@ class Names:
         self.taken.add(made)
         return made
 
-    def of_input(self, tensor: Tensor) -> str:
+    def of_input(self, tensor: TensorInfo) -> str:
         """A network input's name: the tensor's own."""
         return self.free(_clean(tensor.name) or "input")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...network import Shape
-    from .model import Tensor
+    from .model import TensorInfo
 
 FUSED = {1: ("relu", {}), 2: ("pointwise", {"function": "clip"}), 3: ("relu6", {}),
          4: ("tanh", {}), 5: ("pointwise", {"function": "sign"})}  # fmt: skip
@@ -82,7 +82,7 @@ CALLS = frozenset(
 """Operators that run, or read, what stands elsewhere: their parameters are not known."""
 
 
-def is_learned(tensor: Tensor) -> bool:
+def is_learned(tensor: TensorInfo) -> bool:
     """Whether a constant counts as a parameter: several numbers, or what stands for such."""
     return tensor.values > 1 and (tensor.type in FLOATS or tensor.quantized)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .builder import Builder
-    from .model import Operator, Tensor
+    from .model import Operator, TensorInfo
 
 Rule = "Callable[[Builder, Operator], None]"
 
@@ -105,7 +105,7 @@ def _lifted(b: Builder, op: Operator, value: Value, rank: int, first: bool) -> V
     return b.emit(op, layer, [value], suffix="axes", first=first)
 
 
-def held(b: Builder, op: Operator, tensor: Tensor, rank: int, first: bool) -> tuple[int, ...]:
+def held(b: Builder, op: Operator, tensor: TensorInfo, rank: int, first: bool) -> tuple[int, ...]:
     """A constant's sizes as they meet those of a computed value."""
     sizes = (1,) * (rank - len(tensor.shape)) + tensor.shape if rank > len(tensor.shape) else ()
     sizes = sizes or tensor.shape
@@ -151,7 +151,7 @@ def _binary(
                 "combine", operation=operation, size=size, first=not place, learned=learned
             )
             own = "bias" if operation == "add" else "weight"
-            weights: Mapping[str, Tensor] = {own: tensor} if learned else NOTHING
+            weights: Mapping[str, TensorInfo] = {own: tensor} if learned else NOTHING
             b.emit(op, layer, [x], weights=weights, fused=fused, first=x.first)
             return
         made = b.emit(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...network import Shape
     from ..encodings.flatbuffers import Table
     from .builder import Builder
-    from .model import Operator, Tensor
+    from .model import Operator, TensorInfo
 
 PADDINGS = {0: "same", 1: ""}
 
@@ -37,7 +37,7 @@ def _image(b: Builder, op: Operator, place: int, axes: int) -> Value:
     return x
 
 
-def _bias(b: Builder, op: Operator, place: int, count: int) -> Tensor | None:
+def _bias(b: Builder, op: Operator, place: int, count: int) -> TensorInfo | None:
     bias = b.tensor(op, place)
     if bias is None:
         return None
@@ -50,7 +50,7 @@ def _bias(b: Builder, op: Operator, place: int, count: int) -> Tensor | None:
     return bias
 
 
-def _weights(weight: Tensor, bias: Tensor | None) -> Mapping[str, Tensor]:
+def _weights(weight: TensorInfo, bias: TensorInfo | None) -> Mapping[str, TensorInfo]:
     return {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
 
 
@@ -124,7 +124,7 @@ def conv_3d(b: Builder, op: Operator) -> None:
 
 def _transposed(
     b: Builder, op: Operator, kernel: tuple[int, ...], filters: int, stride: tuple[int, ...],
-    weight: Tensor, fused: int,
+    weight: TensorInfo, fused: int,
 ) -> None:  # fmt: skip
     """The padding follows from the output's size, which is the first input."""
     x = _image(b, op, 2, len(kernel) + 2)
@@ -234,7 +234,7 @@ def matmul(b: Builder, op: Operator) -> None:
     flips = (bool(options and options.u8(0)), bool(options and options.u8(1)))
     left, right = b.computed(op, 0), b.computed(op, 1)
     fields: dict[str, Any] = {"flip_left": flips[0], "flip_right": flips[1]}
-    weights: Mapping[str, Tensor] = NOTHING
+    weights: Mapping[str, TensorInfo] = NOTHING
     inputs = [b.plain(op, each) for each in (left, right) if each is not None]
     if left is None or right is None:
         held = b.tensor(op, 0 if left is None else 1)

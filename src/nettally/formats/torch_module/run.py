@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules import module as internals
 
 from ...errors import LayerError, NettallyError, ReadError
-from ...network import NOTHING, Call, Calls, Held, Module, Network
+from ...network import NOTHING, Call, Calls, Module, Network, StoredTensor
 from .calls import prepare
 from .fallback import mapped, tensors_in, unknown
 from .inputs import Inputs, stand_ins
@@ -211,17 +211,17 @@ def _modules(trace: Trace) -> dict[str, Module]:
     parameters, buffers = trace.parameter_names, trace.buffer_names
     for path, module in trace.modules.items():
         state = module.__dict__
-        held: tuple[Held, ...] = ()
+        held: tuple[StoredTensor, ...] = ()
         own, kept = state["_parameters"], state["_buffers"]
         if own or kept:
             start = path + "." if path else ""
-            found: list[Held] = []
+            found: list[StoredTensor] = []
             for name, tensor in own.items():
                 if tensor is not None:
                     first = parameters[id(tensor)]
                     same = "" if first == start + name else first
                     found.append(
-                        Held(
+                        StoredTensor(
                             name,
                             tuple(tensor.shape),
                             _said(tensor.dtype),
@@ -235,7 +235,9 @@ def _modules(trace: Trace) -> dict[str, Module]:
                     first = buffers[id(tensor)]
                     same = "" if first == start + name else first
                     found.append(
-                        Held(name, tuple(tensor.shape), _said(tensor.dtype), False, False, same)
+                        StoredTensor(
+                            name, tuple(tensor.shape), _said(tensor.dtype), False, False, same
+                        )
                     )
             held = tuple(found)
         kind = type(module)

@@ -29,7 +29,7 @@ IN = " "
 SIGNS = {"add": "+", "multiply": "×", "subtract": "−"}
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     text: str
     size: float
     colour: str = "ink"
@@ -42,7 +42,7 @@ class Content(NamedTuple):
     """What a box shows, and its size. badge: the letter of the inset that opens it."""
 
     unit: Unit
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     w: float
     h: float
     sign: str = ""
@@ -72,33 +72,33 @@ def content(
         after = tails(unit.tails)
         if not after:
             return Content(unit, (), 2 * CIRCLE, 2 * CIRCLE, sign=sign)
-        told_after = Line(elide(after, MOST, SMALL), SMALL, "muted")
-        return _sized(Content(unit, (Line(sign, FONT, bold=True), told_after), 0, 0, "", badge))
+        told_after = TextLine(elide(after, MOST, SMALL), SMALL, "muted")
+        return _sized(Content(unit, (TextLine(sign, FONT, bold=True), told_after), 0, 0, "", badge))
     name = unit.name if unit.last == unit.name else f"{unit.name} – {unit.last}"
     if alike:
         name = name.rpartition(".")[2]
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     repeat = f" ×{unit.times}" if unit.times > 1 else ""
     if main is None:
         bold = not unit.input
         shown = elide(clean(name), MOST, FONT, bold)
-        lines.append(Line(shown + repeat, FONT, bold=bold, after=room + (15 if badge else 0)))
+        lines.append(TextLine(shown + repeat, FONT, bold=bold, after=room + (15 if badge else 0)))
         if unit.input or sized:
-            lines.append(Line(size(unit.shape), SMALL, "muted"))
+            lines.append(TextLine(size(unit.shape), SMALL, "muted"))
     else:
         if unit.leads:
-            lines.append(Line(elide(tails(unit.leads), MOST, SMALL), SMALL, "muted"))
+            lines.append(TextLine(elide(tails(unit.leads), MOST, SMALL), SMALL, "muted"))
         said = elide(clean(_spec(unit, alike)), MOST_SPEC, FONT)
-        lines.append(Line(said + repeat, FONT, bold=False))
+        lines.append(TextLine(said + repeat, FONT, bold=False))
         if unit.tails and tails(unit.tails):
-            lines.append(Line(elide(tails(unit.tails), MOST, SMALL), SMALL, "muted"))
+            lines.append(TextLine(elide(tails(unit.tails), MOST, SMALL), SMALL, "muted"))
         if not alike or marks:
             shown = elide(clean(name), MOST, SMALL)
-            lines.insert(0, Line(shown, SMALL, "muted", after=room))
+            lines.insert(0, TextLine(shown, SMALL, "muted", after=room))
         if unit.shape is None:
-            lines.append(Line("size not known", SMALL, "muted"))
+            lines.append(TextLine("size not known", SMALL, "muted"))
         elif sized and not alike and _resized(unit, before):
-            lines.append(Line(size(unit.shape), SMALL, "muted"))
+            lines.append(TextLine(size(unit.shape), SMALL, "muted"))
     return _sized(Content(unit, tuple(lines), 0, 0, "", badge, marks))
 
 
@@ -112,7 +112,7 @@ def narrowed(box: Content) -> Content:
     """The same with what the layer is on two lines: ``2×2 up-conv,`` and ``512, ×2``."""
     if box.unit.main is None or box.sign:
         return box
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     for line in box.lines:
         head, comma, tail = line.text.partition(", ")
         if comma and line.size == FONT and not line.after and width(line.text, FONT) > 86:

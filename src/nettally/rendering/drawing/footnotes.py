@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ... import expression
 from ...claims.comparison import compare
-from ...claims.comparison import figure as told
+from ...claims.comparison import shown_value as told
 from ...counting.quantities import matching, names_like
 from ...errors import NettallyError
 from .model import Dot, Label
@@ -98,7 +98,7 @@ def _names_in(tree: expression.Tree, names: list[str]) -> None:
     elif isinstance(tree, expression.Operation):
         _names_in(tree.left, names)
         _names_in(tree.right, names)
-    elif isinstance(tree, expression.Call):
+    elif isinstance(tree, expression.FunctionCall):
         for argument in tree.arguments:
             _names_in(argument, names)
 

@@ -9,7 +9,7 @@ from ..escape import html_text
 from .parts import notes_html, sheet_html
 
 if TYPE_CHECKING:
-    from ..tables.table import Sheet
+    from ..tables.table import Table
 
 __all__ = ["document", "notes_html", "page", "sheet_html", "style"]
 
@@ -40,7 +40,7 @@ def document(title: str, body: str, *, extra: str = "") -> str:
     )
 
 
-def page(sheet: Sheet) -> str:
+def page(sheet: Table) -> str:
     """A page with one sheet."""
     lead = f'<p class="subtitle">{html_text(sheet.lead)}</p>\n' if sheet.lead else ""
     body = (

@@ -13,13 +13,13 @@ from ...errors import NettallyError
 from ..escape import html_text
 from ..layer_line import described, size
 from ..tables.contents import (
-    architecture_sheet,
-    check_sheet,
-    diff_sheet,
-    explain_sheet,
-    tally_sheet,
+    architecture_table,
+    check_table,
+    diff_table,
+    explain_table,
+    tally_table,
 )
-from ..tables.table import Head, Line, Sheet
+from ..tables.table import Head, Table, TableRow
 from .parts import rows_html
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def notebook(noun: Any) -> str:
     """The markup of a Network, a Tally, Verdicts, Explanations or a Difference."""
     kind = type(noun).__name__
     if kind == "Tally":
-        return fragment(tally_sheet(noun))
+        return fragment(tally_table(noun))
     if kind == "Network":
         return fragment(_network(noun))
     if kind == "Verdicts":
@@ -72,11 +72,11 @@ def notebook(noun: Any) -> str:
     if kind == "Explanations":
         counted = noun.verdict.counted
         name = counted.network.name if counted is not None else "the network"
-        return fragment(explain_sheet(name, noun))
-    return fragment(diff_sheet(noun))
+        return fragment(explain_table(name, noun))
+    return fragment(diff_table(noun))
 
 
-def fragment(sheet: Sheet) -> str:
+def fragment(sheet: Table) -> str:
     """A sheet as a part of somebody else's page."""
     title = f'<div class="nt-title">{html_text(sheet.title)}</div>'
     made = [STYLE, '<div class="nettally">', title]
@@ -86,7 +86,7 @@ def fragment(sheet: Sheet) -> str:
         shown = sheet.lines
         if len(shown) > MOST:
             left = len(shown) - MOST + 1
-            shown = (*shown[: MOST - 1], Line((f"and {left:,} more lines",), "group"))
+            shown = (*shown[: MOST - 1], TableRow((f"and {left:,} more lines",), "group"))
         table = rows_html(sheet.replace(lines=shown))
         made.append(f'<div class="nt-box"><table>{table}</table></div>')
     if sheet.notes:
@@ -95,26 +95,26 @@ def fragment(sheet: Sheet) -> str:
     return "\n".join([*made, "</div>"])
 
 
-def _network(network: Network) -> Sheet:
+def _network(network: Network) -> Table:
     """What it is made of; one that can't be counted is listed as it was written."""
     try:
-        return architecture_sheet(tally(network), "output,parameters")
+        return architecture_table(tally(network), "output,parameters")
     except NettallyError as error:
         heads = (Head("layer", code=True), Head("what it is"), Head("reads", code=True))
-        inputs = [Line((name, "input", ""), "quiet") for name in network.inputs]
+        inputs = [TableRow((name, "input", ""), "quiet") for name in network.inputs]
         inputs = [
             line._replace(cells=(line.cells[0], f"input {size(shape) or ''}".strip(), ""))
             for line, shape in zip(inputs, network.inputs.values(), strict=True)
         ]
         lines = [
-            Line((node.name, described(node), ", ".join(node.inputs))) for node in network.nodes
+            TableRow((node.name, described(node), ", ".join(node.inputs))) for node in network.nodes
         ]
         said = f"It can't be counted: {error.what}"
-        return Sheet("network", network.name, said, heads, (*inputs, *lines), network.notes)
+        return Table("network", network.name, said, heads, (*inputs, *lines), network.notes)
 
 
-def _verdicts(verdicts: Sequence[Verdict]) -> Sheet:
+def _verdicts(verdicts: Sequence[Verdict]) -> Table:
     counted = next((each.counted for each in verdicts if each.counted is not None), None)
     works = dict.fromkeys(each.claim.work for each in verdicts)
     name = counted.network.name if counted is not None else "the network"
-    return check_sheet(name, next(iter(works), "") if len(works) == 1 else "", verdicts)
+    return check_table(name, next(iter(works), "") if len(works) == 1 else "", verdicts)

@@ -9,7 +9,7 @@ from ..escape import html_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..tables.table import Head, Line, Sheet
+    from ..tables.table import Head, Table, TableRow
 
 CLASS_OF = {
     "exact": "exact",
@@ -22,7 +22,7 @@ CLASS_OF = {
 """A verdict's class: its colour, and how it is counted in the bar."""
 
 
-def sheet_html(sheet: Sheet, caption: str = "", anchor: str = "") -> str:
+def sheet_html(sheet: Table, caption: str = "", anchor: str = "") -> str:
     """The table in a box that scrolls by itself. caption: what it shows, "" for its title."""
     if not sheet.lines:
         return ""
@@ -34,7 +34,7 @@ def sheet_html(sheet: Sheet, caption: str = "", anchor: str = "") -> str:
     )
 
 
-def rows_html(sheet: Sheet) -> str:
+def rows_html(sheet: Table) -> str:
     """The table's head and body; each module's lines are a body of their own."""
     heads = "".join(
         f'<th scope="col"{_classes(head, th=True)}>{html_text(head.title)}</th>'
@@ -61,11 +61,11 @@ def _classes(head: Head, *, th: bool = False) -> str:
     return f' class="{" ".join(names)}"' if names else ""
 
 
-def _level(line: Line) -> str:
+def _level(line: TableRow) -> str:
     return f' style="--l:{min(line.level, 8)}"' if line.level else ""
 
 
-def _group(line: Line, columns: int) -> str:
+def _group(line: TableRow, columns: int) -> str:
     text = " ".join(html_text(cell) for cell in line.cells if cell)
     return (
         f'<tr class="group"><th scope="rowgroup" colspan="{columns}"{_level(line)}>'
@@ -73,7 +73,7 @@ def _group(line: Line, columns: int) -> str:
     )
 
 
-def _row(line: Line, heads: Sequence[Head]) -> str:
+def _row(line: TableRow, heads: Sequence[Head]) -> str:
     role = line.role if line.role != "row" else ""
     names = " ".join(name for name in (role, CLASS_OF.get(line.status, "")) if name)
     made = [f'<tr class="{names}">' if names else "<tr>"]
@@ -86,14 +86,14 @@ def _row(line: Line, heads: Sequence[Head]) -> str:
     return "".join([*made, "</tr>\n"])
 
 
-def _cell(cell: str, line: Line, place: int) -> str:
+def _cell(cell: str, line: TableRow, place: int) -> str:
     if not place and line.status:
         sign, _, how = cell.partition(" ")
         return f'<span class="sign" aria-hidden="true">{html_text(sign)}</span> {html_text(how)}'
     return html_text(cell)
 
 
-def _stack(line: Line) -> str:
+def _stack(line: TableRow) -> str:
     """Layers above one another in brackets, and how often they are repeated."""
     times = f' <span class="times">×{line.times}</span>' if line.times > 1 else ""
     if len(line.stack) == 1:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...claims.comparison import figure
+from ...claims.comparison import shown_value
 from ..escape import escape
-from ..terminal import BOUND, Terminal, count, fold, noted
+from ..terminal import BOUND, Terminal, count, noted, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SEPARATOR = " · "
 
 
-def check_story(
+def check_report(
     name: str,
     work: str,
     verdicts: Sequence[Verdict],
@@ -75,7 +75,7 @@ def _verdict_first(
         )
     if measured:
         text += f"; {measured} more cannot be derived"
-    return [terminal.style(line, "bold") for line in fold(text, terminal.prose, rest="  ")]
+    return [terminal.style(line, "bold") for line in wrap(text, terminal.prose, rest="  ")]
 
 
 def short_work(work: str) -> str:
@@ -106,25 +106,25 @@ def _differing(
     if " = " in verdict.working:
         made.extend(_arithmetic(verdict, terminal, f"{blank}ours     "))
     if verdict.detail:
-        made.extend(fold(escape(verdict.detail), terminal.prose, f"{blank}differs  "))
+        made.extend(wrap(escape(verdict.detail), terminal.prose, f"{blank}differs  "))
     if claim.reference is None and claim.quote:
-        made.extend(fold(f"“{escape(claim.quote)}”", terminal.prose, f"{blank}printed  "))
+        made.extend(wrap(f"“{escape(claim.quote)}”", terminal.prose, f"{blank}printed  "))
     if claim.note:
-        made.extend(fold(escape(claim.note), terminal.prose, f"{blank}note     "))
+        made.extend(wrap(escape(claim.note), terminal.prose, f"{blank}note     "))
     if found is None:
         return made
     if found.found:
         first = found.found[0]
         weak = f" (weak: {100 * first.chance:.0f} % by accident)" if first.weak else ""
-        lines = fold(escape(first.text) + weak, terminal.prose, f"{blank}perhaps  ")
+        lines = wrap(escape(first.text) + weak, terminal.prose, f"{blank}perhaps  ")
         lines[0] = lines[0].replace("perhaps", terminal.style("perhaps", "cyan"), 1)
         made.extend(lines)
         made.extend(_evidence(first, terminal, " " * 13, full=False))
         for proof in [each for each in found.proofs if " no" in each][:1]:
-            made.extend(fold(escape(proof), terminal.prose, f"{blank}proof    "))
+            made.extend(wrap(escape(proof), terminal.prose, f"{blank}proof    "))
     made.extend(
         terminal.style(line, "dim")
-        for line in fold(
+        for line in wrap(
             f"nettally explain {escape(name)} '{escape(claim.text)}'",
             10**6,  # one line, to be copied
             f"{blank}more     ",
@@ -137,7 +137,7 @@ def verdict_line(verdict: Verdict, terminal: Terminal) -> str:
     """One verdict: ``✗ conv1.neurons = 253,440   ours 290,400   figure 2, caption``, and how."""
     lines = [line[2:] for line in _line(verdict, terminal)]
     if verdict.detail:
-        lines += fold(escape(verdict.detail), terminal.prose, " " * 4)
+        lines += wrap(escape(verdict.detail), terminal.prose, " " * 4)
     return "\n".join(lines)
 
 
@@ -151,7 +151,7 @@ def _line(verdict: Verdict, terminal: Terminal) -> list[str]:
     if len(text) + 3 + len(rest) <= terminal.prose:
         lines = [f"{text}   {rest}" if rest else text]
     else:
-        lines = [*fold(text, terminal.prose, rest=" " * 6), *fold(rest, terminal.prose, " " * 6)]
+        lines = [*wrap(text, terminal.prose, rest=" " * 6), *wrap(rest, terminal.prose, " " * 6)]
     lines[0] = lines[0].replace(_sign(verdict), terminal.mark(verdict.status), 1)
     if verdict.status == "differs":
         lines[0] = lines[0].replace(escape(claim.text), terminal.style(escape(claim.text), "bold"))
@@ -163,12 +163,12 @@ def _sign(verdict: Verdict) -> str:
 
 
 def _ours(verdict: Verdict) -> str:
-    return escape(figure(verdict.ours, "%" in verdict.claim.printed.text))
+    return escape(shown_value(verdict.ours, "%" in verdict.claim.printed.text))
 
 
 def _arithmetic(verdict: Verdict, terminal: Terminal, first: str) -> list[str]:
     """The working of our figure, the figure in bold."""
-    lines = fold(escape(verdict.working), terminal.prose, first)
+    lines = wrap(escape(verdict.working), terminal.prose, first)
     ours = f"= {_ours(verdict)}"
     bold = f"= {terminal.style(_ours(verdict), 'bold')}"
     return [line.replace(ours, bold, 1) for line in lines]
@@ -180,13 +180,13 @@ def _evidence(
     """What speaks for an explanation, what it would mend and break; full: and change elsewhere."""
     made: list[str] = []
     for support in found.supports:
-        made.extend(fold(f"for it: {escape(support)}", terminal.prose, blank, blank + "  "))
+        made.extend(wrap(f"for it: {escape(support)}", terminal.prose, blank, blank + "  "))
     if full:
         if found.similar:
             shown = "; ".join(map(escape, found.similar))
-            made.extend(fold(f"so would: {shown}", terminal.prose, blank, blank + "  "))
+            made.extend(wrap(f"so would: {shown}", terminal.prose, blank, blank + "  "))
         for effect in found.effects:
-            made.extend(fold(escape(effect), terminal.prose, blank, blank + "  "))
+            made.extend(wrap(escape(effect), terminal.prose, blank, blank + "  "))
     for word, claims in (("mends", found.fixes), ("breaks", found.breaks)):
         if claims:
             texts = [escape(each) for each in claims]
@@ -194,7 +194,7 @@ def _evidence(
             if len(texts) > 4:
                 shown += f" and {len(texts) - 4} more"
             line = f"{word} {count(len(texts), 'other claim')}: {shown}"
-            made.extend(fold(line, terminal.prose, blank, blank + "  "))
+            made.extend(wrap(line, terminal.prose, blank, blank + "  "))
     return made
 
 
@@ -214,7 +214,7 @@ def _each(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
             made.append(f"  {sign} {text}")
             text = sign = " "
         start = f"  x {text:<{left}}  {own:>{middle}}  "
-        lines = fold(tail, terminal.prose, start)
+        lines = wrap(tail, terminal.prose, start)
         made.append(f"  {sign} " + lines[0][4:])
         made.extend(lines[1:])
     return made
@@ -226,7 +226,7 @@ def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
         if verdict.status in ("rounds", "truncates"):
             made.extend(_line(verdict, terminal))
             if verdict.detail:
-                made.extend(fold(escape(verdict.detail), terminal.prose, " " * 6))
+                made.extend(wrap(escape(verdict.detail), terminal.prose, " " * 6))
     if made:
         made.append("")
     for status, statuses in (("exact", ("exact", "holds")), ("unknown", ("unknown",))):
@@ -238,7 +238,7 @@ def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
             texts = dict.fromkeys(escape(claim.text) for claim in claims)
             bound = [text.replace(" ", BOUND) if len(text) < 60 else text for text in texts]
             head = f"{escape(place)}: " if place else ""
-            lines = fold(head + f"{BOUND}· ".join(bound), terminal.prose, "  x ")
+            lines = wrap(head + f"{BOUND}· ".join(bound), terminal.prose, "  x ")
             lines = [line.replace(BOUND, " ") for line in lines]
             made.append(f"  {terminal.mark(status)} {lines[0][4:]}")
             made.extend(lines[1:])
@@ -250,7 +250,7 @@ def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
     return made
 
 
-def explain_story(
+def explain_report(
     name: str, found: Explanations, terminal: Terminal, notes: Sequence[str] = ()
 ) -> str:
     """Explanations of one claim: our working, the likeliest first, proofs, what was tried."""
@@ -259,7 +259,7 @@ def explain_story(
     if " = " in verdict.working:
         made.extend(_arithmetic(verdict, terminal, "ours     "))
     if verdict.detail:
-        made.extend(fold(escape(verdict.detail), terminal.prose, "         "))
+        made.extend(wrap(escape(verdict.detail), terminal.prose, "         "))
     shown = found.found
     if verdict.status == "differs" and not shown:
         made.extend(
@@ -267,13 +267,13 @@ def explain_story(
         )
     elif shown:
         head = "What could have been meant, the least surprising first (hypotheses all):"
-        made.extend(["", *fold(head, terminal.prose)])
+        made.extend(["", *wrap(head, terminal.prose)])
     for place, each in enumerate(shown, 1):
         made.append("")
-        lines = fold(escape(each.text), terminal.prose, f"{place:>2}. ")
+        lines = wrap(escape(each.text), terminal.prose, f"{place:>2}. ")
         lines[0] = lines[0][:4] + terminal.style(lines[0][4:], "cyan")
         made.extend(lines)
-        odds = fold(_odds(each), terminal.prose, "    ")
+        odds = wrap(_odds(each), terminal.prose, "    ")
         made.extend(terminal.style(line, "dim") for line in odds)
         made.extend(_evidence(each, terminal, "    "))
     tried = found.tried if verdict.status == "differs" else ()
@@ -281,7 +281,7 @@ def explain_story(
         if texts:
             made.extend(["", heading])
             for text in texts:
-                made.extend(fold(escape(text), terminal.prose, "  - "))
+                made.extend(wrap(escape(text), terminal.prose, "  - "))
     if notes:
         made.extend(["", *noted(notes, terminal)])
     return "\n".join(made) + "\n"
@@ -301,13 +301,13 @@ def _asked(name: str, verdict: Verdict, terminal: Terminal) -> list[str]:
         text = f"{claim} tallies with {own}" + (
             "" if verdict.ours is None else f": {_ours(verdict)}"
         )
-    return fold(text, terminal.prose, rest="  ")
+    return wrap(text, terminal.prose, rest="  ")
 
 
 def _odds(found: Explanation) -> str:
     """How surprising, and how likely so small a change would hit the figure by accident."""
     chance = found.chance
-    text = f"gives {escape(figure(found.ours))}; {found.bits:.1f} bits"
+    text = f"gives {escape(shown_value(found.ours))}; {found.bits:.1f} bits"
     if chance > 0:
         odds = f"1 in {round(1 / chance):,}" if chance < 0.1 else f"{100 * chance:.0f} %"
         text += f"; chance that so small an edit hits by accident: {odds}"

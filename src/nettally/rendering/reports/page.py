@@ -14,7 +14,7 @@ from ..html import document, notes_html, sheet_html
 from ..layer_line import size
 from ..tables.architecture import architecture
 from ..tables.columns import chosen, total_of
-from ..tables.contents import architecture_sheet, reconcile_sheet, tally_sheet
+from ..tables.contents import architecture_table, reconcile_table, tally_table
 from ..tables.tree import full_depth
 from .page_claims import differing_html, open_html, tallying_html
 from .verdicts import tallying
@@ -184,7 +184,7 @@ def _layers(audit: Audit) -> str:
     tally = audit.tally
     parts = architecture(tally)[0]
     columns = ",".join(each.name for each in chosen(None, tally))
-    sheet = architecture_sheet(tally, columns)
+    sheet = architecture_table(tally, columns)
     counted = f"Counted by the accounting '{tally.accounting.name}': {tally.accounting.title}."
     made = [f'<p class="intro">{html_text(counted)}</p>\n']
     folded = len(parts) < len(tally.rows)
@@ -192,7 +192,7 @@ def _layers(audit: Audit) -> str:
     made.append(sheet_html(sheet, caption, "layers-table"))
     made.append(notes_html(sheet.notes))
     if folded and len(tally.rows) <= MOST_LAYERS:
-        whole = tally_sheet(tally, columns, full_depth(tally))
+        whole = tally_table(tally, columns, full_depth(tally))
         long = " long" if len(tally.rows) > 200 else ""
         table = sheet_html(whole, "Each layer, in the tree of its modules", "every-layer")
         made.append(
@@ -205,7 +205,7 @@ def _layers(audit: Audit) -> str:
 def _accountings(audit: Audit) -> str:
     if not audit.reckonings:
         return ""
-    sheet = reconcile_sheet(audit.tally, audit.reckonings)
+    sheet = reconcile_table(audit.tally, audit.reckonings)
     intro = (
         '<p class="intro">Tools and papers add up different things and call them by the same '
         "names. The same network, as each of them counts it, and term by term what its number is "

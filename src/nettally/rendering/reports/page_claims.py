@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...claims.comparison import figure
+from ...claims.comparison import shown_value
 from ..escape import html_text
 from ..html.parts import CLASS_OF
 from ..tables.contents import evidence
@@ -120,7 +120,7 @@ def _searched(found: Explanations) -> bool:
 
 
 def _hypothesis(found: Explanation) -> str:
-    odds = f"gives {figure(found.ours)}; {found.bits:.1f} bits of surprise"
+    odds = f"gives {shown_value(found.ours)}; {found.bits:.1f} bits of surprise"
     accident = chance(found)
     if accident:
         odds += f"; chance that so small a change hits by accident: {accident}"

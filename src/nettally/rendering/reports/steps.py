@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ... import expression
 from ...arith import plain
-from ...claims.comparison import figure
+from ...claims.comparison import shown_value
 from ...counting.quantities import SAME, SUMS, NotDerivable, evaluate, matching, names_like
 from ...errors import NettallyError
 from ..tables.architecture import architecture
@@ -48,7 +48,7 @@ def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
 def _each(claim: Claim, counted: Tally) -> tuple[str, ...]:
     percent = "%" in claim.printed.text
     names = names_like(counted, claim.every)
-    told = [f"{name}: {figure(claim.value(counted, name), percent)}" for name in names[:MOST]]
+    told = [f"{name}: {shown_value(claim.value(counted, name), percent)}" for name in names[:MOST]]
     if len(names) > MOST:
         told.append(f"and {len(names) - MOST} more")
     return tuple(told)
@@ -58,15 +58,15 @@ def _formula(claim: Claim, verdict: Verdict, counted: Tally) -> tuple[str, ...]:
     """The formula with its quantities' values: ``5 + 3 = 8``."""
     tree = expression.parse(claim.subject)
     percent = "%" in claim.printed.text
-    told, ours = _told(tree, counted), figure(verdict.ours, percent)
+    told, ours = _told(tree, counted), shown_value(verdict.ours, percent)
     return (f"{claim.subject} = {told} = {ours}",) if told != ours else ()
 
 
 def _told(tree: expression.Tree, counted: Tally, tight: int = 0) -> str:
-    if isinstance(tree, expression.Call) and tree.function == "log2":
+    if isinstance(tree, expression.FunctionCall) and tree.function == "log2":
         return f"log2({_told(tree.arguments[0], counted)})"
     if not isinstance(tree, expression.Operation):
-        return figure(evaluate(tree, counted))
+        return shown_value(evaluate(tree, counted))
     own = _PRECEDENCE[tree.sign]
     left, right = _told(tree.left, counted, own), _told(tree.right, counted, own + 1)
     text = f"{left} {'·' if tree.sign == '*' else tree.sign} {right}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...claims.comparison import figure
+from ...claims.comparison import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def ours(verdict: Verdict) -> str:
     """Our figure, in per cent where the printed one is; "" where there is none."""
     if verdict.ours is None:
         return ""
-    return figure(verdict.ours, "%" in verdict.claim.printed.text)
+    return shown_value(verdict.ours, "%" in verdict.claim.printed.text)
 
 
 def tallying(verdicts: Sequence[Verdict]) -> str:

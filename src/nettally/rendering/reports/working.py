@@ -10,7 +10,7 @@ from ...counting.rows import AXES, Row, named_shape
 from ...counting.tally import tally
 from ..escape import escape
 from ..layer_line import described, size
-from ..terminal import Terminal, count, fold, fold_steps
+from ..terminal import Terminal, count, wrap, wrap_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ def _layer(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
     node = row.node
     where = f"  ({escape(node.source)})" if node.source else ""
     name = escape(node.name)
-    head = fold(f"{name}: {escape(described(node))}{where}", terminal.prose, rest="  ")
+    head = wrap(f"{name}: {escape(described(node))}{where}", terminal.prose, rest="  ")
     head[0] = terminal.style(name, "bold") + head[0][len(name) :]
     made = [*head, ""]
     for source, shape in zip(node.inputs, row.inputs, strict=True):
@@ -150,7 +150,7 @@ def _edge(row: Row, axis: str, terminal: Terminal) -> list[str]:
     return [
         terminal.style(line, "yellow" if left and not i else "dim")
         for i, text in enumerate(made)
-        for line in fold(text, terminal.prose, blank)
+        for line in wrap(text, terminal.prose, blank)
     ]
 
 
@@ -234,18 +234,18 @@ def _incomplete(rows: tuple[Row, ...], terminal: Terminal) -> list[str]:
     both = any(row.parameters is None for row in unknown)
     what = "the parameters and the work" if both else "the work"
     text = f"not known: {what} of {names}; unknown is not zero"
-    return [terminal.style(line, "yellow") for line in fold(text, terminal.prose, rest="  ")]
+    return [terminal.style(line, "yellow") for line in wrap(text, terminal.prose, rest="  ")]
 
 
 def _said(label: str, text: str, terminal: Terminal) -> list[str]:
     start = f"{label:<{LABEL}}  "
-    return fold(text, terminal.prose, start, " " * (LABEL + 2))
+    return wrap(text, terminal.prose, start, " " * (LABEL + 2))
 
 
 def _figure(label: str, n: int, terminal: Terminal, *, opened: bool = False) -> list[str]:
     """A figure and how it is made, the result in bold. opened: step by step."""
     start = f"{label:<{LABEL}}  "
-    made = fold_steps(_steps(n, opened), terminal.prose, start)
+    made = wrap_steps(_steps(n, opened), terminal.prose, start)
     result = f"{plain(n):,}"
     if made[-1].endswith(result):
         made[-1] = made[-1][: -len(result)] + terminal.style(result, "bold")

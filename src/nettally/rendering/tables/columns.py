@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...counting.rows import Row
     from ...counting.tally import Tally
     from ...network import Shape
-    from .tree import Line
+    from .tree import TreeLine
 
 
 class Column(NamedTuple):
@@ -26,14 +26,14 @@ class Column(NamedTuple):
     name: str
     title: str | None
     help: str
-    cell: Callable[[Tally, Line], Any]
+    cell: Callable[[Tally, TreeLine], Any]
     number: bool = True
 
 
-def _sum(quantity: str) -> Callable[[Tally, Line], Any]:
+def _sum(quantity: str) -> Callable[[Tally, TreeLine], Any]:
     measure = SUMS[quantity]
 
-    def cell(tally: Tally, line: Line) -> int | AtLeast | None:
+    def cell(tally: Tally, line: TreeLine) -> int | AtLeast | None:
         known = [row for row in line.rows if is_known(quantity, row)]
         amount = plain(sum(plain(measure(tally, row)) for row in known))
         if len(known) == len(line.rows):
@@ -63,7 +63,7 @@ class AtLeast(int):
     """A sum of which some part is not known."""
 
 
-def _kind(tally: Tally, line: Line) -> str:
+def _kind(tally: Tally, line: TreeLine) -> str:
     if line.row is not None:
         return _kind_of(line.row)
     return f"({len(line.rows)} layers)" if line.folded else ""
@@ -76,34 +76,34 @@ def _kind_of(row: Row) -> str:
     return layer.kind
 
 
-def _layer(tally: Tally, line: Line) -> str:
+def _layer(tally: Tally, line: TreeLine) -> str:
     return described(line.row.node) if line.row is not None else _kind(tally, line)
 
 
-def _output(tally: Tally, line: Line) -> str | None:
+def _output(tally: Tally, line: TreeLine) -> str | None:
     return size(last_of(line.rows).shape)
 
 
-def _input(tally: Tally, line: Line) -> str | None:
+def _input(tally: Tally, line: TreeLine) -> str | None:
     shapes = line.rows[0].inputs
     shown = [size(shape) or "?" for shape in shapes]
     return " + ".join(shown) if len(shown) <= 4 else f"{shown[0]} and {len(shown) - 1} more"
 
 
-def _share(tally: Tally, line: Line) -> float | None:
+def _share(tally: Tally, line: TreeLine) -> float | None:
     total = plain(tally.parameters)
     own = _sum("parameters")(tally, line)
     return None if own is None or not total else 100 * own / total
 
 
-def _kernel(tally: Tally, line: Line) -> str | None:
+def _kernel(tally: Tally, line: TreeLine) -> str | None:
     if line.row is None or line.row.parameters is None:
         return None
     weight = line.row.parameters.get("weight")
     return "" if weight is None else "x".join(str(plain(n)) for n in weight)
 
 
-def _tensors(tally: Tally, line: Line) -> str | None:
+def _tensors(tally: Tally, line: TreeLine) -> str | None:
     if line.row is None:
         return ""
     if line.row.parameters is None:
@@ -117,18 +117,18 @@ def _by_axis(shape: Shape) -> str:
     return "x".join(str(plain(n)) for n in shape) or "1"
 
 
-def seen(tally: Tally, line: Line) -> Field:
+def seen(tally: Tally, line: TreeLine) -> Field:
     """The receptive field that a line tells."""
     from ...counting.receptive_field import receptive_fields
 
     return tally.once(receptive_fields)[last_of(line.rows).node.name]
 
 
-def _field(tally: Tally, line: Line) -> str:
+def _field(tally: Tally, line: TreeLine) -> str:
     return seen(tally, line).brief
 
 
-def _stride(tally: Tally, line: Line) -> str:
+def _stride(tally: Tally, line: TreeLine) -> str:
     field = seen(tally, line)
     if field.status or field.whole:
         return ""

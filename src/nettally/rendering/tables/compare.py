@@ -8,7 +8,7 @@ from ...arith import plain
 from ...counting.quantities import certainty, is_known
 from ..escape import escape
 from ..layer_line import described, shown, size
-from ..terminal import Terminal, count, fold, noted
+from ..terminal import Terminal, count, noted, wrap
 from .columns import total_of
 from .terminal import grid
 
@@ -29,7 +29,7 @@ def diff_table(difference: Difference, terminal: Terminal, notes: Sequence[str] 
     names = f"{escape(a.network.name)} → {escape(b.network.name)}"
     if difference.same:
         text = f"{names}: the same {count(len(a.rows), 'layer')}"
-        return "\n".join([*fold(text, terminal.prose), "", *_totals(difference, terminal)]) + "\n"
+        return "\n".join([*wrap(text, terminal.prose), "", *_totals(difference, terminal)]) + "\n"
     heads = ["", "", "what differs", "parameters", a.accounting.unit, "neurons"]
     rows: list[list[str]] = []
     for name, (own, other) in difference.inputs.items():
@@ -130,7 +130,7 @@ def _totals(difference: Difference, terminal: Terminal) -> list[str]:
         if not tally.complete and not tally.parameters_complete:
             name = escape(tally.network.name)
             text = f"{name} has layers that are not known: its totals are at least these"
-            made.extend(terminal.style(line, "yellow") for line in fold(text, terminal.prose))
+            made.extend(terminal.style(line, "yellow") for line in wrap(text, terminal.prose))
     return made
 
 
@@ -140,7 +140,7 @@ def _legend(difference: Difference, terminal: Terminal) -> list[str]:
     text += "+ only in the second"
     if same:
         text += f"; {count(same, 'layer')} the same"
-    return [terminal.style(line, "dim") for line in fold(text, terminal.prose)]
+    return [terminal.style(line, "dim") for line in wrap(text, terminal.prose)]
 
 
 def reconcile_table(
@@ -154,11 +154,11 @@ def reconcile_table(
         made = tools_part(tally, [reckonings[0], *printed], terminal)
         reckonings = [each for each in reckonings[1:] if each not in printed]
         head = "Other conventions, by kinds of layers"
-        made += ["", *(terminal.style(line, "bold") for line in fold(head, terminal.prose))]
+        made += ["", *(terminal.style(line, "bold") for line in wrap(head, terminal.prose))]
     else:
         number = count(len(reckonings), "convention")
         head = f"{escape(tally.network.name)}: one network, counted by {number}"
-        made = [terminal.style(line, "bold") for line in fold(head, terminal.prose)]
+        made = [terminal.style(line, "bold") for line in wrap(head, terminal.prose)]
     rows: list[tuple[str, str, str, str]] = []
     for each in reckonings:
         unit = escape(each.accounting.unit)
@@ -184,14 +184,14 @@ def reconcile_table(
             blank = " " * (wide[0] + 2)
             bound = terms(each.terms).replace(" ", "\xa0")
             bound = bound.replace("\xa0+\xa0", " +\xa0").replace("\xa0-\xa0", " -\xa0")
-            folded = fold(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
+            folded = wrap(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
             made.extend(terminal.style(text.replace("\xa0", " "), "dim") for text in folded)
     if not tally.complete:
         what = "operations" if tally.parameters_complete else "counts"
         said = f"some layers are not known: each of these {what} is at least so much"
         if certainty(tally.rows, "operations") == "unknown":
             said = "the work of these layers is not known; unknown is not zero"
-        made.extend(["", *(terminal.style(text, "yellow") for text in fold(said, terminal.prose))])
+        made.extend(["", *(terminal.style(text, "yellow") for text in wrap(said, terminal.prose))])
     if notes:
         made.extend(["", *noted(notes, terminal)])
     return "\n".join(made) + "\n"
@@ -232,7 +232,7 @@ def formats_table(formats: Mapping[str, Format], terminal: Terminal) -> str:
         if each.gaps:
             made.append(terminal.style(f"not read of {escape(each.title)}:", "bold"))
             for gap in each.gaps:
-                made.extend(fold(escape(gap), terminal.prose, "- ", "  "))
+                made.extend(wrap(escape(gap), terminal.prose, "- ", "  "))
             made.append("")
     text = "a file is recognised by what is in it; its name is a hint at best"
-    return "\n".join([*made, *fold(text, terminal.prose)]) + "\n"
+    return "\n".join([*made, *wrap(text, terminal.prose)]) + "\n"

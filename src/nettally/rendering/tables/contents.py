@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...arith import plain
-from ...claims.comparison import figure
+from ...claims.comparison import shown_value
 from ...counting.quantities import certainty, is_known
 from ..layer_line import size
 from ..reports.verdicts import HOW, SIGNS, chance, ours, tallying
@@ -13,7 +13,7 @@ from . import tree
 from .architecture import architecture
 from .columns import TOTALS, Column, chosen, shown, title, total_of
 from .compare import signed, terms, what_differs, written_size
-from .table import Head, Line, Sheet
+from .table import Head, Table, TableRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from ...explaining import Explanation, Explanations
 
 
-def tally_sheet(
+def tally_table(
     tally: Tally, columns: str | None = None, depth: int | None = None, notes: Sequence[str] = ()
-) -> Sheet:
+) -> Table:
     """Each layer in the tree of its modules, and the totals; ``depth`` as in ``tree.lines``."""
     picked = chosen(columns, tally)
     made = _inputs(tally, picked, 0)
@@ -41,15 +41,15 @@ def tally_sheet(
         if line.row is not None and not line.row.node.layer.weighted:
             role = "quiet"
         label = line.label + (" …" if line.folded else "")
-        made.append(Line((label, *cells), role, len(line.branch) // 3))
-    made.append(Line(("total", *_totals(tally, picked)), "total"))
+        made.append(TableRow((label, *cells), role, len(line.branch) // 3))
+    made.append(TableRow(("total", *_totals(tally, picked)), "total"))
     heads = (Head("layer", code=True), *_heads(tally, picked))
-    return Sheet("tally", _title(tally), _lead(tally), heads, tuple(made), _notes(tally, notes))
+    return Table("tally", _title(tally), _lead(tally), heads, tuple(made), _notes(tally, notes))
 
 
-def architecture_sheet(
+def architecture_table(
     tally: Tally, columns: str | None = None, notes: Sequence[str] = ()
-) -> Sheet:
+) -> Table:
     """The network as a paper's table has it, what is repeated on one line, and the totals."""
     usual = [each for each in chosen(None, tally) if each.name not in ("neurons", "field")]
     asked = chosen(columns, tally) if columns else usual
@@ -58,14 +58,14 @@ def architecture_sheet(
     parts, said = architecture(tally)
     for part in parts:
         if part.heading:
-            made.append(Line((part.name, *[""] * (1 + len(picked))), "group", part.level))
+            made.append(TableRow((part.name, *[""] * (1 + len(picked))), "group", part.level))
             continue
-        whole = tree.Line(part.name, "", part.name, part.rows, module=True, folded=True)
+        whole = tree.TreeLine(part.name, "", part.name, part.rows, module=True, folded=True)
         cells = [shown(each.cell(tally, whole)) for each in picked]
         label = part.labels[0] if part.labels else ""
         quiet = not any(row.node.layer.weighted for row in part.rows)
         made.append(
-            Line(
+            TableRow(
                 (part.name, label, *cells),
                 "quiet" if quiet else "row",
                 part.level,
@@ -73,7 +73,7 @@ def architecture_sheet(
                 times=part.times,
             )
         )
-    made.append(Line(("total", "", *_totals(tally, picked)), "total"))
+    made.append(TableRow(("total", "", *_totals(tally, picked)), "total"))
     heads = (Head("layer", code=True), Head("what it is"), *_heads(tally, picked))
     with_it = (
         "Normalisation, activation, dropout and rearranging are counted with the layer that they "
@@ -82,17 +82,17 @@ def architecture_sheet(
         else ""
     )
     below = tuple(each for each in (with_it, *said) if each)
-    return Sheet(
+    return Table(
         "tally", _title(tally), _lead(tally), heads, tuple(made), (*below, *_notes(tally, notes))
     )
 
 
-def _inputs(tally: Tally, picked: Sequence[Column], blanks: int) -> list[Line]:
-    made: list[Line] = []
+def _inputs(tally: Tally, picked: Sequence[Column], blanks: int) -> list[TableRow]:
+    made: list[TableRow] = []
     for name, shape in tally.network.inputs.items():
         first = {"output": size(shape), "kind": "input", "layer": "input"}
         cells = [first.get(each.name) or "" for each in picked]
-        made.append(Line((name, *["input"] * blanks, *cells), "quiet"))
+        made.append(TableRow((name, *["input"] * blanks, *cells), "quiet"))
     return made
 
 
@@ -146,15 +146,15 @@ def _notes(tally: Tally, notes: Sequence[str]) -> tuple[str, ...]:
     return (*made, *tally.network.notes, *notes)
 
 
-def check_sheet(
+def check_table(
     name: str,
     work: str,
     verdicts: Sequence[Verdict],
     explained: Mapping[int, Explanations] | None = None,
     notes: Sequence[str] = (),
-) -> Sheet:
+) -> Table:
     """One line a claim, in their order; what differs is told and, where there is one, explained."""
-    made: list[Line] = []
+    made: list[TableRow] = []
     for place, verdict in enumerate(verdicts):
         told = [verdict.detail] if verdict.detail else []
         found = (explained or {}).get(place)
@@ -164,7 +164,7 @@ def check_sheet(
         claim = verdict.claim
         sign = f"{SIGNS[verdict.status]} {HOW[verdict.status]}"
         cells = (sign, claim.text, ours(verdict), claim.place, "; ".join(told))
-        made.append(Line(cells, status=verdict.status))
+        made.append(TableRow(cells, status=verdict.status))
     heads = (
         Head("verdict"),
         Head("claim", code=True, wide=0.26),
@@ -174,10 +174,10 @@ def check_sheet(
     )
     against = f"{name}, against {work}" if work else name
     lead = tallying(verdicts)
-    return Sheet("check", against, lead, heads, tuple(made), tuple(notes))
+    return Table("check", against, lead, heads, tuple(made), tuple(notes))
 
 
-def explain_sheet(name: str, found: Explanations, notes: Sequence[str] = ()) -> Sheet:
+def explain_table(name: str, found: Explanations, notes: Sequence[str] = ()) -> Table:
     """One line a hypothesis, the least surprising first; then proofs, and what was tried."""
     verdict = found.verdict
     heads = (
@@ -188,10 +188,10 @@ def explain_sheet(name: str, found: Explanations, notes: Sequence[str] = ()) -> 
         Head("for and against it", wide=0.3),
     )
     made = [
-        Line(
+        TableRow(
             (
                 each.text,
-                figure(each.ours),
+                shown_value(each.ours),
                 f"{each.bits:.1f}",
                 chance(each) or "–",
                 "; ".join(evidence(each)),
@@ -208,7 +208,7 @@ def explain_sheet(name: str, found: Explanations, notes: Sequence[str] = ()) -> 
         said += "; unexplained: no small change gives it"
     below = [f"Certain: {proof}" for proof in found.proofs]
     below += [f"Tried: {text}" for text in found.tried if verdict.status == "differs"]
-    return Sheet("explain", verdict.claim.text, said, heads, tuple(made), (*below, *notes))
+    return Table("explain", verdict.claim.text, said, heads, tuple(made), (*below, *notes))
 
 
 def asked(name: str, verdict: Verdict) -> str:
@@ -233,11 +233,11 @@ def evidence(found: Explanation) -> list[str]:
     return [*told, *found.effects]
 
 
-def reconcile_sheet(
+def reconcile_table(
     tally: Tally, reckonings: Sequence[Reckoning], notes: Sequence[str] = ()
-) -> Sheet:
+) -> Table:
     """One line an accounting: its totals, what it calls them, and what they are the sum of."""
-    made: list[Line] = []
+    made: list[TableRow] = []
     unsure = certainty(tally.rows, "operations") == "unknown"
     for each in reckonings:
         convention = each.accounting
@@ -247,7 +247,7 @@ def reconcile_sheet(
         if counted and unsure:
             operations = of = "?"
         cells = (convention.name, f"{plain(each.parameters):,}", operations, convention.unit, of)
-        made.append(Line(cells))
+        made.append(TableRow(cells))
     heads = (
         Head("accounting", code=True),
         Head("parameters", number=True),
@@ -260,16 +260,16 @@ def reconcile_sheet(
         least = "each of these counts is at least so much; unknown is not zero"
         said.insert(0, f"Some layers are not known: {least}.")
     lead = f"One network, counted by {len(reckonings)} conventions"
-    return Sheet("reconcile", _title(tally), lead, heads, tuple(made), tuple(said))
+    return Table("reconcile", _title(tally), lead, heads, tuple(made), tuple(said))
 
 
-def diff_sheet(difference: Difference, notes: Sequence[str] = ()) -> Sheet:
+def diff_table(difference: Difference, notes: Sequence[str] = ()) -> Table:
     """One line a layer that differs, what that costs in the second network, and the totals."""
     a, b = difference.a, difference.b
-    made: list[Line] = []
+    made: list[TableRow] = []
     for name, (own, other) in difference.inputs.items():
         change = f"{written_size(own)} → {written_size(other)}"
-        made.append(Line(("changed", name, change, "", "", "")))
+        made.append(TableRow(("changed", name, change, "", "", "")))
     for pair in difference.changed:
         costs = [
             "?" if any(row and not is_known(name, row) for row in (pair.a, pair.b)) else signed(n)
@@ -280,10 +280,10 @@ def diff_sheet(difference: Difference, notes: Sequence[str] = ()) -> Sheet:
             )
         ]
         role = "quiet" if pair.status == "follows" else "row"
-        made.append(Line((pair.status, pair.name, what_differs(pair), *costs), role))
+        made.append(TableRow((pair.status, pair.name, what_differs(pair), *costs), role))
     for each in (a, b):
         totals = [total_of(each, name) for name in ("parameters", "operations", "neurons")]
-        made.append(Line(("total", each.network.name, "", *map(_brief, totals)), "total"))
+        made.append(TableRow(("total", each.network.name, "", *map(_brief, totals)), "total"))
     same = sum(pair.status == "same" for pair in difference.pairs)
     count = len(difference.changed) + len(difference.inputs)
     lead = (
@@ -300,4 +300,4 @@ def diff_sheet(difference: Difference, notes: Sequence[str] = ()) -> Sheet:
         Head("neurons", number=True),
     )
     title = f"{a.network.name} → {b.network.name}"
-    return Sheet("diff", title, lead, heads, tuple(made), tuple(notes))
+    return Table("diff", title, lead, heads, tuple(made), tuple(notes))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import plain
-from ...claims.comparison import figure
+from ...claims.comparison import shown_value
 from ...counting.quantities import SUMS, certainty, is_known
 from ..escape import csv_cell
 from ..layer_line import described
 from .columns import AtLeast, chosen
 from .compare import terms, what_differs, written_size
-from .tree import Line
+from .tree import TreeLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ def tally_csv(tally: Tally, columns: str | None = None) -> str:
     heads = ["name", "module", "kind", *(each.name for each in picked)]
     rows: list[list[Any]] = []
     for row in tally.rows:
-        line = Line(row.node.name, "", row.node.name, (row,))
+        line = TreeLine(row.node.name, "", row.node.name, (row,))
         values = [_bare(column.cell(tally, line)) for column in picked]
         rows.append([row.node.name, row.node.module, row.node.layer.kind, *values])
     return written(heads, rows)
@@ -175,5 +175,5 @@ def _bare(value: Any) -> Any:
 def _number(value: Any) -> Any:
     """A figure of ours: a bare number; a shape as 96x55x55."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None if value is None else figure(value).replace(",", "")
+        return None if value is None else shown_value(value).replace(",", "")
     return plain(value) if isinstance(value, int) else value

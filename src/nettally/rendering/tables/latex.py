@@ -14,13 +14,13 @@ from ..escape import escape, latex_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .table import Head, Line, Sheet
+    from .table import Head, Table, TableRow
 
 LONG = 48
 """A table of more lines than this needs more than a page, and is one of ``longtable``."""
 
 
-def latex(sheet: Sheet) -> str:
+def latex(sheet: Table) -> str:
     """The table with its caption, and a comment that says what it needs; without lines, prose."""
     made = [f"% {escape(sheet.title)}"]
     if not sheet.lines:
@@ -53,7 +53,7 @@ def latex(sheet: Sheet) -> str:
     return "\n".join(made) + "\n"
 
 
-def _notes(sheet: Sheet) -> list[str]:
+def _notes(sheet: Table) -> list[str]:
     return [_sentence(note) for note in sheet.notes]
 
 
@@ -62,7 +62,7 @@ def _sentence(text: str) -> str:
     return shown if not shown or shown.endswith((".", "?", "!")) else shown + "."
 
 
-def _label(sheet: Sheet) -> str:
+def _label(sheet: Table) -> str:
     name = "".join(each for each in sheet.title.split(":")[0].lower() if each.isascii())
     words = "".join([each if each.isalnum() else "-" for each in name[:40]]).strip("-")
     return f"{sheet.name}-{words}" if words else sheet.name
@@ -74,7 +74,7 @@ def _column(head: Head) -> str:
     return "r" if head.number else "l"
 
 
-def _lines(sheet: Sheet) -> Iterable[str]:
+def _lines(sheet: Table) -> Iterable[str]:
     count = len(sheet.heads)
     for place, line in enumerate(sheet.lines):
         if line.role == "group":
@@ -94,7 +94,7 @@ def _lines(sheet: Sheet) -> Iterable[str]:
                 yield r"\addlinespace[2pt]"
 
 
-def _row(line: Line, heads: Sequence[Head]) -> str:
+def _row(line: TableRow, heads: Sequence[Head]) -> str:
     cells: list[str] = []
     for place, (cell, head) in enumerate(zip(line.cells, heads, strict=True)):
         text = _stacked(line) if place == 1 and line.stack else _cell(cell, head, line)
@@ -107,7 +107,7 @@ def _indent(level: int) -> str:
     return f"\\hspace*{{{level}em}}" if level else ""
 
 
-def _stacked(line: Line) -> str:
+def _stacked(line: TableRow) -> str:
     r"""``conv3-256 $\times$3``; several layers above one another in brackets, as in He et al."""
     times = f" $\\times${line.times}" if line.times > 1 else ""
     if len(line.stack) == 1:
@@ -116,7 +116,7 @@ def _stacked(line: Line) -> str:
     return rf"$\left[\begin{{tabular}}{{@{{}}l@{{}}}}{inside}\end{{tabular}}\right]${times}"
 
 
-def _cell(text: str, head: Head, line: Line) -> str:
+def _cell(text: str, head: Head, line: TableRow) -> str:
     if text == "–":
         return "--"
     # sizes as 3x224x224 are set with the sign: in a column of numbers there is no other x

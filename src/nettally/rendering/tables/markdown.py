@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from ..escape import markdown_cell
 
 if TYPE_CHECKING:
-    from .table import Line, Sheet
+    from .table import Table, TableRow
 
 INDENT = "\xa0\xa0\xa0"
 """No-break spaces: Markdown drops the plain ones."""
 
 
-def markdown(sheet: Sheet) -> str:
+def markdown(sheet: Table) -> str:
     """The heading in bold, the answer, the table, the notes."""
     made = [f"**{markdown_cell(sheet.title)}**", ""]
     if sheet.lead:
@@ -32,7 +32,7 @@ def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: TableRow) -> list[str]:
     cells = [markdown_cell(cell) for cell in line.cells]
     if line.role == "total":
         cells = [f"**{cell}**" if cell else "" for cell in cells]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...counting.memory import HELD_RULE, INFERENCE_RULE, RULE, TRAINING_RULE
 from ..escape import escape
-from ..terminal import count, fold, noted
+from ..terminal import count, noted, wrap
 from .terminal import grid
 
 if TYPE_CHECKING:
@@ -72,21 +72,21 @@ def memory_table(
         made.append("")
     prose = terminal.prose
     if used.at:
-        made += fold(f"inference: the most is alive at {escape(used.at)}; {INFERENCE_RULE}", prose)
+        made += wrap(f"inference: the most is alive at {escape(used.at)}; {INFERENCE_RULE}", prose)
     if used.held != used.peak:
-        made += fold(
+        made += wrap(
             f"{HELD_RULE}: {_size(used.held - used.inputs)} MB of activations, "
             f"at {escape(used.held_at)}",
             prose,
         )
-    made += fold(f"training: {TRAINING_RULE}", prose)
-    made += fold(RULE, prose)
+    made += wrap(f"training: {TRAINING_RULE}", prose)
+    made += wrap(RULE, prose)
     if not network.modules:
-        made += fold(
+        made += wrap(
             "a file does not say which layers work in place: each has a storage of its own", prose
         )
     if least:
-        made += fold(
+        made += wrap(
             f"at least: {count(max(trained.unknown, used.unknown), 'layer')} of which it is not "
             "known what they keep",
             prose,

@@ -413,15 +413,15 @@ class _Sizes:
         total = trained = held_bytes = 0
         for path, module in network.modules.items():
             own = own_trained = 0
-            for held in module.held:
-                if held.learned:
-                    if held.same:
+            for tensor in module.stored:
+                if tensor.learned:
+                    if tensor.same:
                         self.shares.add(path)
                         continue
-                    size = product(held.shape)
+                    size = product(tensor.shape)
                     own += size
-                    held_bytes += size * WIDTHS.get(held.dtype, 4)
-                    if held.trained:
+                    held_bytes += size * WIDTHS.get(tensor.dtype, 4)
+                    if tensor.trained:
                         own_trained += size
             if own:
                 self.own[path] = own

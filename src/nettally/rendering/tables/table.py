@@ -23,7 +23,7 @@ class Head(NamedTuple):
     wide: float = 0
 
 
-class Line(NamedTuple):
+class TableRow(NamedTuple):
     """A row. role: ``row``, ``group`` (a module or a heading), ``quiet``, ``total``.
 
     level: how deep its first cell is set in. status: of a verdict, for its colour. stack: a first
@@ -39,7 +39,7 @@ class Line(NamedTuple):
     times: int = 1
 
 
-class Sheet(Record):
+class Table(Record):
     """title: what it is of. lead: the answer, in one sentence, or "". notes: what is said below.
 
     groups: whether a ``group`` line heads the lines below it, down to the next of its level.
@@ -50,5 +50,5 @@ class Sheet(Record):
     title: str
     lead: str
     heads: tuple[Head, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()

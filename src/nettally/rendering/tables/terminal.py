@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...arith import plain
 from ..escape import escape
 from ..layer_line import size
-from ..terminal import Terminal, count, fold, noted
+from ..terminal import Terminal, count, noted, wrap
 from .columns import TOTALS, AtLeast, Column, chosen, seen, shown, title, total_of
 from .tree import END, LONG, full_depth, lines, some_lines
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ...counting.tally import Tally
-    from .tree import Line
+    from .tree import TreeLine
 
 LEAST = 16
 """A column of names is not cut below this width."""
@@ -68,12 +68,12 @@ def tally_table(
     return "\n".join([*head, "", table, "", *footer(tally, terminal, [*deeper, *notes])]) + "\n"
 
 
-def _cells(tally: Tally, columns: Sequence[Column]) -> Callable[[Line], list[str]]:
+def _cells(tally: Tally, columns: Sequence[Column]) -> Callable[[TreeLine], list[str]]:
     """What tells a line's cells; of layers that count the same, it is worked out once."""
     by_field = any(column.name in ("field", "stride") for column in columns)
     kept: dict[object, list[str]] = {}
 
-    def told(line: Line) -> list[str]:
+    def told(line: TreeLine) -> list[str]:
         row = line.row
         if row is None or row.node.shared:
             return [escape(shown(column.cell(tally, line))) for column in columns]
@@ -106,7 +106,7 @@ def _heading(tally: Tally, terminal: Terminal) -> list[str]:
     name = escape(network.name)
     says = escape(network.title) if network.title and network.title != network.name else ""
     text = f"{name}: {says}" if says else name
-    first, *rest = fold(text, terminal.prose)
+    first, *rest = wrap(text, terminal.prose)
     if first.startswith(name):
         first = terminal.style(name, "bold") + first[len(name) :]
     return [first, *rest]
@@ -149,7 +149,7 @@ def footer(tally: Tally, terminal: Terminal, notes: Iterable[str] = ()) -> list[
     made: list[str] = []
     for name, number, about in totals:
         start = f"{name:<{left}}  {number:>{right}}"
-        folded = fold(about, terminal.prose, start + "  ", " " * (len(start) + 2))
+        folded = wrap(about, terminal.prose, start + "  ", " " * (len(start) + 2))
         made.append(terminal.style(start, "bold") + folded[0][len(start) :])
         made.extend(folded[1:])
     if tally.unknown:
@@ -173,7 +173,7 @@ def _unknown(tally: Tally, terminal: Terminal) -> list[str]:
     if tally.parameters_complete:
         text = f"{count(len(unknown), 'layer')} whose parameters are known and whose work is not"
         text += "; unknown is not counted as zero"
-        return [terminal.style(line, "yellow") for line in fold(text, terminal.prose, rest="  ")]
+        return [terminal.style(line, "yellow") for line in wrap(text, terminal.prose, rest="  ")]
     told: list[str] = []
     for row in unknown[:12]:
         layer = row.node.layer
@@ -185,7 +185,7 @@ def _unknown(tally: Tally, terminal: Terminal) -> list[str]:
     if len(unknown) > 12:
         told.append(f"and {len(unknown) - 12:,} more")
     text = f"{count(len(unknown), 'layer')} not known, not counted as zero: {', '.join(told)}"
-    folded = fold(text, terminal.prose, rest="  ")
+    folded = wrap(text, terminal.prose, rest="  ")
     return [terminal.style(line, "yellow") for line in folded]
 
 

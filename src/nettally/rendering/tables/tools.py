@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...arith import plain
 from ..escape import escape
-from ..terminal import Terminal, fold
+from ..terminal import Terminal, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ def tools_part(tally: Tally, reckonings: Sequence[Any], terminal: Terminal) -> l
     given = ", ".join("x".join(map(str, shape)) for shape in size.values())
     own = next((each for each in reckonings if each.accounting.name == "nettally"), None)
     head = f"{name} on {given}: what PyTorch's tools print, and why"
-    made = [terminal.style(line, "bold") for line in fold(head, terminal.prose)]
+    made = [terminal.style(line, "bold") for line in wrap(head, terminal.prose)]
     tools = [each for each in reckonings if each.accounting.name != "nettally"]
     wide = max(
         len(text)
@@ -52,7 +52,7 @@ def _block(
             made += _terms(_split(each.terms), left, wide, terminal)
         if each.why:
             indent = " " * left
-            lines = fold(each.why, terminal.prose, indent)
+            lines = wrap(each.why, terminal.prose, indent)
             made += [terminal.style(line, "cyan") for line in lines]
     if parameters is None or plain(each.parameters) != parameters:
         made.append(f"{'':<{left}}{plain(each.parameters):>{wide},}  parameters")

@@ -24,7 +24,7 @@ FITTING = 60
 """The lines that a table may have before it is folded by itself."""
 
 
-class Line(NamedTuple):
+class TreeLine(NamedTuple):
     """One line: a layer, or a module with the layers in it.
 
     label: the name without the modules that it stands in. branch: the glyphs before it. rows: the
@@ -59,7 +59,7 @@ class Group:
         self.rows: list[Row] = []
 
 
-def lines(tally: Tally, depth: int | None = None) -> tuple[Line, ...]:
+def lines(tally: Tally, depth: int | None = None) -> tuple[TreeLine, ...]:
     """The table's lines, modules down to ``depth`` opened (0: none; None: as many as fit).
 
     Layers stand in their order; a module stands where its first layer does.
@@ -70,12 +70,12 @@ def lines(tally: Tally, depth: int | None = None) -> tuple[Line, ...]:
         depth = 0
         while depth < deepest and _length(root, depth + 1) <= FITTING:
             depth += 1
-    made: list[Line] = []
+    made: list[TreeLine] = []
     _open(root, depth, "", made)
     return tuple(made)
 
 
-def some_lines(tally: Tally) -> tuple[tuple[Line, ...], int]:
+def some_lines(tally: Tally) -> tuple[tuple[TreeLine, ...], int]:
     """The first and the last lines of a network that has more than anybody reads.
 
     Then how many layers and modules stand between; of other networks, all lines, and 0.
@@ -85,7 +85,7 @@ def some_lines(tally: Tally) -> tuple[tuple[Line, ...], int]:
     if len(root.members) <= LONG:
         return lines(tally), 0
     root.members = [*root.members[: SHOWN - END], *root.members[-END:]]
-    made: list[Line] = []
+    made: list[TreeLine] = []
     _open(root, 0, "", made)
     return tuple(made), cut
 
@@ -126,7 +126,7 @@ def _length(group: Group, depth: int) -> int:
     return total
 
 
-def _open(group: Group, depth: int, branch: str, made: list[Line]) -> None:
+def _open(group: Group, depth: int, branch: str, made: list[TreeLine]) -> None:
     for place, member in enumerate(group.members, 1):
         last = place == len(group.members)
         # the top level has no glyphs: a network without modules is a plain list
@@ -134,7 +134,7 @@ def _open(group: Group, depth: int, branch: str, made: list[Line]) -> None:
         if isinstance(member, Group):
             label = member.path[len(group.path) + 1 :] if group.path else member.path
             path, folded = member.path, depth <= 0
-            made.append(Line(label, own, path, tuple(member.rows), module=True, folded=folded))
+            made.append(TreeLine(label, own, path, tuple(member.rows), module=True, folded=folded))
             if not folded:
                 below = "" if not group.path else branch + ("   " if last else "│  ")
                 _open(member, depth - 1, below, made)
@@ -145,4 +145,4 @@ def _open(group: Group, depth: int, branch: str, made: list[Line]) -> None:
                 # Caffe's and TensorFlow's names have strokes where the module has dots
                 if name.replace("/", ".").startswith(within):
                     label = name[len(within) :]
-            made.append(Line(label, own, name, (member,)))
+            made.append(TreeLine(label, own, name, (member,)))

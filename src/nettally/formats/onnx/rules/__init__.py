@@ -27,7 +27,7 @@ from . import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..values import Call
+    from ..values import NodeCall
 
 FAMILIES = (
     convolution,
@@ -50,7 +50,7 @@ FAMILIES = (
 )
 """The modules with rules; each has a table ``RULES`` of them by operator."""
 
-RULES: Mapping[str, Callable[[Call], None]] = {
+RULES: Mapping[str, Callable[[NodeCall], None]] = {
     operator: rule for family in FAMILIES for operator, rule in family.RULES.items()
 }
 """By ``Operator``, or ``domain:Operator`` where the domain is not ONNX's own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..values import Call, Unknown, Value, known, shown
+from ..values import NodeCall, Unknown, Value, known, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..proto import Dims
 
 
-def attention(call: Call) -> None:
+def attention(call: NodeCall) -> None:
     """Attention: query, key, value, a mask, and the key and value of what came before."""
     q, k, v = (call.value(place) for place in range(3))
     if not all(known(value.shape) for value in (q, k, v)):
@@ -59,7 +59,7 @@ def attention(call: Call) -> None:
             call.emit(size, partial(b.layer, "arrange", **scores), [q, k], place=place)
 
 
-def _apart(call: Call, suffix: str, value: Value, heads: int) -> Value:
+def _apart(call: NodeCall, suffix: str, value: Value, heads: int) -> Value:
     """(batch, places, channels) with an axis of heads: (batch, heads, places, channels)."""
     batch, places, channels = value.sizes
     if channels % heads:
@@ -73,7 +73,7 @@ def _apart(call: Call, suffix: str, value: Value, heads: int) -> Value:
     )
 
 
-def multi_head_attention(call: Call) -> None:
+def multi_head_attention(call: NodeCall) -> None:
     """com.microsoft's MultiHeadAttention and GroupQueryAttention, with separate inputs."""
     q = call.value(0)
     k, v = call.get(1), call.get(2)
@@ -106,7 +106,7 @@ def multi_head_attention(call: Call) -> None:
     emit_attention(call, out, heads, keys, data)
 
 
-def packed_attention(call: Call) -> None:
+def packed_attention(call: NodeCall) -> None:
     """com.microsoft's Attention: one product for query, key and value, then the attention."""
     x = call.value(0)
     weight, bias = call.weight(1), call.weight(2)
@@ -135,12 +135,12 @@ def packed_attention(call: Call) -> None:
     emit_attention(call, (*x.sizes[:2], wide), heads, heads, parts)
 
 
-def emit_attention(call: Call, out: Dims, heads: int, keys: int, data: list[Value]) -> None:
+def emit_attention(call: NodeCall, out: Dims, heads: int, keys: int, data: list[Value]) -> None:
     fields = {"heads": heads} if heads == keys else {"heads": heads, "key_heads": keys}
     call.emit(out, lambda: call.b.layer("attention", **fields), data)
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "Attention": attention,
     "com.microsoft:Attention": packed_attention,
     "com.microsoft:MultiHeadAttention": multi_head_attention,

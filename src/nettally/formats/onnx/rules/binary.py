@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import BOOL
-from ..values import Call, Unknown, Value, known
+from ..values import NodeCall, Unknown, Value, known
 from .linear import broadcast_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _binary(call: Call, operation: str, dtype: int | None = None) -> None:
+def _binary(call: NodeCall, operation: str, dtype: int | None = None) -> None:
     a, b = call.value(0), call.value(1)
     shape = None
     if a.shape is not None and b.shape is not None:
@@ -24,7 +24,7 @@ def _binary(call: Call, operation: str, dtype: int | None = None) -> None:
     call.b.combined(call, operation, a, b, shape, dtype)
 
 
-def _aligned(call: Call, a: Value, b: Value) -> Value:
+def _aligned(call: NodeCall, a: Value, b: Value) -> Value:
     """Before version 7 the second tensor's first axis lay under the first one's ``axis``."""
     assert a.shape is not None
     assert b.shape is not None
@@ -42,11 +42,11 @@ def _aligned(call: Call, a: Value, b: Value) -> Value:
     )
 
 
-def binary(operation: str, dtype: int | None = None) -> Callable[[Call], None]:
+def binary(operation: str, dtype: int | None = None) -> Callable[[NodeCall], None]:
     return partial(_binary, operation=operation, dtype=dtype)
 
 
-def several(call: Call, kind: str) -> None:
+def several(call: NodeCall, kind: str) -> None:
     """Sum, Mean, Max, Min of any number of tensors."""
     values = [value for value in call.inputs if value is not None]
     if not values:
@@ -64,7 +64,7 @@ def several(call: Call, kind: str) -> None:
     call.emit(shape, lambda: call.b.layer(kind), values)
 
 
-def where(call: Call) -> None:
+def where(call: NodeCall) -> None:
     values = [call.value(place) for place in range(3)]
     shape = None
     if all(value.shape is not None for value in values):
@@ -77,7 +77,7 @@ def where(call: Call) -> None:
     )
 
 
-def quantized_binary(call: Call, operation: str) -> None:
+def quantized_binary(call: NodeCall, operation: str) -> None:
     """com.microsoft's QLinearAdd and QLinearMul: A, its scale and zero point, B, its own, ..."""
     a, b = call.value(0), call.value(3)
     if a.shape is None or b.shape is None:
@@ -85,7 +85,7 @@ def quantized_binary(call: Call, operation: str) -> None:
     call.b.combined(call, operation, a, b, broadcast_shapes(call, a.shape, b.shape))
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "Add": binary("add"),
     "Sub": binary("subtract"),
     "Mul": binary("multiply"),

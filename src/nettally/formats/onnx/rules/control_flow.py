@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..proto import INT64, Graph, Kind, NodeDef, Ref
-from ..values import Call, Value, known
+from ..values import NodeCall, Value, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ def _renamed_graph(
     return new
 
 
-def function(call: Call, body: Function) -> None:
+def function(call: NodeCall, body: Function) -> None:
     """A call of one of the file's own functions: its nodes, in its place."""
     b = call.b
     key = (body.domain, body.name, body.overload)
@@ -119,7 +119,7 @@ def function(call: Call, body: Function) -> None:
         b.alias(b.values[inner], outer, call)
 
 
-def _deeper(call: Call, nodes: Sequence[NodeDef], prefix: str) -> None:
+def _deeper(call: NodeCall, nodes: Sequence[NodeDef], prefix: str) -> None:
     """Run the nodes of a body."""
     b = call.b
     if b.depth >= MAX_BODIES:
@@ -129,7 +129,7 @@ def _deeper(call: Call, nodes: Sequence[NodeDef], prefix: str) -> None:
     b.depth -= 1
 
 
-def if_(call: Call) -> None:
+def if_(call: NodeCall) -> None:
     """If: the branch that is taken, where that is known; else what both have in common."""
     condition = call.contents(0)
     branches = [call.graph("then_branch"), call.graph("else_branch")]
@@ -139,7 +139,7 @@ def if_(call: Call) -> None:
     shapes: list[list[tuple[Dims | None, int]]] = []
     for graph in branches:
         probe = call.b.probe()
-        inner = Call(probe, call.node, call.inputs, call.opset)
+        inner = NodeCall(probe, call.node, call.inputs, call.opset)
         inner.name = call.name
         outputs = body_of(inner, graph, [], f"{call.name}.")
         shapes.append([(value.shape, value.dtype) for value in outputs])
@@ -160,7 +160,7 @@ def common(one: Dims | None, other: Dims | None) -> Dims | None:
 
 
 def opaque_output(
-    call: Call, shape: Dims | None, data: list[Value], place: int, dtype: int
+    call: NodeCall, shape: Dims | None, data: list[Value], place: int, dtype: int
 ) -> None:
     name = call.node.outputs[place]
     if not name:
@@ -180,7 +180,7 @@ def opaque_output(
     b.define(value, call)
 
 
-def _inline(call: Call, graph: Graph) -> None:
+def _inline(call: NodeCall, graph: Graph) -> None:
     if len(graph.outputs) != len(call.node.outputs):
         raise call.error("its branch has other outputs than it has")
     made = body_of(call, graph, [], f"{call.name}.")
@@ -189,7 +189,7 @@ def _inline(call: Call, graph: Graph) -> None:
             call.b.alias(value, name, call)
 
 
-def body_of(call: Call, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:
+def body_of(call: NodeCall, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:
     """Run a body once: its outputs."""
     b = call.b
     names: dict[str, str] = {}
@@ -216,7 +216,7 @@ def body_of(call: Call, graph: Graph, inputs: Sequence[Value], prefix: str) -> l
     return found
 
 
-def loop(call: Call) -> None:
+def loop(call: NodeCall) -> None:
     """Loop: written out where the number of rounds is known, so that its weights are shared."""
     graph = call.graph("body")
     b = call.b
@@ -234,7 +234,7 @@ def loop(call: Call) -> None:
         _unroll(call, graph, states, rounds)
         return
     probe = b.probe()
-    inner = Call(probe, call.node, call.inputs, call.opset)
+    inner = NodeCall(probe, call.node, call.inputs, call.opset)
     inner.name = call.name
     counter, going = Value("", (), INT64), Value("", (), 9)
     outputs = body_of(inner, graph, [counter, going, *states], f"{call.name}.")[1:]
@@ -248,7 +248,7 @@ def loop(call: Call) -> None:
         opaque_output(call, shape, data, place, value.dtype)
 
 
-def _constant_condition(call: Call, graph: Graph) -> bool:
+def _constant_condition(call: NodeCall, graph: Graph) -> bool:
     """Whether the body hands its condition through, or sets it to a constant."""
     wanted = graph.outputs[0].name
     if wanted == graph.inputs[1].name or wanted in graph.initializers:
@@ -266,7 +266,7 @@ def _constant_condition(call: Call, graph: Graph) -> bool:
     return False
 
 
-def _unroll(call: Call, graph: Graph, states: list[Value], rounds: int) -> None:
+def _unroll(call: NodeCall, graph: Graph, states: list[Value], rounds: int) -> None:
     b = call.b
     number = len(states)
     collected: list[list[Value]] = [[] for _ in graph.outputs[1 + number :]]
@@ -284,7 +284,7 @@ def _unroll(call: Call, graph: Graph, states: list[Value], rounds: int) -> None:
 
 
 def gathered(
-    call: Call, states: list[Value], collected: list[list[Value]], axes: Sequence[int]
+    call: NodeCall, states: list[Value], collected: list[list[Value]], axes: Sequence[int]
 ) -> None:
     """The outputs of rounds: the last states, then what each round gave, along a new axis."""
     b = call.b
@@ -312,4 +312,4 @@ def gathered(
         )
 
 
-RULES: dict[str, Callable[[Call], None]] = {"If": if_, "Loop": loop}
+RULES: dict[str, Callable[[NodeCall], None]] = {"If": if_, "Loop": loop}

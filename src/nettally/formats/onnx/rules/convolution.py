@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values import MAX_DIM, Call, Unknown, Value, known, shown
+from ..values import MAX_DIM, NodeCall, Unknown, Value, known, shown
 from ..windows import WORDS, Windows, image, kernel_of, per_axis
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def _weight_shape(call: Call, place: int, least: int = 3) -> tuple[Value, Dims | None]:
+def _weight_shape(call: NodeCall, place: int, least: int = 3) -> tuple[Value, Dims | None]:
     weight = call.weight(place)
     if weight is None:
         raise call.error("it has no weights", f"{len(call.inputs)} inputs")
@@ -23,7 +23,9 @@ def _weight_shape(call: Call, place: int, least: int = 3) -> tuple[Value, Dims |
     return weight, shape
 
 
-def conv(call: Call, weights: int = 1, biases: int | None = 2, dtype: int | None = None) -> None:
+def conv(
+    call: NodeCall, weights: int = 1, biases: int | None = 2, dtype: int | None = None
+) -> None:
     """Conv, and its relatives whose weights stand elsewhere among the inputs."""
     x, shape = image(call)
     try:
@@ -68,7 +70,7 @@ def conv(call: Call, weights: int = 1, biases: int | None = 2, dtype: int | None
     )
 
 
-def _check_groups(call: Call, x: Dims, w: Dims, groups: int) -> None:
+def _check_groups(call: NodeCall, x: Dims, w: Dims, groups: int) -> None:
     channels, seen, filters = x[1], w[1], w[0]
     if groups < 1:
         raise call.error("its group must be positive", f"group {groups}")
@@ -81,7 +83,9 @@ def _check_groups(call: Call, x: Dims, w: Dims, groups: int) -> None:
         raise call.error("its groups must divide its filters", f"{filters} filters, {groups}")
 
 
-def _computed(call: Call, x: Value, shape: Dims | None, w: Dims | None, dtype: int | None) -> None:
+def _computed(
+    call: NodeCall, x: Value, shape: Dims | None, w: Dims | None, dtype: int | None
+) -> None:
     """A convolution whose weights are computed: its size is known, its kind is not one of ours."""
     kernel = kernel_of(call, w)
     if shape is None or w is None or kernel is None:
@@ -94,7 +98,7 @@ def _computed(call: Call, x: Value, shape: Dims | None, w: Dims | None, dtype: i
               dtype=dtype)  # fmt: skip
 
 
-def conv_transpose(call: Call) -> None:
+def conv_transpose(call: NodeCall) -> None:
     """ConvTranspose: strides·(size - 1) + output_padding + span - pads, or output_shape."""
     x, shape = image(call)
     weight, w = _weight_shape(call, 1)
@@ -176,7 +180,7 @@ def conv_transpose(call: Call) -> None:
     )
 
 
-def deform_conv(call: Call) -> None:
+def deform_conv(call: NodeCall) -> None:
     """DeformConv (Dai et al. 2017): a convolution whose taps are moved by offsets.
 
     Each tap is sampled where its offset says, which is a procedure that gives a map of the kernel's
@@ -220,7 +224,7 @@ def deform_conv(call: Call) -> None:
     )
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "Conv": conv,
     "com.microsoft:FusedConv": conv,
     "ConvInteger": lambda call: conv(call, 1, None, 6),

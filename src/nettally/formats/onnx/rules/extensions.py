@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import FLOAT, INT32, Kind, NodeDef
-from ..values import Call, Unknown, Value, shown
+from ..values import NodeCall, Unknown, Value, shown
 from .attention import packed_attention
 from .indexing import grid_sample
 from .math import softmax, unary
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def _procedure(call: Call, shape: Dims | None, data: list[Value], dtype: int | None = None) -> None:
+def _procedure(
+    call: NodeCall, shape: Dims | None, data: list[Value], dtype: int | None = None
+) -> None:
     b = call.b
     data = [value for value in data if value.node is not None] or data
     call.emit(
@@ -32,14 +34,14 @@ def _procedure(call: Call, shape: Dims | None, data: list[Value], dtype: int | N
     )
 
 
-def same(call: Call) -> None:
+def same(call: NodeCall) -> None:
     """A procedure that keeps the first input's shape: RotaryEmbedding, TensorScatter, Inverse."""
     x = call.value(0)
     data = [value for value in call.inputs if value is not None]
     _procedure(call, x.shape, data, x.dtype)
 
 
-def bit_cast(call: Call) -> None:
+def bit_cast(call: NodeCall) -> None:
     x = call.value(0)
     call.emit(x.shape, lambda: call.b.layer("identity"), [x], dtype=call.int("to", x.dtype))
 
@@ -47,22 +49,22 @@ def bit_cast(call: Call) -> None:
 # --- of sets before the seventh, which converters of that time wrote ------------------------------
 
 
-def image_scaler(call: Call) -> None:
+def image_scaler(call: NodeCall) -> None:
     """ImageScaler: one factor for all, and an offset for each channel; no parameters."""
     x = call.value(0)
     call.emit(x.shape, lambda: call.b.layer("affine", slope=call.float("scale", 1.0)), [x])
 
 
-def affine(call: Call) -> None:
+def affine(call: NodeCall) -> None:
     slope, offset = call.float("alpha", 1.0), call.float("beta")
     unary(call, "affine", {"slope": slope, "offset": offset})
 
 
-def scaled_tanh(call: Call) -> None:
+def scaled_tanh(call: NodeCall) -> None:
     unary(call, "tanh", {"scale": call.float("alpha", 1.0), "slope": call.float("beta", 1.0)})
 
 
-def crop(call: Call) -> None:
+def crop(call: NodeCall) -> None:
     """Crop: a border off (left, top, right, bottom), or a size from the border's corner."""
     x = call.value(0)
     border = call.ints("border")
@@ -89,11 +91,11 @@ def crop(call: Call) -> None:
 # --- signals --------------------------------------------------------------------------------------
 
 
-def _define(call: Call, shape: Dims, dtype: int) -> None:
+def _define(call: NodeCall, shape: Dims, dtype: int) -> None:
     call.b.define(Value(call.node.outputs[0], shape, dtype), call)
 
 
-def window(call: Call) -> None:
+def window(call: NodeCall) -> None:
     """HannWindow and such: as many values as its input says."""
     size = call.integer(0)
     if size is not None and size < 0:
@@ -104,7 +106,7 @@ def window(call: Call) -> None:
         _procedure(call, (None,), [call.value(0)], FLOAT)
 
 
-def mel_weights(call: Call) -> None:
+def mel_weights(call: NodeCall) -> None:
     """MelWeightMatrix: a row for each frequency of the transform, a column for each band."""
     bands, size = call.integer(0), call.integer(1)
     if bands is None or size is None or bands < 0 or size < 0:
@@ -112,7 +114,7 @@ def mel_weights(call: Call) -> None:
     _define(call, (size // 2 + 1, bands), call.int("output_datatype", FLOAT))
 
 
-def fourier(call: Call) -> None:
+def fourier(call: NodeCall) -> None:
     """DFT: along an axis, of a given length; the last axis has the real and imaginary part."""
     x = call.value(0)
     shape = x.shape
@@ -139,7 +141,7 @@ def fourier(call: Call) -> None:
     _procedure(call, (*shape[:axis], size, *shape[axis + 1 : -1], parts), [x])
 
 
-def short_time_fourier(call: Call) -> None:
+def short_time_fourier(call: NodeCall) -> None:
     """STFT: a transform of each frame of the signal."""
     x, frame = call.value(0), call.get(2)
     step = call.integer(1)
@@ -162,21 +164,21 @@ def short_time_fourier(call: Call) -> None:
 # --- others of the standard -----------------------------------------------------------------------
 
 
-def determinant(call: Call) -> None:
+def determinant(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None or len(x.shape) < 2:
         raise Unknown
     _procedure(call, x.shape[:-2], [x])
 
 
-def multinomial(call: Call) -> None:
+def multinomial(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None or len(x.shape) != 2:
         raise Unknown
     _procedure(call, (x.shape[0], call.int("sample_size", 1)), [x], call.int("dtype", INT32))
 
 
-def loss(call: Call) -> None:
+def loss(call: NodeCall) -> None:
     """A loss: one number, or one for each target."""
     x, target = call.value(0), call.value(1)
     shape = target.shape if call.word("reduction", "mean") == "none" else ()
@@ -185,7 +187,7 @@ def loss(call: Call) -> None:
     _procedure(call, shape, [x, target], x.dtype)
 
 
-def affine_grid(call: Call) -> None:
+def affine_grid(call: NodeCall) -> None:
     theta = call.value(0)
     sizes = call.contents(1)
     if sizes is None or len(sizes) not in (4, 5):
@@ -197,24 +199,24 @@ def affine_grid(call: Call) -> None:
 # --- ONNX Runtime's -------------------------------------------------------------------------------
 
 
-def quantized_concat(call: Call) -> None:
+def quantized_concat(call: NodeCall) -> None:
     """QLinearConcat: the result's scale and zero point, then three inputs for each tensor."""
     if len(call.inputs) < 5:
         raise call.error("it has no tensors", f"{len(call.inputs)} inputs")
     kind = Kind("Concat", "", "", call.node.attributes)
     node = NodeDef(call.node.at, call.node.name, kind, call.node.inputs[2::3], call.node.outputs)
-    inner = Call(call.b, node, call.inputs[2::3], 13)
+    inner = NodeCall(call.b, node, call.inputs[2::3], 13)
     inner.name = call.name
     concat(inner)
 
 
-def quantized_pool(call: Call) -> None:
+def quantized_pool(call: NodeCall) -> None:
     if call.int("channels_last"):
         raise Unknown
     pool("average_pool", count_padding=lambda call: bool(call.int("count_include_pad")))(call)
 
 
-def embedded(call: Call) -> None:
+def embedded(call: NodeCall) -> None:
     """EmbedLayerNormalization: the embeddings of words, places and segments, their sum normalised.
 
     Inputs: words, segments, and the tables of words, places and segments, gamma, beta.
@@ -268,7 +270,7 @@ def embedded(call: Call) -> None:
 # --- QONNX's and Brevitas' ------------------------------------------------------------------------
 
 
-def channels_last(call: Call) -> None:
+def channels_last(call: NodeCall) -> None:
     """The standard's operator on a map whose channels are its last axis; Conv's weights as well."""
     b, op = call.b, call.node.op
     x = call.value(0)
@@ -285,7 +287,7 @@ def channels_last(call: Call) -> None:
     output = f"{call.node.outputs[0]}@channels_first"
     kind = Kind(op, "", "", call.node.attributes)
     node = NodeDef(call.node.at, call.node.name, kind, call.node.inputs, [output])
-    inner = Call(b, node, inputs, 13)
+    inner = NodeCall(b, node, inputs, 13)
     inner.name = call.name
     b.rules[op](inner)
     made = b.values[output]
@@ -297,7 +299,7 @@ def channels_last(call: Call) -> None:
     call.emit(shape, lambda: b.layer("permute", order=back), [made])
 
 
-def _turned(call: Call, x: Value, order: tuple[int, ...], suffix: str) -> Value:
+def _turned(call: NodeCall, x: Value, order: tuple[int, ...], suffix: str) -> Value:
     assert x.shape is not None
     shape = tuple(x.shape[axis] for axis in order)
     if x.constant:
@@ -311,7 +313,7 @@ _QUANTIZE = partial(unary, kind="pointwise", fields={"function": "quantize"})
 """A value to the nearest that its bits can hold: the result is a real number as before."""
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     **dict.fromkeys(("RotaryEmbedding", "TensorScatter"), same),
     **dict.fromkeys(("com.microsoft:RotaryEmbedding", "com.microsoft:Inverse"), same),
     "BitCast": bit_cast,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..proto import FLOAT, INT64, STRING, Tensor
-from ..values import MAX_CONTENTS, Call, Unknown, Value, known, shown, times
+from ..proto import FLOAT, INT64, STRING, TensorProto
+from ..values import MAX_CONTENTS, NodeCall, Unknown, Value, known, shown, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _define(
-    call: Call, shape: Dims | None, dtype: int, contents: Any = None, place: int = 0
+    call: NodeCall, shape: Dims | None, dtype: int, contents: Any = None, place: int = 0
 ) -> Value:
     """A constant output."""
     name = call.node.outputs[place]
@@ -27,12 +27,12 @@ def _define(
     return value
 
 
-def constant(call: Call) -> None:
+def constant(call: NodeCall) -> None:
     attributes = call.node.attributes
     if len(attributes) != 1:
         raise call.error("a Constant has one value", f"attributes: {', '.join(attributes)}")
     ((name, found),) = attributes.items()
-    if isinstance(found, Tensor):
+    if isinstance(found, TensorProto):
         made = _define(call, found.dims, found.dtype)
         made.tensor = found
     elif name == "value_int" and type(found) is int:
@@ -50,10 +50,10 @@ def constant(call: Call) -> None:
         raise call.error("its value has another type than its name says", name)
 
 
-def constant_of_shape(call: Call) -> None:
+def constant_of_shape(call: NodeCall) -> None:
     given = call.node.attributes.get("value")
     dtype, number = FLOAT, 0.0
-    if isinstance(given, Tensor):
+    if isinstance(given, TensorProto):
         dtype = given.dtype
         held = Value("", given.dims, given.dtype)
         held.tensor = given
@@ -81,7 +81,7 @@ def constant_of_shape(call: Call) -> None:
     _define(call, shape, dtype, few)
 
 
-def shape_of(call: Call) -> None:
+def shape_of(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None:
         _define(call, (None,), INT64)
@@ -94,13 +94,13 @@ def shape_of(call: Call) -> None:
     _define(call, (len(part),), INT64, list(part) if known(part) else None)
 
 
-def size_of(call: Call) -> None:
+def size_of(call: NodeCall) -> None:
     x = call.value(0)
     count = None if x.shape is None else times(x.shape)
     _define(call, (), INT64, [count] if type(count) is int else None)
 
 
-def range_of(call: Call) -> None:
+def range_of(call: NodeCall) -> None:
     dtype = call.value(0).dtype
     found = [call.contents(place) for place in range(3)]
     if any(each is None or len(each) != 1 for each in found):
@@ -117,7 +117,7 @@ def range_of(call: Call) -> None:
     _define(call, (count,), dtype, values)
 
 
-def gather(call: Call) -> None:
+def gather(call: NodeCall) -> None:
     """Gather: from a constant table by computed places it is an embedding."""
     x, indices = call.value(0), call.value(1)
     shape, of = x.shape, indices.shape
@@ -156,12 +156,12 @@ def gather(call: Call) -> None:
         call.emit(out, lambda: b.layer("gather", axis=axis), [x, indices])
 
 
-def gather_elements(call: Call) -> None:
+def gather_elements(call: NodeCall) -> None:
     x, indices = call.value(0), call.value(1)
     _arrange(call, indices.shape, [x, indices], x.dtype)
 
 
-def gather_nd(call: Call) -> None:
+def gather_nd(call: NodeCall) -> None:
     x, indices = call.value(0), call.value(1)
     shape, of = x.shape, indices.shape
     if shape is None or not of or type(of[-1]) is not int:
@@ -172,7 +172,7 @@ def gather_nd(call: Call) -> None:
     _arrange(call, (*of[:-1], *shape[batch + of[-1] :]), [x, indices], x.dtype)
 
 
-def _arrange(call: Call, shape: Dims | None, data: list[Value], dtype: int) -> None:
+def _arrange(call: NodeCall, shape: Dims | None, data: list[Value], dtype: int) -> None:
     call.emit(
         shape,
         lambda: call.b.layer(
@@ -183,7 +183,9 @@ def _arrange(call: Call, shape: Dims | None, data: list[Value], dtype: int) -> N
     )
 
 
-def _procedure(call: Call, shape: Dims | None, data: list[Value], place: int, dtype: int) -> None:
+def _procedure(
+    call: NodeCall, shape: Dims | None, data: list[Value], place: int, dtype: int
+) -> None:
     if place < len(call.node.outputs) and call.node.outputs[place]:
         call.emit(
             shape,
@@ -194,7 +196,7 @@ def _procedure(call: Call, shape: Dims | None, data: list[Value], place: int, dt
         )
 
 
-def top_k(call: Call) -> None:
+def top_k(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None:
         raise Unknown
@@ -212,7 +214,7 @@ def top_k(call: Call) -> None:
     _procedure(call, out, [x], 1, INT64)
 
 
-def non_zero(call: Call) -> None:
+def non_zero(call: NodeCall) -> None:
     x = call.value(0)
     if x.constant:
         found = call.contents(0)
@@ -223,7 +225,7 @@ def non_zero(call: Call) -> None:
     _procedure(call, (x.rank, None), [x], 0, INT64)
 
 
-def one_hot(call: Call) -> None:
+def one_hot(call: NodeCall) -> None:
     x = call.value(0)
     depth = call.integer(1)
     if x.shape is None:
@@ -239,19 +241,19 @@ def one_hot(call: Call) -> None:
     )  # fmt: skip
 
 
-def non_max_suppression(call: Call) -> None:
+def non_max_suppression(call: NodeCall) -> None:
     data = [v for v in call.inputs[:2] if v is not None]
     _procedure(call, (None, 3), data, 0, INT64)
 
 
-def grid_sample(call: Call) -> None:
+def grid_sample(call: NodeCall) -> None:
     x, grid = call.value(0), call.value(1)
     if x.shape is None or grid.shape is None:
         raise Unknown
     _procedure(call, (*x.shape[:2], *grid.shape[1:-1]), [x, grid], 0, x.dtype)
 
 
-def random(call: Call) -> None:
+def random(call: NodeCall) -> None:
     """RandomNormal, RandomUniform: a tensor of their own; EyeLike: of its input's size."""
     shape = call.ints("shape")
     dtype = call.int("dtype", FLOAT)
@@ -260,12 +262,12 @@ def random(call: Call) -> None:
     _define(call, tuple(shape), dtype)
 
 
-def eye_like(call: Call) -> None:
+def eye_like(call: NodeCall) -> None:
     x = call.value(0)
     _define(call, x.shape, call.int("dtype", x.dtype))
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "Constant": constant,
     "ConstantOfShape": constant_of_shape,
     "Shape": shape_of,

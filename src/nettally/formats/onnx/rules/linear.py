@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ....errors import LayerError
 from ....layers.merging import broadcast
 from ..proto import FLOAT, INT32
-from ..values import Call, Unknown, Value, known, shown
+from ..values import NodeCall, Unknown, Value, known, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def product_shape(call: Call, a: Dims | None, b: Dims | None) -> Dims | None:
+def product_shape(call: NodeCall, a: Dims | None, b: Dims | None) -> Dims | None:
     """The shape of a matrix product by numpy's rule. Raises ReadError where the sizes clash."""
     if a is None or b is None:
         return None
@@ -35,7 +35,7 @@ def product_shape(call: Call, a: Dims | None, b: Dims | None) -> Dims | None:
     )
 
 
-def broadcast_shapes(call: Call, *shapes: Dims) -> Dims:
+def broadcast_shapes(call: NodeCall, *shapes: Dims) -> Dims:
     """The common shape, sizes of 1 stretched; None where it can't be told."""
     first = shapes[0]
     for other in shapes:
@@ -68,7 +68,7 @@ def broadcast_shapes(call: Call, *shapes: Dims) -> Dims:
 
 
 def multiply(
-    call: Call,
+    call: NodeCall,
     a: Value,
     b: Value,
     *,
@@ -103,28 +103,28 @@ def _flipped(shape: Dims | None, flip: bool) -> Dims | None:
     return (*shape[:-2], shape[-1], shape[-2])
 
 
-def matmul(call: Call) -> None:
+def matmul(call: NodeCall) -> None:
     multiply(call, call.value(0), call.value(1))
 
 
-def _integer(call: Call) -> None:
+def _integer(call: NodeCall) -> None:
     multiply(call, call.value(0), call.value(1), dtype=INT32)
 
 
-def _integer_to_float(call: Call) -> None:
+def _integer_to_float(call: NodeCall) -> None:
     multiply(call, call.value(0), call.value(1), dtype=FLOAT)
 
 
-def _quantized(call: Call) -> None:
+def _quantized(call: NodeCall) -> None:
     multiply(call, call.value(0), call.value(3), dtype=call.value(7).dtype)
 
 
-def _fused(call: Call) -> None:
+def _fused(call: NodeCall) -> None:
     flips = (bool(call.int("transA")), bool(call.int("transB")))
     multiply(call, call.value(0), call.value(1), flips=flips)
 
 
-def gemm(call: Call, places: tuple[int, int, int] = (0, 1, 2)) -> None:
+def gemm(call: NodeCall, places: tuple[int, int, int] = (0, 1, 2)) -> None:
     """alpha · A · B + beta · C; C a constant of one value a column is the layer's bias."""
     a, b, c = call.value(places[0]), call.value(places[1]), call.get(places[2])
     flips = (bool(call.int("transA")), bool(call.int("transB")))
@@ -168,7 +168,7 @@ def gemm(call: Call, places: tuple[int, int, int] = (0, 1, 2)) -> None:
     call.b.combined(call, "add", made, c, shape)
 
 
-def einsum(call: Call) -> None:
+def einsum(call: NodeCall) -> None:
     """Einsum: each letter's size is one of the loops; two factors make a multiply-accumulate."""
     values = [call.value(place) for place in range(len(call.inputs))]
     terms, output = _terms(call, [len(value.sizes) for value in values])
@@ -205,7 +205,7 @@ def einsum(call: Call) -> None:
     )
 
 
-def _terms(call: Call, ranks: list[int]) -> tuple[list[str], str]:
+def _terms(call: NodeCall, ranks: list[int]) -> tuple[list[str], str]:
     """The equation's terms and its output, each axis of an ellipsis with a letter of its own."""
     equation = call.word("equation").replace(" ", "")
     inputs, arrow, output = equation.partition("->")
@@ -229,7 +229,7 @@ def _terms(call: Call, ranks: list[int]) -> tuple[list[str], str]:
     return terms, output.replace("...", spread)
 
 
-def _block_quantized(call: Call) -> None:
+def _block_quantized(call: NodeCall) -> None:
     """MatMulNBits: weights packed in blocks, N x K of them."""
     a = call.value(0)
     rows, columns = call.int("K"), call.int("N")
@@ -245,7 +245,7 @@ def _block_quantized(call: Call) -> None:
     )
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "MatMul": matmul,
     "Gemm": gemm,
     "MatMulInteger": _integer,

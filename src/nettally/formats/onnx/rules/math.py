@@ -7,37 +7,37 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..proto import BOOL, FLOAT, FLOATS, UINT8
-from ..values import Call, Unknown, known, shown
+from ..values import NodeCall, Unknown, known, shown
 from .linear import broadcast_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def unary(call: Call, kind: str, fields: dict[str, Any], dtype: int | None = None) -> None:
+def unary(call: NodeCall, kind: str, fields: dict[str, Any], dtype: int | None = None) -> None:
     x = call.value(0)
     b = call.b
     b.emit(call, x.shape, lambda: b.layer(kind, **fields), [x], 0, dtype)
 
 
-def _plain(kind: str, **fields: Any) -> Callable[[Call], None]:
+def _plain(kind: str, **fields: Any) -> Callable[[NodeCall], None]:
     return partial(unary, kind=kind, fields=fields)
 
 
-def _function(name: str, dtype: int | None = None) -> Callable[[Call], None]:
+def _function(name: str, dtype: int | None = None) -> Callable[[NodeCall], None]:
     return partial(unary, kind="pointwise", fields={"function": name}, dtype=dtype)
 
 
-def _attributes(kind: str, **names: tuple[str, float]) -> Callable[[Call], None]:
+def _attributes(kind: str, **names: tuple[str, float]) -> Callable[[NodeCall], None]:
     """An activation whose fields are attributes: our name = (ONNX's name, its default)."""
 
-    def rule(call: Call) -> None:
+    def rule(call: NodeCall) -> None:
         unary(call, kind, {own: call.float(*theirs) for own, theirs in names.items()})
 
     return rule
 
 
-def hard_sigmoid(call: Call) -> None:
+def hard_sigmoid(call: NodeCall) -> None:
     """ONNX's own default slope is 0.2, torch's (and our layer's) 1/6."""
     slope, offset = call.float("alpha", 0.2), call.float("beta", 0.5)
     if abs(slope - 1 / 6) < 1e-6 and offset == 0.5:
@@ -50,11 +50,11 @@ def hard_sigmoid(call: Call) -> None:
         call.emit(x.shape, lambda: b.layer("clipped_relu", limit=1.0), [made])
 
 
-def gelu(call: Call) -> None:
+def gelu(call: NodeCall) -> None:
     unary(call, "gelu", {"approximate": call.word("approximate", "none") == "tanh"})
 
 
-def prelu(call: Call) -> None:
+def prelu(call: NodeCall) -> None:
     x = call.value(0)
     slope = call.weight(1)
     shape = x.shape
@@ -93,7 +93,7 @@ def prelu(call: Call) -> None:
     call.emit(shape, lambda: call.b.layer("prelu", shared=True), [x], weights={"weight": slope})
 
 
-def clip(call: Call) -> None:
+def clip(call: NodeCall) -> None:
     """Clip: limits are attributes before version 11, inputs since."""
     least: float | None
     most: float | None
@@ -113,7 +113,7 @@ def clip(call: Call) -> None:
         unary(call, "pointwise", {"function": "clip"})
 
 
-def softmax(call: Call, kind: str = "softmax") -> None:
+def softmax(call: NodeCall, kind: str = "softmax") -> None:
     """Softmax: before version 13 over all the axes from ``axis`` on, as one."""
     x = call.value(0)
     shape = x.shape
@@ -135,7 +135,7 @@ def softmax(call: Call, kind: str = "softmax") -> None:
     call.emit(shape, lambda: b.layer("reshape", size=shape, whole=True), [made])
 
 
-def along(call: Call, name: str, default: int | None = -1) -> None:
+def along(call: NodeCall, name: str, default: int | None = -1) -> None:
     """A function along an axis that keeps the shape: Hardmax, CumSum."""
     x = call.value(0)
     if default is not None and x.shape:
@@ -143,7 +143,7 @@ def along(call: Call, name: str, default: int | None = -1) -> None:
     unary(call, "pointwise", {"function": name})
 
 
-def cast(call: Call) -> None:
+def cast(call: NodeCall) -> None:
     to = call.int("to") if call.node.op == "Cast" else call.value(1).dtype
     if call.node.op == "Cast" and "to" in call.node.attributes and call.opset < 6:
         word = call.node.attributes["to"]
@@ -155,7 +155,7 @@ def cast(call: Call) -> None:
 _NAMES = {"FLOAT": 1, "UINT8": 2, "INT8": 3, "INT32": 6, "INT64": 7, "BOOL": 9, "DOUBLE": 11}
 
 
-def quantize(call: Call) -> None:
+def quantize(call: NodeCall) -> None:
     """QuantizeLinear: the type is that of the zero point."""
     x = call.value(0)
     zero = call.get(2)
@@ -163,13 +163,13 @@ def quantize(call: Call) -> None:
     call.emit(x.shape, lambda: call.b.layer("pointwise", function="quantize"), [x], dtype=dtype)
 
 
-def dequantize(call: Call) -> None:
+def dequantize(call: NodeCall) -> None:
     x, scale = call.value(0), call.get(1)
     dtype = scale.dtype if scale is not None and scale.dtype in FLOATS else FLOAT
     call.emit(x.shape, lambda: call.b.layer("pointwise", function="dequantize"), [x], dtype=dtype)
 
 
-def dynamic_quantize(call: Call) -> None:
+def dynamic_quantize(call: NodeCall) -> None:
     """DynamicQuantizeLinear: the values, their scale and their zero point."""
     x, b = call.value(0), call.b
     call.emit(x.shape, lambda: b.layer("pointwise", function="quantize"), [x], dtype=UINT8)
@@ -185,7 +185,7 @@ def dynamic_quantize(call: Call) -> None:
             )
 
 
-def bias_gelu(call: Call, approximate: bool = False) -> None:
+def bias_gelu(call: NodeCall, approximate: bool = False) -> None:
     x, bias = call.value(0), call.weight(1)
     b, shape = call.b, x.shape
     made = x
@@ -195,12 +195,12 @@ def bias_gelu(call: Call, approximate: bool = False) -> None:
     call.emit(shape, lambda: b.layer("gelu", approximate=approximate), [made])
 
 
-def quick_gelu(call: Call) -> None:
+def quick_gelu(call: NodeCall) -> None:
     """x · sigmoid(alpha · x): silu of a scaled value."""
     unary(call, "silu", {})
 
 
-def random(call: Call) -> None:
+def random(call: NodeCall) -> None:
     """Numbers by chance, as many as the input has."""
     x = call.value(0)
     dtype = call.int("dtype", x.dtype)
@@ -222,7 +222,7 @@ PLAIN = {
 }
 """Functions without attributes, and our layers that are the same."""
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     **{name: _plain(kind) for name, kind in PLAIN.items()},
     "Swish": _plain("silu"),
     "LeakyRelu": _attributes("leaky_relu", slope=("alpha", 0.01)),

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import BOOL, FLOAT
-from ..values import Call, Unknown, Value, known, short, shown
+from ..values import NodeCall, Unknown, Value, known, short, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def _vector(call: Call, place: int, x: Dims | None, what: str) -> Value | None:
+def _vector(call: NodeCall, place: int, x: Dims | None, what: str) -> Value | None:
     """A weight of one value a channel."""
     weight = call.weight(place)
     if weight is None or weight.shape is None:
@@ -31,7 +31,7 @@ def _vector(call: Call, place: int, x: Dims | None, what: str) -> Value | None:
     return weight
 
 
-def batch_norm(call: Call) -> None:
+def batch_norm(call: NodeCall) -> None:
     x = call.value(0)
     shape = x.shape
     if shape == ():
@@ -74,7 +74,7 @@ def batch_norm(call: Call) -> None:
         )
 
 
-def instance_norm(call: Call) -> None:
+def instance_norm(call: NodeCall) -> None:
     x = call.value(0)
     scale = _vector(call, 1, x.shape, "scale")
     bias = _vector(call, 2, x.shape, "bias")
@@ -88,7 +88,7 @@ def instance_norm(call: Call) -> None:
     )
 
 
-def group_norm(call: Call) -> None:
+def group_norm(call: NodeCall) -> None:
     """GroupNormalization: a scale and a bias a group; since version 21, a channel."""
     x = call.value(0)
     shape = x.sizes
@@ -143,7 +143,7 @@ def _product(sizes: tuple[int, ...]) -> int:
     return result
 
 
-def layer_norm(call: Call, kind: str = "layer_norm") -> None:
+def layer_norm(call: NodeCall, kind: str = "layer_norm") -> None:
     x = call.value(0)
     shape = x.shape
     if shape is None:
@@ -187,7 +187,7 @@ def layer_norm(call: Call, kind: str = "layer_norm") -> None:
             )
 
 
-def skip_layer_norm(call: Call, kind: str = "layer_norm") -> None:
+def skip_layer_norm(call: NodeCall, kind: str = "layer_norm") -> None:
     """SkipLayerNormalization: the sum of two inputs (and a bias), normalised over the last axis."""
     x, skip = call.value(0), call.value(1)
     with_beta = kind == "layer_norm"
@@ -211,7 +211,7 @@ def skip_layer_norm(call: Call, kind: str = "layer_norm") -> None:
         call.emit(shape, lambda: b.layer("identity"), [made], place=3)
 
 
-def lrn(call: Call) -> None:
+def lrn(call: NodeCall) -> None:
     x = call.value(0)
     size = call.int("size", 0)
     if size < 1:
@@ -229,7 +229,7 @@ def lrn(call: Call) -> None:
     )
 
 
-def dropout(call: Call) -> None:
+def dropout(call: NodeCall) -> None:
     x = call.value(0)
     rate = call.float("ratio", 0.5)
     if call.opset >= 12 and call.get(1) is not None:
@@ -248,19 +248,19 @@ def dropout(call: Call) -> None:
         )
 
 
-def mean_variance(call: Call) -> None:
+def mean_variance(call: NodeCall) -> None:
     x = call.value(0)
     call.emit(x.shape, lambda: call.b.layer("pointwise", function="mean_variance_normalize"), [x])
 
 
-def lp_normalize(call: Call) -> None:
+def lp_normalize(call: NodeCall) -> None:
     x = call.value(0)
     if known(x.shape):
         call.axis(call.int("axis", -1), len(x.shape))
     call.emit(x.shape, lambda: call.b.layer("pointwise", function="lp_normalize"), [x])
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "BatchNormalization": batch_norm,
     "InstanceNormalization": instance_norm,
     "GroupNormalization": group_norm,

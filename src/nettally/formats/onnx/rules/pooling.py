@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..proto import INT64
-from ..values import Call, Unknown, shown
+from ..values import NodeCall, Unknown, shown
 from ..windows import Windows, arranged, image, per_axis
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def pool(kind: str, **fields: Callable[[Call], Any]) -> Callable[[Call], None]:
-    def rule(call: Call) -> None:
+def pool(kind: str, **fields: Callable[[NodeCall], Any]) -> Callable[[NodeCall], None]:
+    def rule(call: NodeCall) -> None:
         x, shape = image(call)
         stated = call.ints("kernel_shape")
         if stated is None:
@@ -46,8 +46,8 @@ def pool(kind: str, **fields: Callable[[Call], Any]) -> Callable[[Call], None]:
     return rule
 
 
-def _global(kind: str, **fields: Callable[[Call], Any]) -> Callable[[Call], None]:
-    def rule(call: Call) -> None:
+def _global(kind: str, **fields: Callable[[NodeCall], Any]) -> Callable[[NodeCall], None]:
+    def rule(call: NodeCall) -> None:
         x, shape = image(call)
         if shape is None:
             raise Unknown
@@ -60,7 +60,7 @@ def _global(kind: str, **fields: Callable[[Call], Any]) -> Callable[[Call], None
     return rule
 
 
-def max_unpool(call: Call) -> None:
+def max_unpool(call: NodeCall) -> None:
     """MaxUnpool: the inverse of MaxPool's sizes, or output_shape."""
     _, shape = image(call)
     indices = call.value(1).shape
@@ -86,7 +86,7 @@ def max_unpool(call: Call) -> None:
     call.emit(size, lambda: arranged(call, size, data), data)
 
 
-def roi_pool(call: Call) -> None:
+def roi_pool(call: NodeCall) -> None:
     """MaxRoiPool and RoiAlign: a map of one size for each region."""
     x, shape = image(call)
     rois = call.value(1)
@@ -118,7 +118,7 @@ def roi_pool(call: Call) -> None:
               data or [x])  # fmt: skip
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "MaxPool": pool("max_pool"),
     "AveragePool": pool(
         "average_pool", count_padding=lambda call: bool(call.int("count_include_pad"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..values import Call, Unknown, Value, known, shown
+from ..values import NodeCall, Unknown, Value, known, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
-def recurrent(call: Call, kind: str) -> None:
+def recurrent(call: NodeCall, kind: str) -> None:
     """X is (steps, batch, features), or with layout 1 (batch, steps, features).
 
     Y is (steps, directions, batch, hidden), or (batch, steps, directions, hidden); Y_h, and Y_c of
@@ -74,7 +74,7 @@ def recurrent(call: Call, kind: str) -> None:
 
 
 def _own(
-    call: Call, layer: Any, whole: tuple[int, ...], x: Value, tensors: Mapping[str, Value]
+    call: NodeCall, layer: Any, whole: tuple[int, ...], x: Value, tensors: Mapping[str, Value]
 ) -> Value:
     """The layer itself; all its tensors are shared where another has the same weights."""
     b = call.b
@@ -96,7 +96,7 @@ def _own(
     return value
 
 
-def _outputs(call: Call, made: Value, first: bool, sizes: tuple[int, int, int, int]) -> None:
+def _outputs(call: NodeCall, made: Value, first: bool, sizes: tuple[int, int, int, int]) -> None:
     batch, steps, directions, hidden = sizes
     b = call.b
     if call.node.outputs and call.node.outputs[0]:
@@ -120,7 +120,7 @@ def _outputs(call: Call, made: Value, first: bool, sizes: tuple[int, int, int, i
         )
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "LSTM": partial(recurrent, kind="lstm"),
     "GRU": partial(recurrent, kind="gru"),
     "RNN": partial(recurrent, kind="rnn"),

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import INT64
-from ..values import Call, Unknown
+from ..values import NodeCall, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ....network import Layer
 
 
-def reduce(call: Call, operation: str, since: int = 18) -> None:
+def reduce(call: NodeCall, operation: str, since: int = 18) -> None:
     """A reduction over axes from an attribute or, since a version, an input; all, if none."""
     x = call.value(0)
     if x.shape is None:
@@ -48,7 +48,7 @@ def reduce(call: Call, operation: str, since: int = 18) -> None:
 _GLOBAL = {"mean": "global_average_pool", "maximum": "global_max_pool"}
 
 
-def place_of(call: Call, operation: str) -> None:
+def place_of(call: NodeCall, operation: str) -> None:
     """ArgMax, ArgMin."""
     x = call.value(0)
     if x.shape is None:
@@ -76,7 +76,7 @@ _REDUCTIONS = {
     "ReduceSumSquare": "sum_of_squares",
 }
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     **{name: partial(reduce, operation=own) for name, own in _REDUCTIONS.items()},
     "ReduceSum": partial(reduce, operation="sum", since=13),
     "ArgMax": partial(place_of, operation="place_of_maximum"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..values import Call, Unknown, Value, known, shown, times
+from ..values import NodeCall, Unknown, Value, known, shown, times
 from .linear import broadcast_shapes
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def reshaped(call: Call, x: Value, shape: Dims | None) -> None:
+def reshaped(call: NodeCall, x: Value, shape: Dims | None) -> None:
     """The same values in another shape; the batch stays where it stays in front."""
     b = call.b
 
@@ -32,7 +32,7 @@ def reshaped(call: Call, x: Value, shape: Dims | None) -> None:
     call.emit(shape, make, [x])
 
 
-def reshape(call: Call) -> None:
+def reshape(call: NodeCall) -> None:
     """Reshape: 0 keeps a size (unless allowzero), -1 is what is left."""
     x = call.value(0)
     if call.opset < 5 and call.ints("shape") is not None:
@@ -82,7 +82,7 @@ def reshape(call: Call) -> None:
     reshaped(call, x, shape)
 
 
-def _stated(call: Call, x: Value, target: Value) -> None:
+def _stated(call: NodeCall, x: Value, target: Value) -> None:
     """A shape that is not known: what the file states of the output, or only its axes."""
     name = call.node.outputs[0]
     rank = target.shape[0] if target.shape else None
@@ -96,7 +96,7 @@ def _stated(call: Call, x: Value, target: Value) -> None:
     reshaped(call, x, shape)
 
 
-def flatten(call: Call) -> None:
+def flatten(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None:
         raise Unknown
@@ -108,14 +108,14 @@ def flatten(call: Call) -> None:
     reshaped(call, x, (times(x.shape[:axis]), times(x.shape[axis:])))
 
 
-def axes_of(call: Call, place: int, since: int) -> list[int] | None:
+def axes_of(call: NodeCall, place: int, since: int) -> list[int] | None:
     """Axes from an attribute, or from an input since a version; None where they are not given."""
     if call.opset >= since and call.get(place) is not None:
         return call.integers(place)
     return call.ints("axes")
 
 
-def squeeze(call: Call) -> None:
+def squeeze(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None:
         raise Unknown
@@ -135,7 +135,7 @@ def squeeze(call: Call) -> None:
     reshaped(call, x, tuple(size for axis, size in enumerate(x.shape) if axis not in over))
 
 
-def unsqueeze(call: Call) -> None:
+def unsqueeze(call: NodeCall) -> None:
     x = call.value(0)
     axes = axes_of(call, 1, 13)
     if axes is None:
@@ -150,7 +150,7 @@ def unsqueeze(call: Call) -> None:
     reshaped(call, x, tuple(1 if axis in new else next(rest) for axis in range(rank)))
 
 
-def transpose(call: Call) -> None:
+def transpose(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None:
         raise Unknown
@@ -170,7 +170,7 @@ def transpose(call: Call) -> None:
     )
 
 
-def expand(call: Call) -> None:
+def expand(call: NodeCall) -> None:
     x = call.value(0)
     wanted = tuple(call.integers(1))
     if x.shape is None:
@@ -186,7 +186,7 @@ def expand(call: Call) -> None:
     )
 
 
-def tile(call: Call) -> None:
+def tile(call: NodeCall) -> None:
     x = call.value(0)
     if x.shape is None:
         raise Unknown
@@ -204,7 +204,7 @@ def tile(call: Call) -> None:
     call.emit(shape, lambda: call.b.layer("tile", times=tuple(times_)), [x])
 
 
-def concat(call: Call) -> None:
+def concat(call: NodeCall) -> None:
     values = [call.value(place) for place in range(len(call.inputs))]
     if not values:
         raise call.error("it has no inputs")
@@ -242,7 +242,7 @@ def concat(call: Call) -> None:
     call.emit(tuple(sizes), lambda: call.b.layer("concat", axis=axis), data)
 
 
-def kept(call: Call) -> None:
+def kept(call: NodeCall) -> None:
     """An operator that puts values elsewhere within the same shape: Trilu, ReverseSequence."""
     x = call.value(0)
     data = [value for value in call.inputs if value is not None and not value.constant] or [x]
@@ -254,7 +254,7 @@ def kept(call: Call) -> None:
     )  # fmt: skip
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "Reshape": reshape,
     "Flatten": flatten,
     "Squeeze": squeeze,

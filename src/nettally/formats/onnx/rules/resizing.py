@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..values import Call, Unknown, Value, known, shown
+from ..values import NodeCall, Unknown, Value, known, shown
 from ..windows import arranged
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def resize(call: Call) -> None:
+def resize(call: NodeCall) -> None:
     """Resize and Upsample: by scales (sizes are ⌊size · scale⌋), or to sizes."""
     x = call.value(0)
     shape = x.shape
@@ -70,13 +70,13 @@ def resize(call: Call) -> None:
 _MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
 
 
-def _region(call: Call, axes: int) -> list[float] | None:
+def _region(call: NodeCall, axes: int) -> list[float] | None:
     found = call.contents(1) if call.opset >= 11 else None
     return [float(each) for each in found] if found and len(found) == 2 * axes else None
 
 
 def _resizing(
-    call: Call, upsample: bool, rank: int
+    call: NodeCall, upsample: bool, rank: int
 ) -> tuple[Sequence[float] | None, list[int] | None]:
     """The scales, or the sizes; neither where they are not known."""
     if upsample and call.opset < 9:
@@ -100,7 +100,7 @@ def _resizing(
     return None, (None if found is None else call.integers(3))
 
 
-def _kept_ratio(call: Call, sizes: Sequence[Dim], wanted: list[int], policy: str) -> list[int]:
+def _kept_ratio(call: NodeCall, sizes: Sequence[Dim], wanted: list[int], policy: str) -> list[int]:
     """The sizes that keep the proportions: not_larger fits within, not_smaller covers.
 
     Exact in fractions: scale = the least (greatest) of wanted / size, each size · scale rounded.
@@ -119,7 +119,7 @@ def _kept_ratio(call: Call, sizes: Sequence[Dim], wanted: list[int], policy: str
 
 
 def _resized(
-    call: Call,
+    call: NodeCall,
     x: Value,
     out: Dims,
     mode: str,
@@ -145,7 +145,7 @@ def _resized(
     call.emit(out, make, [x])
 
 
-def depth_to_space(call: Call) -> None:
+def depth_to_space(call: NodeCall) -> None:
     x = call.value(0)
     block = call.int("blocksize")
     if block < 1 or block * block > 2**62:
@@ -178,7 +178,7 @@ def _by(size: Dim, by: int) -> Dim:
     return size * by if type(size) is int else None
 
 
-def center_crop_pad(call: Call) -> None:
+def center_crop_pad(call: NodeCall) -> None:
     x = call.value(0)
     wanted = call.integers(1)
     if x.shape is None:
@@ -195,7 +195,7 @@ def center_crop_pad(call: Call) -> None:
     call.emit(out, lambda: call.b.layer("identity") if same else arranged(call, out, [x]), [x])
 
 
-def col2im(call: Call) -> None:
+def col2im(call: NodeCall) -> None:
     """Col2Im: blocks of columns put together to an image, what overlaps added up."""
     x = call.value(0)
     image, block = call.integers(1), call.integers(2)
@@ -213,7 +213,7 @@ def col2im(call: Call) -> None:
     call.emit(out, lambda: call.b.layer("procedure", type="Col2Im", size=out), [x])
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "Resize": resize,
     "Upsample": resize,
     "DepthToSpace": depth_to_space,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..values import Call, Unknown, Value
+from ..values import NodeCall, Unknown, Value
 from .control_flow import MAX_UNROLLED, body_of, gathered, opaque_output
 from .sequence import define
 
@@ -17,7 +17,7 @@ MAX_SCANNED = 20_000
 """How many nodes a Scan may have that is written out; a longer one is not counted."""
 
 
-def scan(call: Call) -> None:
+def scan(call: NodeCall) -> None:
     """Scan: written out where it is short; else the shapes of its outputs, and that is said."""
     graph = call.graph("body")
     b = call.b
@@ -43,7 +43,7 @@ def scan(call: Call) -> None:
         _scan_unrolled(call, graph, states, pieces, steps)
         return
     probe = b.probe()
-    inner = Call(probe, call.node, call.inputs, call.opset)
+    inner = NodeCall(probe, call.node, call.inputs, call.opset)
     inner.name = call.name
     outputs = body_of(inner, graph, [*states, *pieces], f"{call.name}.")
     b.note("a Scan of many rounds, or of a length that is not known: it is not counted")
@@ -56,7 +56,7 @@ def scan(call: Call) -> None:
 
 
 def _scan_unrolled(
-    call: Call, graph: Graph, states: list[Value], pieces: list[Value], rounds: int
+    call: NodeCall, graph: Graph, states: list[Value], pieces: list[Value], rounds: int
 ) -> None:
     """Scan, written out: in each round the body is given a piece of each input."""
     b = call.b
@@ -88,7 +88,7 @@ def _scan_unrolled(
     gathered(call, states, collected, axes)
 
 
-def sequence_map(call: Call) -> None:
+def sequence_map(call: NodeCall) -> None:
     """SequenceMap: its body, run for each tensor of a sequence."""
     graph = call.graph("body")
     first = call.value(0).items
@@ -111,4 +111,4 @@ def sequence_map(call: Call) -> None:
             define(call, [outputs[place] for outputs in made], place)
 
 
-RULES: dict[str, Callable[[Call], None]] = {"Scan": scan, "SequenceMap": sequence_map}
+RULES: dict[str, Callable[[NodeCall], None]] = {"Scan": scan, "SequenceMap": sequence_map}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..constants import sliced
 from ..proto import BOOL, INT64, Kind, NodeDef
-from ..values import MAX_CONTENTS, Call, Unknown, Value, known, shown
+from ..values import MAX_CONTENTS, NodeCall, Unknown, Value, known, shown
 from ..windows import arranged
 from .reshaping import concat
 
@@ -23,7 +23,7 @@ MAX_ITEMS = 4096
 """A longer sequence is as one of which nothing is known."""
 
 
-def define(call: Call, items: Sequence[Value], place: int = 0) -> None:
+def define(call: NodeCall, items: Sequence[Value], place: int = 0) -> None:
     """An output that is a sequence of these tensors."""
     if len(items) > MAX_ITEMS:
         raise Unknown
@@ -32,7 +32,7 @@ def define(call: Call, items: Sequence[Value], place: int = 0) -> None:
     call.b.define(value, call)
 
 
-def items_of(call: Call, place: int = 0) -> tuple[Value, ...]:
+def items_of(call: NodeCall, place: int = 0) -> tuple[Value, ...]:
     """The tensors of a sequence. Raises Unknown."""
     items = call.value(place).items
     if items is None:
@@ -40,7 +40,7 @@ def items_of(call: Call, place: int = 0) -> tuple[Value, ...]:
     return items
 
 
-def _place(call: Call, place: int, most: int, default: int) -> int:
+def _place(call: NodeCall, place: int, most: int, default: int) -> int:
     """A place in a sequence, counted from its end where it is negative."""
     if call.get(place) is None:
         return default
@@ -52,21 +52,21 @@ def _place(call: Call, place: int, most: int, default: int) -> int:
     return found + most if found < 0 else found
 
 
-def construct(call: Call) -> None:
+def construct(call: NodeCall) -> None:
     define(call, [call.value(place) for place in range(len(call.inputs))])
 
 
-def empty(call: Call) -> None:
+def empty(call: NodeCall) -> None:
     define(call, ())
 
 
-def insert(call: Call) -> None:
+def insert(call: NodeCall) -> None:
     items = items_of(call)
     place = _place(call, 2, len(items), len(items))
     define(call, (*items[:place], call.value(1), *items[place:]))
 
 
-def erase(call: Call) -> None:
+def erase(call: NodeCall) -> None:
     items = items_of(call)
     place = _place(call, 1, len(items), len(items) - 1)
     if not 0 <= place < len(items):
@@ -74,7 +74,7 @@ def erase(call: Call) -> None:
     define(call, (*items[:place], *items[place + 1 :]))
 
 
-def at(call: Call) -> None:
+def at(call: NodeCall) -> None:
     items = items_of(call)
     place = _place(call, 1, len(items), 0)
     if place >= len(items):
@@ -82,11 +82,11 @@ def at(call: Call) -> None:
     call.b.alias(items[place], call.node.outputs[0], call)
 
 
-def length(call: Call) -> None:
+def length(call: NodeCall) -> None:
     call.b.define(Value(call.node.outputs[0], (), INT64, None, [len(items_of(call))]), call)
 
 
-def split(call: Call) -> None:
+def split(call: NodeCall) -> None:
     """SplitToSequence: pieces of given sizes, of one size, or of size 1 without their axis."""
     x = call.value(0)
     if x.shape is None:
@@ -120,7 +120,7 @@ def split(call: Call) -> None:
 
 
 def _piece(
-    call: Call, x: Value, shape: Dims, axis: int, taken: tuple[int, int], suffix: str
+    call: NodeCall, x: Value, shape: Dims, axis: int, taken: tuple[int, int], suffix: str
 ) -> Value:
     start, part = taken
 
@@ -140,7 +140,7 @@ def _piece(
     return made
 
 
-def concat_from(call: Call) -> None:
+def concat_from(call: NodeCall) -> None:
     """ConcatFromSequence: Concat of its tensors, with an axis of their number if it is new."""
     items = list(items_of(call))
     if not items or "axis" not in call.node.attributes:
@@ -160,12 +160,12 @@ def concat_from(call: Call) -> None:
         items = [_unsqueezed(call, item, shape, n) for n, item in enumerate(items)]
     kind = Kind("Concat", "", "", {"axis": axis})
     node = NodeDef(call.node.at, call.node.name, kind, call.node.inputs, call.node.outputs)
-    inner = Call(call.b, node, list(items), call.opset)
+    inner = NodeCall(call.b, node, list(items), call.opset)
     inner.name = call.name
     concat(inner)
 
 
-def _unsqueezed(call: Call, item: Value, shape: Dims, number: int) -> Value:
+def _unsqueezed(call: NodeCall, item: Value, shape: Dims, number: int) -> Value:
     made = call.step(f"item{number}", shape, lambda: arranged(call, shape, [item]), [item])
     if made.constant and known(shape) and (found := call.b.contents(item)) is not None:
         made.contents = found if len(found) <= MAX_CONTENTS else None
@@ -175,7 +175,7 @@ def _unsqueezed(call: Call, item: Value, shape: Dims, number: int) -> Value:
 # --- values that may be missing -------------------------------------------------------------------
 
 
-def optional(call: Call) -> None:
+def optional(call: NodeCall) -> None:
     """Optional: its input; without one, nothing is there."""
     x = call.get(0)
     if x is None:
@@ -183,14 +183,14 @@ def optional(call: Call) -> None:
     call.b.alias(x, call.node.outputs[0], call)
 
 
-def has_element(call: Call) -> None:
+def has_element(call: NodeCall) -> None:
     x = call.get(0)
     if x is not None and x.shape is None and x.items is None:
         raise Unknown
     call.b.define(Value(call.node.outputs[0], (), BOOL, None, [int(x is not None)]), call)
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "SequenceConstruct": construct,
     "SequenceEmpty": empty,
     "SequenceInsert": insert,

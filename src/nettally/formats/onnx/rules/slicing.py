@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..constants import sliced
-from ..values import MAX_CONTENTS, Call, Unknown, Value, known, shown
+from ..values import MAX_CONTENTS, NodeCall, Unknown, Value, known, shown
 from ..windows import arranged
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..proto import Dim, Dims
 
 
-def split(call: Call) -> None:
+def split(call: NodeCall) -> None:
     """Split: in given parts, or in as many equal ones as there are outputs."""
     x = call.value(0)
     outputs = call.node.outputs
@@ -55,7 +55,7 @@ def split(call: Call) -> None:
         start += part or 0
 
 
-def _slice_out(call: Call, x: Value, shape: Dims, axis: int, start: int, place: int) -> None:
+def _slice_out(call: NodeCall, x: Value, shape: Dims, axis: int, start: int, place: int) -> None:
     b = call.b
     stop = start + shape[axis] if type(shape[axis]) is int else None  # type: ignore[operator] - an int, as just asked
 
@@ -74,7 +74,7 @@ def _slice_out(call: Call, x: Value, shape: Dims, axis: int, start: int, place: 
             value.contents = sliced(found, x.shape, taken)
 
 
-def slice_(call: Call) -> None:
+def slice_(call: NodeCall) -> None:
     """Slice: by attributes before version 10, by inputs since; axes may be left out."""
     x = call.value(0)
     shape = x.shape
@@ -118,7 +118,7 @@ def slice_(call: Call) -> None:
     _cut(call, x, taken, tuple(sizes))
 
 
-def _cut(call: Call, x: Value, taken: list[tuple[int, int, int]], out: Dims) -> None:
+def _cut(call: NodeCall, x: Value, taken: list[tuple[int, int, int]], out: Dims) -> None:
     """An axis after the other, from its first place, so many values, with a step."""
     b = call.b
     sizes = x.shape
@@ -162,7 +162,7 @@ def _extent(start: int, end: int, step: int, size: int) -> tuple[int, int]:
     return (start, count) if count else (0, 0)
 
 
-def _cut_unknown(call: Call, x: Value, axes: Any, given: bool) -> None:
+def _cut_unknown(call: NodeCall, x: Value, axes: Any, given: bool) -> None:
     """A slice whose ends are computed: the axes that it does not touch are known."""
     assert x.shape is not None
     if given and axes is not None:
@@ -177,7 +177,7 @@ def _cut_unknown(call: Call, x: Value, axes: Any, given: bool) -> None:
     )
 
 
-def pad(call: Call) -> None:
+def pad(call: NodeCall) -> None:
     """Pad: values around any axes; negative ones cut off."""
     x = call.value(0)
     shape = x.shape
@@ -218,7 +218,7 @@ def pad(call: Call) -> None:
 
 
 def _padded(
-    call: Call, x: Value, pairs: list[tuple[int, int]], out: Dims, mode: str, value: float
+    call: NodeCall, x: Value, pairs: list[tuple[int, int]], out: Dims, mode: str, value: float
 ) -> None:
     b = call.b
     more = tuple((max(a, 0), max(z, 0)) for a, z in pairs)
@@ -246,7 +246,7 @@ def _padded(
     call.emit(out, make, [x])
 
 
-RULES: dict[str, Callable[[Call], None]] = {
+RULES: dict[str, Callable[[NodeCall], None]] = {
     "Split": split,
     "Slice": slice_,
     "Pad": pad,
