@@ -122,7 +122,8 @@ KEPT: dict[str, Any] = {}
 
 def _claims(data: bytes) -> None:
     """A file of claims about a small network; and its bytes as one claim."""
-    from nettally.claims import claim as claims
+    from nettally.claims.check import check
+    from nettally.claims.claim import load, parse_claim
     from nettally.counting.tally import tally
 
     if not KEPT:
@@ -130,7 +131,7 @@ def _claims(data: bytes) -> None:
         KEPT["read_bytes"] = formats.read_bytes
     formats.read_bytes = lambda _: data  # the file itself need not be written
     try:
-        made = claims.load("claims.yaml").claims
+        made = load("claims.yaml").claims
     except NettallyError as error:
         str(error)
         made = ()
@@ -138,12 +139,12 @@ def _claims(data: bytes) -> None:
         formats.read_bytes = KEPT["read_bytes"]
     text = data.decode("utf-8", "replace")
     try:
-        made = (*made, claims.parse_claim(text))
+        made = (*made, parse_claim(text))
     except NettallyError as error:
         str(error)
     for claim in made:
         try:
-            for verdict in claims.check(KEPT["tally"], [claim]):
+            for verdict in check(KEPT["tally"], [claim]):
                 str(verdict.detail)
                 str(verdict.working)
         except NettallyError as error:

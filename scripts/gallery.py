@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import nettally
-from nettally.claims.claim import check, load
+from nettally.claims.check import check
+from nettally.claims.claim import load
 from nettally.formats.zoo import claims_path
 from nettally.rendering.drawing import STYLES
 

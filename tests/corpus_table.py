@@ -23,7 +23,8 @@ import yaml
 
 from malformed import INPUTS, MALFORMED
 from nettally import formats
-from nettally.claims import claim as claims
+from nettally.claims.check import judge
+from nettally.claims.claim import Claim, parse_claim
 from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
 from nettally.formats import read
@@ -172,24 +173,24 @@ def load() -> Lines:
     return found
 
 
-def confirmations() -> dict[str, list[claims.Claim]]:
+def confirmations() -> dict[str, list[Claim]]:
     """By file (its kind, then its path): claims, and whose they are."""
     tree = yaml.safe_load(CONFIRMED.read_text("utf-8"))
-    found: dict[str, list[claims.Claim]] = {}
+    found: dict[str, list[Claim]] = {}
     for work in tree:
         more = {"work": work["by"], "accounting": work.get("accounting", "")}
         for path, said in work["files"].items():
             for text in [said] if isinstance(said, str) else said:
-                found.setdefault(path, []).append(claims.parse_claim(text, **more))
+                found.setdefault(path, []).append(parse_claim(text, **more))
     return found
 
 
-def confirmed(told: list[claims.Claim], counted: Tally | None) -> tuple[list[str], list[str]]:
+def confirmed(told: list[Claim], counted: Tally | None) -> tuple[list[str], list[str]]:
     """The quantities that the claims confirm, each with whose they are; and what differs."""
     good: dict[str, list[str]] = {}
     bad: list[str] = []
     for claim in told:
-        verdict = claims.judge(counted, claim) if counted is not None else None
+        verdict = judge(counted, claim) if counted is not None else None
         if verdict is not None and verdict.tallies:
             good.setdefault(claim.work, []).append(claim.subject)
         else:

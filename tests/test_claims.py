@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nettally
-from nettally.claims.claim import Claim, check, judge, load, parse_claim
+from nettally.claims.check import check, judge
+from nettally.claims.claim import Claim, load, parse_claim
 from nettally.claims.comparison import compare, difference, shown_value
 from nettally.claims.printed import parse_printed
 from nettally.errors import ClaimError, NettallyError

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nettally.cli.commands import parse_input
-from nettally.cli.parser import SHELLS, cli
+from nettally.cli.completion import SHELLS
+from nettally.cli.network import parse_input
+from nettally.cli.parser import COMMANDS
 from nettally.errors import NettallyError
 from nettally.formats.zoo import names
 
@@ -277,7 +278,7 @@ def test_a_closed_pipe_is_no_error(arguments: tuple[str, ...]) -> None:
 def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
     """A reader that waits for ever, interrupted."""
     script = (
-        "import nettally.cli, nettally.cli.commands as c, time, sys\n"
+        "import nettally.cli, nettally.cli.network as c, time, sys\n"
         "def wait(*_, **__):\n"
         "    print('waiting', flush=True)\n"
         "    time.sleep(60)\n"
@@ -386,7 +387,7 @@ OF_RUNS = ("classify", "evaluate", "features")
 
 @pytest.mark.parametrize(
     "command",
-    [name for name, each in cli.commands.items() if each.params and name not in OF_RUNS],
+    [name for name in COMMANDS if COMMANDS.find(name).command().params and name not in OF_RUNS],
 )
 def test_the_networks_of_the_zoo_are_completed(command: str) -> None:
     if command == "completion":

@@ -75,7 +75,7 @@ def test_what_others_published_is_about_files_in_the_table() -> None:
 def test_a_figure_that_differs_is_seen() -> None:
     """The comparison itself: what it is given to find, it finds."""
     counted = tally(formats.read("lenet-5"))
-    wrong = corpus_table.claims.parse_claim("parameters = 1", work="nobody")
+    wrong = corpus_table.parse_claim("parameters = 1", work="nobody")
     good, bad = confirmed([wrong], counted)
     assert not good
     assert bad == ["parameters = 1 (nobody), ours: " + f"{counted.parameters:,}"]

@@ -16,7 +16,8 @@ import pytest
 
 from data_files import encoded, folder, packed, picture
 from nettally import cli
-from nettally.cli import data as module
+from nettally.cli.data.pack import _class_names
+from nettally.cli.progress import time_text
 from test_docs import ROOT, blocks, commands, mismatch
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
@@ -103,7 +104,7 @@ def test_names_of_classes_come_from_a_file(tmp_path, capsys):
         assert code == 2
         assert said in err
     path.write_text("one\n two \n\n")
-    assert module._class_names(str(path)) == ("one", "two")
+    assert _class_names(str(path)) == ("one", "two")
 
 
 def test_where_stderr_is_no_terminal_a_line_is_told_now_and_then(tmp_path, capsys, monkeypatch):
@@ -157,7 +158,7 @@ def test_stopped_by_the_keyboard_it_says_how_to_go_on(tmp_path):
 
 
 def test_times_for_people():
-    assert [module.time_text(each) for each in (0.04, 59.9, 61, 3600, 6720)] == [
+    assert [time_text(each) for each in (0.04, 59.9, 61, 3600, 6720)] == [
         "0.0 s", "59.9 s", "1 min", "1 h 0 min", "1 h 52 min",
     ]  # fmt: skip
 

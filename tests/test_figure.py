@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import nettally
-from nettally.claims.claim import Verdict, check, load
+from nettally.claims.check import Verdict, check
+from nettally.claims.claim import load
 from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
 from nettally.formats.zoo import claims_path

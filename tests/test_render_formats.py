@@ -21,8 +21,9 @@ from markdown_it import MarkdownIt
 
 import nettally
 from nettally.accountings.presets import reconcile
-from nettally.claims import claim as claiming
-from nettally.cli import options, parser, run
+from nettally.claims.check import Verdict, check
+from nettally.claims.claim import load
+from nettally.cli import options, run, schema
 from nettally.counting.quantities import SUMS
 from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
@@ -56,11 +57,11 @@ def counted(name: str) -> Tally:
 
 
 @cache
-def verdicts(name: str) -> tuple[str, tuple[claiming.Verdict, ...]]:
+def verdicts(name: str) -> tuple[str, tuple[Verdict, ...]]:
     path = claims_path(name)
     assert path is not None
-    made = claiming.load(path)
-    return made.work, claiming.check(counted(name), made)
+    made = load(path)
+    return made.work, check(counted(name), made)
 
 
 def node(name: str, kind: str, *inputs: str, module: str = "", **fields: object) -> Node:
@@ -230,7 +231,7 @@ def test_a_schema_that_is_not_there() -> None:
 def test_the_parser_knows_the_formats_and_schemas() -> None:
     """They are told there again, so that a command need not import what writes them."""
     assert (*options.FORMATS, "svg") == output.FORMATS
-    assert list(as_json.VERSIONS) == list(parser.SCHEMAS)
+    assert list(as_json.VERSIONS) == list(schema.SCHEMAS)
 
 
 # Papers' tables

@@ -19,7 +19,8 @@ from markdown_it import MarkdownIt
 import nettally
 from browser import EVIL, chromium, opened, without_policy
 from nettally.accountings.presets import reconcile
-from nettally.claims.claim import Verdicts, check, parse_claim
+from nettally.claims.check import Verdicts, check
+from nettally.claims.claim import parse_claim
 from nettally.counting.tally import tally
 from nettally.layers import layer_class
 from nettally.network import Network, Node

@@ -15,7 +15,8 @@ import pytest
 import nettally
 from browser import violations
 from nettally.accountings.presets import reconcile
-from nettally.claims import claim as claiming
+from nettally.claims.check import check
+from nettally.claims.claim import Claims, load
 from nettally.cli import run
 from nettally.counting.tally import Tally, tally
 from nettally.formats.zoo import claims_path, names
@@ -39,8 +40,8 @@ def counted(name: str) -> Tally:
 def audit(name: str) -> Audit:
     """An audit without figures; claims that differ are explained by single edits."""
     path = claims_path(name)
-    made = claiming.load(path) if path else claiming.Claims("", ())
-    verdicts = claiming.check(counted(name), made)
+    made = load(path) if path else Claims("", ())
+    verdicts = check(counted(name), made)
     explained = {
         place: nettally.explain(counted(name), verdict.claim, verdicts, pairs=0)
         for place, verdict in enumerate(verdicts)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from nettally.claims.claim import check, load
+from nettally.claims.check import check
+from nettally.claims.claim import load
 from nettally.counting.accounting import accounting
 from nettally.counting.tally import Tally, tally
 from nettally.formats import read, zoo

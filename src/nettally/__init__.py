@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .arith import Num as Num
     from .arith import show as show
     from .building.build import build as build
+    from .claims.check import Verdict as Verdict
+    from .claims.check import check as check
     from .claims.claim import Claim as Claim
-    from .claims.claim import Printed as Printed
-    from .claims.claim import Verdict as Verdict
-    from .claims.claim import check as check
+    from .claims.printed import Printed as Printed
     from .counting import memory as memory
     from .counting.accounting import Accounting as Accounting
     from .counting.receptive_field import receptive_fields as receptive_fields
@@ -48,9 +48,9 @@ _HOME = {
     "Num": "arith",
     "show": "arith",
     "Claim": "claims.claim",
-    "Printed": "claims.claim",
-    "Verdict": "claims.claim",
-    "check": "claims.claim",
+    "Printed": "claims.printed",
+    "Verdict": "claims.check",
+    "check": "claims.check",
     "diff": "diffing",
     "NettallyError": "errors",
     "Explanation": "explaining",

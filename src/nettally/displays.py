@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .claims.claim import Verdict, Verdicts
+from .claims.check import Verdict, Verdicts
 from .counting.tally import Tally
 from .diffing import Difference
 from .display import DISPLAYS, Display

@@ -18,6 +18,10 @@ from ..errors import NettallyError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+PROGRAM = "nettally"
+COMPLETE = "_NETTALLY_COMPLETE"
+"""The variable by which a shell asks what could come next."""
+
 TALLIES, DIFFERS, UNUSABLE = 0, 1, 2
 INTERRUPTED = 130
 """As shells have it: 128 + SIGINT."""
@@ -37,7 +41,7 @@ def main() -> None:
     except BrokenPipeError:
         code = _pipe_closed()
     except OSError as error:  # a full disk
-        _complain(f"can't write: {error.strerror}")
+        complain(f"can't write: {error.strerror}")
         code = UNUSABLE
     gc.disable()  # Python would look through all objects once more before it ends
     sys.exit(code)
@@ -56,14 +60,14 @@ def run(arguments: Sequence[str]) -> int:
     except NettallyError as error:
         if error.__cause__ is not None:
             _trace(error)
-        _complain(error.what, where=error.where, values=error.values, hint=error.hint)
+        complain(error.what, where=error.where, values=error.values, hint=error.hint)
         return UNUSABLE
     except BrokenPipeError:
         return _pipe_closed()
     except KeyboardInterrupt:
         return INTERRUPTED
     except MemoryError:
-        _complain("this takes more memory than there is")
+        complain("this takes more memory than there is")
         return UNUSABLE
 
 
@@ -72,15 +76,15 @@ def _quick(arguments: Sequence[str]) -> int | None:
     if any(each.startswith("-") or not each for each in arguments):
         return None
     if len(arguments) == 2 and arguments[0] == "check":
-        from .commands import check
+        from .check import run as check
 
         return check(arguments[1])
     if len(arguments) == 2 and arguments[0] == "tally":
-        from .commands import count
+        from .tally import run as tally
 
-        return count(arguments[1])
+        return tally(arguments[1])
     if len(arguments) == 3 and arguments[0] == "explain":
-        from .commands import explain
+        from .explain import run as explain
 
         return explain(arguments[1], arguments[2])
     return None
@@ -95,7 +99,7 @@ def _make_printable() -> None:
                 reconfigure(errors="replace")
 
 
-def _complain(what: str, *, where: str = "", values: str = "", hint: str = "") -> None:
+def complain(what: str, *, where: str = "", values: str = "", hint: str = "") -> None:
     """One complaint on stderr: what is wrong, where, with which values, and what to try."""
     from ..rendering.escape import escape
     from ..rendering.terminal import terminal

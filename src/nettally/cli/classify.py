@@ -1,64 +1,57 @@
-"""``nettally classify`` and ``nettally features``: a run on images."""
+"""``nettally classify``: what a run takes image files for."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NettallyError
 from ..rendering.escape import escape
 from ..rendering.tables.terminal import grid
-from . import _complain, commands
-from .evaluate import check_classes, split_of
+from . import TALLIES, UNUSABLE, complain
+from .output import here, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from torch import Tensor
+    import click
 
-    from ..data.packed import Split
     from ..training.run import Run
     from ..viewing.classify import Answer
+    from . import options
 
 MOST_NAME = 44
 
 
-def run_classify(
+def run(
     path: str, images: Sequence[str], *, top: int, views: str, device: str, which: str, form: str
 ) -> int:
     """Print what a run takes image files for; 2 where one of them can't be read."""
     from ..training.run import device_of, open_run
     from ..viewing.classify import classify
 
-    run = open_run(path)
+    trained = open_run(path)
     answers: list[Answer] = []
     for answer in classify(
-        run, images, top=top, views=int(views), which=which, device=device_of(device)
+        trained, images, top=top, views=int(views), which=which, device=device_of(device)
     ):
         answers.append(answer)
         if answer.broken:
-            _complain(answer.broken, where=answer.path)
+            complain(answer.broken, where=answer.path)
         elif form == "table":
-            commands._print(_table(answer, len(images) > 1))
+            show(_table(answer, len(images) > 1))
     if form == "json":
-        sys.stdout.write(_as_json(run, answers, int(views)) + "\n")
-    return commands.TALLIES if not any(each.broken for each in answers) else _unusable()
-
-
-def _unusable() -> int:
-    from . import UNUSABLE
-
-    return UNUSABLE
+        sys.stdout.write(_as_json(trained, answers, int(views)) + "\n")
+    return TALLIES if not any(each.broken for each in answers) else UNUSABLE
 
 
 def _table(answer: Answer, many: bool) -> str:
-    here = commands._here()
+    terminal = here()
     rows = [[_cut(escape(guess.name)), _percent(guess.chance)] for guess in answer.guesses]
-    head = here.style(escape(answer.path), "bold")
-    made = grid(["class", "likely"], [False, True], rows, here)
-    return f"{head}\n\n{made}\n" + ("\n" if many else "")
+    head = terminal.style(escape(answer.path), "bold")
+    table = grid(["class", "likely"], [False, True], rows, terminal)
+    return f"{head}\n\n{table}\n" + ("\n" if many else "")
 
 
 def _cut(name: str) -> str:
@@ -70,7 +63,7 @@ def _percent(chance: float) -> str:
 
 
 def _as_json(run: Run, answers: Sequence[Answer], views: int) -> str:
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "network": run.network.name,
         "views": views,
         "images": [
@@ -86,68 +79,40 @@ def _as_json(run: Run, answers: Sequence[Answer], views: int) -> str:
             for each in answers
         ],
     }
-    return json.dumps(told, indent=1, ensure_ascii=True)
+    return json.dumps(answer, indent=1, ensure_ascii=True)
 
 
-# --- features -------------------------------------------------------------------------------------
+def command() -> click.Command:
+    """The command and its options."""
+    import click
 
+    from . import options as o
 
-def run_features(
-    path: str,
-    images: Sequence[str],
-    *,
-    layer: str | None,
-    data: str | None,
-    split: str | None,
-    output: str,
-    labels: str | None,
-    device: str,
-    which: str,
-) -> int:
-    """Write a layer's values; 2 where an image file can't be read, and is left out."""
-    from ..data.packed import open_packed
-    from ..training.run import device_of, open_run
-    from ..viewing.classify import (
-        check_layer,
-        feature_batches,
-        file_batches,
-        save_features,
-        save_labels,
+    @click.command(
+        "classify",
+        short_help="What a run takes images for.",
+        epilog=o.examples(
+            "nettally classify runs/alexnet cat.jpg dog.png",
+            "nettally classify runs/alexnet *.jpg --top 1 --views 10 --format json",
+        ),
     )
-    from ..viewing.show import last_hidden
+    @click.argument("path", metavar="RUN", type=click.Path())
+    @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+    @click.option("--top", type=click.IntRange(1), default=5, help="How many classes (usually 5).")
+    @click.option(
+        "--views",
+        type=click.Choice(("1", "10")),
+        default="1",
+        help="The middle crop (usually), or ten crops and their averaged softmax.",
+    )
+    @o.device_option
+    @o.which_option
+    @click.option("--format", "form", type=click.Choice(("table", "json")), default="table")
+    def classify_command(path: str, images: tuple[str, ...], **asked: Any) -> options.Run:
+        """Print the likeliest classes of image files.
 
-    for name in (output, labels):
-        if name is not None and not name.lower().endswith(".npy"):
-            raise NettallyError("features are written as .npy", where=name, hint="-o features.npy")
-    if images and (split or labels):
-        raise NettallyError(
-            "features are taken of image files, or of a split",
-            values=f"{len(images)} files and {'--split' if split else '--labels'}",
-            hint="leave out one of the two",
-        )
-    run = open_run(path)
-    layer = layer or last_hidden(run.network)
-    check_layer(run, layer)
-    left_out: list[str] = []
+        A file that can't be read is said, the others are classified, and the exit code is 2.
+        """
+        return partial(run, path, images, **asked)
 
-    def said(path: str, why: str) -> None:
-        _complain(why, where=path)
-        left_out.append(path)
-
-    if images:
-        source: Iterator[Tensor] | Split = file_batches(run, images, said)
-        of = "image files"
-    else:
-        packed = open_packed(data or run.data)
-        check_classes(run, packed)
-        chosen = split_of(packed, split)
-        source, of = chosen, f"{packed.name}, {chosen.name}"
-        if labels is not None:
-            save_labels(labels, chosen)
-    shape = save_features(output, feature_batches(run, layer, source, which, device_of(device)))
-    line = f"{escape(os.path.basename(output))}: {escape(layer)} of {escape(of)}, "
-    line += f"float32 {' x '.join(f'{size:,}' for size in shape)}"
-    if left_out:
-        line += f"; {len(left_out)} left out"
-    commands._print(line + "\n")
-    return _unusable() if left_out else commands.TALLIES
+    return classify_command

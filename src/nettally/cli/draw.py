@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
-from . import commands
+from . import TALLIES
+from .network import PLAIN, Reading, own_claims, read_network
+from .output import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import click
 
-    from ..claims.claim import Verdict
+    from ..claims.check import Verdict
+    from .options import Run
 
 STDOUT = "-"
 
 
-def draw(
+def run(
     net: str,
     *,
     output: str,
@@ -31,40 +35,104 @@ def draw(
     depth: int | None = None,
     claims: str | None = None,
     marks: bool = True,
-    inputs: Sequence[str] = (),
-    companion: str | None = None,
-    phase: str | None = None,
-    stages: Sequence[str] = (),
+    reading: Reading = PLAIN,
 ) -> int:
     """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs."""
-    from ..rendering.drawing import draw as make
+    from ..rendering.drawing import draw
 
     if output != STDOUT:
         ending(output)  # complains before the network is read
     elif sys.stdout.isatty():
         raise NettallyError("a figure is not for a terminal", hint="name a file: -o figure.svg")
-    network, said_of_inputs = commands._network(net, inputs, companion, phase, stages)
+    network, notes = read_network(net, reading)
     counted = tally(network)
     verdicts: tuple[Verdict, ...] = ()
-    path = (claims or commands._own_claims(net)) if marks else None
+    path = (claims or own_claims(net)) if marks else None
     if path is not None:
-        from ..claims.claim import check, load
+        from ..claims.check import check
+        from ..claims.claim import load
 
         verdicts = check(counted, load(path))
-    figure = make(
+    figure = draw(
         counted, style, width=width, theme=theme, direction=direction, depth=depth, claims=verdicts
     )
     if output == STDOUT:
         sys.stdout.write(figure.svg())
-        return commands.TALLIES
+        return TALLIES
     figure.save(output)
     wide, high = round(figure.width * figure.scale), round(figure.height * figure.scale)
-    said = f"{escape(os.path.basename(output))}: {style}, {wide} x {high} pixels"
+    message = f"{escape(os.path.basename(output))}: {style}, {wide} x {high} pixels"
     differing = sum(verdict.status == "differs" for verdict in verdicts)
     if differing:
         what = "claim does" if differing == 1 else "claims do"
-        said += (
+        message += (
             f"; {differing} {what} not tally, and {'is' if differing == 1 else 'are'} noted on it"
         )
-    commands._print("\n".join([said, *map(escape, said_of_inputs)]) + "\n")
-    return commands.TALLIES
+    show("\n".join([message, *map(escape, notes)]) + "\n")
+    return TALLIES
+
+
+def command() -> click.Command:
+    """The command and its options."""
+    import click
+
+    from . import options as o
+
+    @click.command(
+        "draw",
+        short_help="A figure of a network, to scale.",
+        epilog=o.examples(
+            "nettally draw alexnet -o alexnet.svg",
+            "nettally draw resnet-50 --style blocks --width 600 -o resnet-50.pdf",
+            "nettally draw layers.cfg --style bars --theme auto -o bars.svg",
+        ),
+    )
+    @click.argument("net", type=o.NET)
+    @click.option(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        type=click.Path(),
+        help="Where it goes: .svg, .pdf, .png or .tex (- is SVG on stdout).",
+    )
+    @click.option(
+        "--style",
+        type=click.Choice(("volumes", "blocks", "bars", "field")),
+        default="volumes",
+        help="Boxes to scale; any graph; where the numbers are; receptive fields.",
+    )
+    @click.option("--width", type=click.IntRange(200, 20_000), help="Its width in pixels.")
+    @click.option(
+        "--theme",
+        type=click.Choice(("light", "dark", "auto")),
+        default="light",
+        help="auto: as the reader's system is.",
+    )
+    @click.option(
+        "--direction",
+        type=click.Choice(("auto", "right", "down")),
+        default="auto",
+        help="Where the style blocks goes.",
+    )
+    @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
+    @o.claims_option
+    @click.option(
+        "--marks/--no-marks",
+        default=True,
+        help="Whether claims that do not tally are marked (usually they are).",
+    )
+    @o.input_option
+    @o.params_option
+    @o.phase_option
+    @o.stage_option
+    @o.verbose_option
+    @o.self_check_option
+    def draw_command(net: str, **options: Any) -> Run:
+        """A figure of a network, to the scale of its true sizes, fit for a paper.
+
+        PDF and PNG need CairoSVG: pip install 'nettally[figures]'.
+        """
+        return partial(run, net, **o.with_reading(options))
+
+    return draw_command

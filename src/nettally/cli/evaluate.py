@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NettallyError, closest
 from ..rendering.escape import escape
 from ..rendering.tables.terminal import grid
-from . import commands
+from . import TALLIES
+from .output import here, show
+from .progress import CountBar
+from .split import check_classes, split_of
 
 if TYPE_CHECKING:
+    import click
+
     from ..data.packed import Packed, Split
     from ..training.evaluate import Scores
     from ..training.run import Run
+    from . import options
 
 
-def run_evaluation(
+def run(
     path: str,
     *,
     data: str | None,
@@ -36,22 +42,24 @@ def run_evaluation(
     from ..training.run import device_of, open_run
 
     keep_freed_memory()
-    run = open_run(path)
-    packed = open_packed(data or run.data)
-    check_classes(run, packed)
+    trained = open_run(path)
+    packed = open_packed(data or trained.data)
+    check_classes(trained, packed)
     chosen = split_of(packed, split)
     target = device_of(device)
-    module = run.module(which, scores=True).to(target)
-    wanted = [int(views)] if views else ([1] if run.recipe.views == 1 else [1, run.recipe.views])
-    found: list[Scores] = []
+    module = trained.module(which, scores=True).to(target)
+    wanted = (
+        [int(views)] if views else ([1] if trained.recipe.views == 1 else [1, trained.recipe.views])
+    )
+    scores: list[Scores] = []
     for place, each in enumerate(wanted):
-        seen = _Seen(f"{each} crop{'s' * (each > 1)}")
-        found.append(
+        seen = CountBar(f"{each} crop{'s' * (each > 1)}")
+        scores.append(
             evaluate(
                 module,
                 chosen,
-                run.size,
-                run.scaling,
+                trained.size,
+                trained.scaling,
                 views=each,
                 batch=batch,
                 device=target,
@@ -61,46 +69,18 @@ def run_evaluation(
         )
         seen.close()
     if form == "json":
-        sys.stdout.write(_as_json(run, chosen, found, worst) + "\n")
+        sys.stdout.write(_as_json(trained, chosen, scores, worst) + "\n")
     else:
-        commands._print(_table(run, packed, chosen, found, worst) + "\n")
-    return commands.TALLIES
-
-
-def check_classes(run: Run, packed: Packed) -> None:
-    """Raise NettallyError where the data has other classes than the run."""
-    if packed.classes != run.classes:
-        raise NettallyError(
-            "the data has other classes than the run was trained on",
-            where=packed.path or packed.name,
-            values=f"{len(packed.classes)} there, {len(run.classes)} in the run",
-            hint=f"the run was trained on {run.data}",
-        )
-
-
-def split_of(packed: Packed, name: str | None) -> Split:
-    """The split of a name; without one what was held out. Raises NettallyError."""
-    if name is None:
-        if packed.held_out is None:
-            raise NettallyError(
-                "nothing was held out of this data",
-                where=packed.path or packed.name,
-                hint="--split train, or pack it again with --hold-out 0.1",
-            )
-        return packed.held_out
-    if name not in packed.splits:
-        raise NettallyError(
-            f"the data has no split '{name}'", where=packed.path, hint=closest(name, packed.splits)
-        )
-    return packed.splits[name]
+        show(_table(trained, packed, chosen, scores, worst) + "\n")
+    return TALLIES
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.2f} %"
 
 
-def _table(run: Run, packed: Packed, split: Split, found: list[Scores], worst: int) -> str:
-    here = commands._here()
+def _table(run: Run, packed: Packed, split: Split, scores: list[Scores], worst: int) -> str:
+    terminal = here()
     title = (
         f"{escape(run.network.name)} on {escape(packed.name)}, {split.name}: {len(split):,} images"
     )
@@ -111,13 +91,13 @@ def _table(run: Run, packed: Packed, split: Split, found: list[Scores], worst: i
             _percent(each.top5),
             f"{each.loss:.4f}",
         ]
-        for each in found
+        for each in scores
     ]
-    made = [here.style(title, "bold"), ""]
-    made.append(
-        grid(["", "top-1 error", "top-5 error", "loss"], [False, True, True, True], rows, here)
+    lines = [terminal.style(title, "bold"), ""]
+    lines.append(
+        grid(["", "top-1 error", "top-5 error", "loss"], [False, True, True, True], rows, terminal)
     )
-    confused = [each for each in found[-1].worst(run.classes, worst) if each.right < each.images]
+    confused = [each for each in scores[-1].worst(run.classes, worst) if each.right < each.images]
     if confused:
         rows = [
             [
@@ -128,21 +108,23 @@ def _table(run: Run, packed: Packed, split: Split, found: list[Scores], worst: i
             ]
             for each in confused
         ]
-        made += ["", here.style("the classes with most errors", "bold"), ""]
-        made.append(
-            grid(["class", "error", "wrong", "taken for"], [False, True, True, False], rows, here)
+        lines += ["", terminal.style("the classes with most errors", "bold"), ""]
+        lines.append(
+            grid(
+                ["class", "error", "wrong", "taken for"], [False, True, True, False], rows, terminal
+            )
         )
-    return "\n".join(made)
+    return "\n".join(lines)
 
 
-def _as_json(run: Run, split: Split, found: list[Scores], worst: int) -> str:
-    told: dict[str, Any] = {
+def _as_json(run: Run, split: Split, scores: list[Scores], worst: int) -> str:
+    answer: dict[str, Any] = {
         "network": run.network.name,
         "split": split.name,
         "images": len(split),
         "scores": [
             {"views": each.views, "top1": each.top1, "top5": each.top5, "loss": each.loss}
-            for each in found
+            for each in scores
         ],
         "worst": [
             {
@@ -151,31 +133,57 @@ def _as_json(run: Run, split: Split, found: list[Scores], worst: int) -> str:
                 "right": each.right,
                 "taken_for": dict(each.taken_for),
             }
-            for each in found[-1].worst(run.classes, worst)
+            for each in scores[-1].worst(run.classes, worst)
         ],
     }
-    return json.dumps(told, indent=1, ensure_ascii=False)
+    return json.dumps(answer, indent=1, ensure_ascii=False)
 
 
-class _Seen:
-    """A bar on stderr where that is a terminal."""
+def command() -> click.Command:
+    """The command and its options."""
+    import click
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._bar: Any = None
+    from . import options as o
 
-    def __call__(self, done: int, total: int) -> None:
-        if not sys.stderr.isatty():
-            return
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
+    @click.command(
+        "evaluate",
+        short_help="How often a trained network errs.",
+        epilog=o.examples(
+            "nettally evaluate runs/alexnet",
+            "nettally evaluate runs/alexnet --views 10 --split test",
+        ),
+    )
+    @click.argument("path", metavar="RUN", type=click.Path())
+    @click.option(
+        "--data", metavar="PACKED", type=click.Path(), help="Other data than the run's own."
+    )
+    @click.option(
+        "--split", metavar="NAME", help="train, validation, test; usually what was held out."
+    )
+    @click.option(
+        "--views",
+        type=click.Choice(("1", "10")),
+        help="The middle crop, or ten crops and their averaged softmax; usually as the recipe "
+        "tests.",
+    )
+    @click.option(
+        "--which",
+        type=click.Choice(("best", "last")),
+        default="best",
+        help="Which checkpoint: of the least held-out error (usually), or the last.",
+    )
+    @click.option(
+        "--batch", type=click.IntRange(1), default=128, help="Crops at a time (usually 128)."
+    )
+    @click.option(
+        "--device", default="auto", help="cpu, cuda, ...; usually a GPU where there is one."
+    )
+    @click.option(
+        "--worst", type=click.IntRange(0), default=10, help="How many confused classes are listed."
+    )
+    @click.option("--format", "form", type=click.Choice(("table", "json")), default="table")
+    def evaluate_command(path: str, **asked: Any) -> options.Run:
+        """Top-1 and top-5 error of a run, by one crop and by ten, and the classes it confuses."""
+        return partial(run, path, **asked)
 
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task(self._what, total=total)
-            self._bar.start()
-        self._bar.update(self._task, completed=done)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+    return evaluate_command

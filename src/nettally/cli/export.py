@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..rendering.escape import escape
-from . import UNUSABLE, _complain, commands
+from . import TALLIES, UNUSABLE, complain
+from .network import PLAIN, Reading, read_network
+from .output import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import click
 
     from ..building.build import Built
     from ..network import Network
+    from .options import Run
 
 
-def run_export(net: str, **options: Any) -> int:
+def run(net: str, **options: Any) -> int:
     """Write the file, and say what is in it; 2 where that can't be, with the whole list of why."""
     try:
         return _export(net, **options)
     except NettallyError as error:
         if "\n" not in error.values:
             raise
-        _complain(error.what, where=error.where)
+        complain(error.what, where=error.where)
         lines = [f"  {escape(line.strip())}" for line in error.values.splitlines()]
         lines += [f"  try: {escape(error.hint)}"] if error.hint else []
         sys.stderr.write("\n".join(lines) + "\n")
@@ -38,18 +42,15 @@ def _export(
     weights: str | None = None,
     seed: int = 0,
     which: str = "best",
-    inputs: Sequence[str] = (),
-    companion: str | None = None,
-    phase: str | None = None,
-    stages: Sequence[str] = (),
+    reading: Reading = PLAIN,
 ) -> int:
     from ..counting.tally import tally
     from ..exporting.export import ending_of, export
 
     ending = ending_of(output)
-    said_of_inputs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if os.path.isdir(net):
-        if weights or inputs:
+        if weights or reading.inputs:
             raise NettallyError(
                 "a run has its own weights and sizes",
                 where=net,
@@ -58,7 +59,7 @@ def _export(
             )
         network, module, of = _of_run(net, which)
     else:
-        network, said_of_inputs = commands._network(net, inputs, companion, phase, stages)
+        network, notes = read_network(net, reading)
         module, of = _built(network, weights, seed)
     size = export(network, module, output)
     counted = tally(network)
@@ -70,8 +71,8 @@ def _export(
             f"{int(counted.parameters):,} parameters, {int(counted.macs):,} multiply-accumulates; "
             f"nettally tally {escape(os.path.basename(output))} counts the same"
         )
-    commands._print("\n".join([*lines, *map(escape, said_of_inputs)]) + "\n")
-    return commands.TALLIES
+    show("\n".join([*lines, *map(escape, notes)]) + "\n")
+    return TALLIES
 
 
 def _of_run(path: str, which: str) -> tuple[Network, Built, str]:
@@ -96,3 +97,50 @@ def _built(network: Network, weights: str | None, seed: int) -> tuple[Built, str
         error.hint = "weights of this network, by the names of its layers"
         raise
     return module, f"the weights of {escape(os.path.basename(weights))}"
+
+
+def command() -> click.Command:
+    """The command and its options."""
+    import click
+
+    from . import options as o
+
+    @click.command(
+        "export",
+        short_help="Write an ONNX file.",
+        epilog=o.examples(
+            "nettally export runs/alexnet -o alexnet.onnx",
+            "nettally export alexnet --weights bvlc.caffemodel -o alexnet.onnx",
+            "nettally export runs/alexnet -o weights.safetensors",
+        ),
+    )
+    @click.argument("net", metavar="RUN|NET", type=o.NET)
+    @click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=click.Path(),
+        required=True,
+        help="Where it goes: .onnx, or .safetensors for the weights alone.",
+    )
+    @click.option(
+        "--weights",
+        metavar="FILE",
+        type=click.Path(),
+        help="Weights of a NET, .safetensors or .caffemodel; without them, torch's initial values.",
+    )
+    @click.option(
+        "--seed", type=click.IntRange(0), default=0, help="Of the initial values (usually 0)."
+    )
+    @o.which_option
+    @o.input_option
+    @o.params_option
+    @o.phase_option
+    @o.stage_option
+    @o.verbose_option
+    @o.self_check_option
+    def export_command(net: str, **options: Any) -> Run:
+        """Write a run, or any network that is read, as an ONNX file that tallies the same."""
+        return partial(run, net, **o.with_reading(options))
+
+    return export_command

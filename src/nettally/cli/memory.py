@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..counting.memory import inference, training
 from ..counting.tally import tally
 from ..formats import names_code
-from . import commands
+from . import TALLIES
+from .network import PLAIN, Reading, read_network
+from .output import here, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import click
+
+    from .options import Run
 
 
-def memory(
+def run(
     net: str,
     *,
     dtype: str = "",
     optimizer: str = "none",
     every: bool = False,
-    inputs: Sequence[str] = (),
-    companion: str | None = None,
-    phase: str | None = None,
-    stages: Sequence[str] = (),
+    reading: Reading = PLAIN,
 ) -> int:
     """Print the estimates. A module is followed twice, as it trains and as it is used."""
     from ..rendering.tables.memory import memory_table
 
-    network, said = commands._network(net, inputs, companion, phase, stages)
+    network, notes = read_network(net, reading)
     counted = tally(network)
     trained = counted
-    if names_code(net) and phase is None:
-        trained = tally(commands._network(net, inputs, companion, "train", stages)[0])
+    if names_code(net) and reading.phase is None:
+        trained = tally(read_network(net, reading._replace(phase="train"))[0])
     table = memory_table(
         training(trained, optimizer=optimizer, dtype=dtype),
         inference(counted, dtype=dtype),
-        commands._here(),
-        (*said, *network.notes),
+        here(),
+        (*notes, *network.notes),
         every=every,
     )
-    commands._print(table)
-    return commands.TALLIES
+    show(table)
+    return TALLIES
+
+
+def command() -> click.Command:
+    """The command and its options."""
+    import click
+
+    from . import options as o
+
+    @click.command(
+        "memory",
+        short_help="What training and inference need, in bytes.",
+        epilog=o.examples(
+            "nettally memory alexnet",
+            "nettally memory resnet-50 --input 32x3x224x224 --optimizer adamw",
+            "nettally memory torchvision:vit_b_16 --dtype bfloat16",
+        ),
+    )
+    @click.argument("net", type=o.NET)
+    @click.option("--dtype", metavar="NAME", default="", help="float32, float16, bfloat16, ...")
+    @click.option(
+        "--optimizer", metavar="NAME", default="none", help="none, sgd, momentum, adam, adamw, ..."
+    )
+    @click.option("--all", "every", is_flag=True, help="Every layer, in their order.")
+    @o.input_option
+    @o.params_option
+    @o.phase_option
+    @o.stage_option
+    @o.verbose_option
+    @o.self_check_option
+    def memory_command(net: str, **options: Any) -> Run:
+        """Estimate memory: what autograd keeps, the peak of a forward, parameters and optimizer.
+
+        The batch is the first size of --input 32x3x224x224.
+        """
+        return partial(run, net, **o.with_reading(options))
+
+    return memory_command

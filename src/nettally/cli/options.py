@@ -1,4 +1,4 @@
-"""What several commands have in common: kinds of arguments, and options."""
+"""What several commands have in common: kinds of arguments, and options, each by itself."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from . import commands
+from .network import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import ContextVar
 
     Command = Callable[..., Any]
+    Run = Callable[[], int]
 
 FORMATS = ("table", "markdown", "latex", "html", "csv", "json")
 
@@ -42,7 +42,7 @@ class AccountingName(click.types.StringParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The accountings' names."""
-        from ..accountings.presets import ACCOUNTINGS
+        from ..accountings import ACCOUNTINGS
 
         return [CompletionItem(name) for name in ACCOUNTINGS if name.startswith(incomplete)]
 
@@ -56,87 +56,65 @@ NET = Net()
 ACCOUNTING = AccountingName()
 
 
-def input_option(command: Command) -> Command:
-    """``--input``, and what every command has: ``--verbose`` and ``--self-check``."""
-    command = click.option(
-        "--self-check",
-        is_flag=True,
-        expose_value=False,
-        callback=_set(commands.SELF_CHECK),
-        help="Let torch run a module too, without values, and compare every shape.",
-    )(command)
-    command = click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        expose_value=False,
-        callback=_set(commands.VERBOSE),
-        help="Say what only a closer look needs.",
-    )(command)
-    return click.option(
-        "--input",
-        "inputs",
-        multiple=True,
-        metavar="SIZE",
-        help="The input's size, as 3x224x224 or name=3x224x224; a batch may stand before it, and "
-        "for a module a dtype behind it, as 1x128:int64.",
-    )(command)
+def with_reading(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a command, those that say how NET is read put together as ``reading``."""
+    asked = {name: options.pop(name) for name in Reading._fields if name in options}
+    return {**options, "reading": Reading(**asked)}
 
 
-def _set(variable: ContextVar[bool]) -> Callable[..., None]:
-    """What to do with a flag that every command has."""
-
-    def keep(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
-        variable.set(asked)
-
-    return keep
+# --- how NET is read ------------------------------------------------------------------------------
 
 
-def params_option(command: Command) -> Command:
-    """``--params``: a second file that a format has."""
-    return click.option(
-        "--params",
-        "companion",
-        metavar="FILE",
-        type=click.Path(),
-        help="The file that belongs to this one (cuda-convnet's layer-params).",
-    )(command)
+input_option = click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="SIZE",
+    help="The input's size, as 3x224x224 or name=3x224x224; a batch may stand before it, and "
+    "for a module a dtype behind it, as 1x128:int64.",
+)
+params_option = click.option(
+    "--params",
+    "companion",
+    metavar="FILE",
+    type=click.Path(),
+    help="The file that belongs to this one (cuda-convnet's layer-params).",
+)
+phase_option = click.option(
+    "--phase",
+    type=click.Choice(("test", "train")),
+    help="Which layers of a Caffe file are read, or how a module runs (usually test).",
+)
+stage_option = click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    metavar="NAME",
+    help="A stage that the layers of a Caffe file ask for.",
+)
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show reader details.")
+self_check_option = click.option(
+    "--self-check",
+    is_flag=True,
+    help="Let torch run a module too, without values, and compare every shape.",
+)
 
 
-def phase_option(command: Command) -> Command:
-    """``--phase`` and ``--stage``: which layers of a file are meant."""
-    command = click.option(
-        "--stage",
-        "stages",
-        multiple=True,
-        metavar="NAME",
-        help="A stage that the layers of a Caffe file ask for.",
-    )(command)
-    return click.option(
-        "--phase",
-        type=click.Choice(("test", "train")),
-        help="Which layers of a Caffe file are read, or how a module runs (usually test).",
-    )(command)
+# --- what is asked about it -----------------------------------------------------------------------
 
 
-def claims_option(command: Command) -> Command:
-    """``--claims``: what was published."""
-    return click.option(
-        "--claims",
-        metavar="FILE",
-        type=click.Path(),
-        help="What was published; by default the claims that come with a network of the zoo.",
-    )(command)
-
-
-def accounting_option(command: Command) -> Command:
-    """``--accounting``: whose convention of counting."""
-    return click.option(
-        "--accounting",
-        type=ACCOUNTING,
-        metavar="NAME",
-        help="Whose convention of counting (nettally reconcile NET lists them).",
-    )(command)
+claims_option = click.option(
+    "--claims",
+    metavar="FILE",
+    type=click.Path(),
+    help="What was published; by default the claims that come with a network of the zoo.",
+)
+accounting_option = click.option(
+    "--accounting",
+    type=ACCOUNTING,
+    metavar="NAME",
+    help="Whose convention of counting (nettally reconcile NET lists them).",
+)
 
 
 def form_option(*more: str) -> Callable[[Command], Command]:
@@ -148,3 +126,23 @@ def form_option(*more: str) -> Callable[[Command], Command]:
         default="table",
         help="For the terminal, for papers and pages, or for programs.",
     )
+
+
+# --- runs, and their data -------------------------------------------------------------------------
+
+
+which_option = click.option(
+    "--which",
+    type=click.Choice(("best", "last")),
+    default="best",
+    help="Which checkpoint: of the least held-out error (usually), or the last.",
+)
+data_option = click.option(
+    "--data", metavar="PACKED", type=click.Path(), help="Other data than the run's own."
+)
+split_option = click.option(
+    "--split", metavar="NAME", help="train, validation, test; usually what was held out."
+)
+device_option = click.option(
+    "--device", default="auto", help="cpu, cuda, ...; usually a GPU where there is one."
+)

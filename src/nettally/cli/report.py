@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.escape import escape
 from ..versions import version_of
-from . import commands
+from . import TALLIES
+from .network import PLAIN, Reading, accounting_called, is_zoo_name, own_claims, read_network
+from .output import show, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..claims.claim import Claims, Verdict
+    import click
+
+    from ..claims.check import Verdict
+    from ..claims.claim import Claims
     from ..counting.tally import Tally
     from ..explaining import Explanations
     from ..rendering.reports.page import Drawing
+    from .options import Run
 
 MOST_EXPLAINED = 40
 """Claims whose difference is searched for; each takes some tenths of a second."""
@@ -31,16 +38,13 @@ CAPTIONS = {
 }
 
 
-def report(
+def run(
     net: str,
     *,
     claims: str | None = None,
     output: str | None = None,
-    inputs: Sequence[str] = (),
-    companion: str | None = None,
-    phase: str | None = None,
-    stages: Sequence[str] = (),
     accounting: str | None = None,
+    reading: Reading = PLAIN,
 ) -> int:
     """Write the page; 0 whatever its verdict is. Without an output it goes to stdout."""
     from ..accountings.presets import reconcile
@@ -48,51 +52,59 @@ def report(
 
     if output is None and sys.stdout.isatty():
         raise NettallyError("a page is not for a terminal", hint="name a file: -o report.html")
-    network, said = commands._network(net, inputs, companion, phase, stages)
-    counted = tally(network, commands._accounting(accounting))
-    path = claims or commands._own_claims(net)
-    made: Claims | None = None
+    network, notes = read_network(net, reading)
+    counted = tally(network, accounting_called(accounting))
+    path = claims or own_claims(net)
+    published: Claims | None = None
     verdicts: tuple[Verdict, ...] = ()
     if path is not None:
-        from ..claims import claim as claiming
+        from ..claims.check import check
+        from ..claims.claim import load
 
-        made = claiming.load(path)
-        verdicts = tuple(claiming.check(counted, made))
-    options = {"--claims": claims, "--params": companion, "--phase": phase}
-    options |= {"--accounting": accounting, "-o": os.path.basename(output or "")}
-    words = ["nettally", "report", net]
-    for name, value in options.items():
-        words += [name, value] if value else []
-    for size in inputs:
-        words += ["--input", size]
-    for stage in stages:
-        words += ["--stage", stage]
+        published = load(path)
+        verdicts = check(counted, published)
     audit = render.Audit(
-        name=net if commands._is_zoo_name(net) else os.path.basename(net),
+        name=net if is_zoo_name(net) else os.path.basename(net),
         tally=counted,
         made=render.Made(
-            shlex.join(words),
+            _typed(net, claims, output, accounting, reading),
             version_of("nettally") or "not installed",
-            _files(net, companion, claims),
+            _files(net, reading.companion, claims),
         ),
-        work=made.work if made is not None else "",
+        work=published.work if published is not None else "",
         verdicts=verdicts,
         explained=_explained(counted, verdicts),
         reckonings=reconcile(counted),
         figures=_figures(counted, verdicts),
-        notes=said,
+        notes=notes,
     )
     page = render.report(audit)
     if output is None:
-        commands._write(page)
-        return commands.TALLIES
+        write(page)
+        return TALLIES
     try:
         with open(output, "w", encoding="utf-8", newline="\n") as file:
             file.write(page)
     except OSError as error:
         raise NettallyError(f"can't write the page: {error.strerror}", where=output) from None
-    commands._print(f"{escape(output)}: {render.summary(audit)}\n")
-    return commands.TALLIES
+    show(f"{escape(output)}: {render.summary(audit)}\n")
+    return TALLIES
+
+
+def _typed(
+    net: str, claims: str | None, output: str | None, accounting: str | None, reading: Reading
+) -> str:
+    """The command as it can be typed again."""
+    options = {"--claims": claims, "--params": reading.companion, "--phase": reading.phase}
+    options |= {"--accounting": accounting, "-o": os.path.basename(output or "")}
+    words = ["nettally", "report", net]
+    for name, value in options.items():
+        words += [name, value] if value else []
+    for size in reading.inputs:
+        words += ["--input", size]
+    for stage in reading.stages:
+        words += ["--stage", stage]
+    return shlex.join(words)
 
 
 def _explained(counted: Tally, verdicts: Sequence[Verdict]) -> Mapping[int, Explanations]:
@@ -132,7 +144,7 @@ def _files(
     from ..formats import zoo
 
     asked: list[tuple[str, str, str]] = []
-    if commands._is_zoo_name(net):
+    if is_zoo_name(net):
         asked.append(
             ("network", f"zoo/{net}/network.yaml", os.path.join(zoo.ROOT, net, "network.yaml"))
         )
@@ -146,11 +158,11 @@ def _files(
     asked += [
         (what, path, path) for what, path in (("parameters", companion), ("claims", claims)) if path
     ]
-    found: list[tuple[str, str, str, int]] = []
+    files: list[tuple[str, str, str, int]] = []
     for what, name, path in asked:
         if os.path.isfile(path):
-            found.append((what, name, *_digest(path)))
-    return tuple(found)
+            files.append((what, name, *_digest(path)))
+    return tuple(files)
 
 
 def _digest(path: str) -> tuple[str, int]:
@@ -159,3 +171,37 @@ def _digest(path: str) -> tuple[str, int]:
     with open(path, "rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
         return digest, file.tell()
+
+
+def command() -> click.Command:
+    """The command and its options."""
+    import click
+
+    from . import options as o
+
+    @click.command(
+        "report",
+        short_help="All of it as one page, to be sent to someone.",
+        epilog=o.examples(
+            "nettally report alexnet -o report.html",
+            "nettally report my-network.yaml --claims my-claims.yaml -o report.html",
+        ),
+    )
+    @click.argument("net", type=o.NET)
+    @o.claims_option
+    @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
+    @o.input_option
+    @o.params_option
+    @o.phase_option
+    @o.stage_option
+    @o.verbose_option
+    @o.self_check_option
+    @o.accounting_option
+    def report_command(net: str, **options: Any) -> Run:
+        """The whole audit as one page: verdict, claims, explanations, figure, table, accountings.
+
+        The page stands alone: it needs no script and no network, and can be printed.
+        """
+        return partial(run, net, **o.with_reading(options))
+
+    return report_command

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from time import monotonic
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..rendering.escape import escape
-from ..training.allocator import keep_freed_memory
-from ..training.loop import Report, resume, train
-from ..training.recipe import recipe_called
-from ..training.recipe_words import changed
-from ..training.settings import Settings
-from . import commands
+from . import TALLIES
+from .network import PLAIN, Reading, read_network
+from .output import here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import click
 
     from ..data.packed import Packed
     from ..network import Network
     from ..training.loop import Outcome
     from ..training.recipe import Recipe
-    from ..training.run import Run
+    from . import options
+    from .training_progress import TrainingProgress
+
+RECIPES = ("alexnet-2012", "alexnet-2012-code", "modern")
+
+LONG = (200_000, 10, 10)
+"""When Python looks for garbage in a process that may run for days: less rarely than a command."""
 
 STOPPED = 130
 """The exit code of a training that was asked to stop: as after Ctrl-C."""
 
 
-def run_training(
+def run(
     net: str | None,
     *,
     data: str | None,
@@ -40,13 +45,18 @@ def run_training(
     changes: Sequence[str],
     taken_up: str | None,
     dry: bool,
-    inputs: Sequence[str] = (),
-    companion: str | None = None,
-    phase: str | None = None,
-    stages: Sequence[str] = (),
+    reading: Reading = PLAIN,
     **settings: Any,
 ) -> int:
     """``nettally train``; the exit code."""
+    import gc
+
+    from ..training.allocator import keep_freed_memory
+    from ..training.loop import train
+    from ..training.settings import Settings
+    from .training_progress import TrainingProgress, say
+
+    gc.set_threshold(*LONG)
     keep_freed_memory()
     asked = {name: value for name, value in settings.items() if value is not None}
     if taken_up is not None:
@@ -55,14 +65,14 @@ def run_training(
         raise NettallyError(
             "which network?", hint="nettally train NET --data PACKED, or --resume RUN"
         )
-    network, said = commands._network(net, inputs, companion, phase, stages)
+    network, notes = read_network(net, reading)
     used = _recipe(recipe, epochs, batch, changes)
-    _first(said)
+    _first(notes)
     if dry:
-        from .dry import dry_run
+        from .dry_run import dry_run
 
-        _say(dry_run(network, used, Settings(**asked), commands._here(), data))
-        return commands.TALLIES
+        say(dry_run(network, used, Settings(**asked), here(), data))
+        return TALLIES
     from ..data.packed import open_packed
 
     packed = open_packed(data or "digits")
@@ -70,11 +80,14 @@ def run_training(
         sys.stderr.write("no --data: scikit-learn's digits are taken\n")
     several = int(asked.get("devices", 1)) * int(asked.get("nodes", 1)) > 1
     path = output or _free_folder(network, several=several)
-    told = Told()
-    return _ended(train(network, packed, path, used, Settings(**asked), told), told)
+    progress = TrainingProgress()
+    return _ended(train(network, packed, path, used, Settings(**asked), progress), progress)
 
 
 def _recipe(name: str, epochs: int | None, batch: int | None, changes: Sequence[str]) -> Recipe:
+    from ..training.recipe import recipe_called
+    from ..training.recipe_words import changed
+
     words = list(changes)
     if epochs is not None:
         words.append(f"epochs={epochs}")
@@ -87,7 +100,10 @@ def _take_up(
     path: str, net: str | None, data: str | None, asked: dict[str, Any], *, changed_too: bool
 ) -> int:
     from ..data.packed import open_packed
+    from ..training.loop import resume
     from ..training.run import open_run
+    from ..training.settings import Settings
+    from .training_progress import TrainingProgress
 
     if net is not None or changed_too:
         raise NettallyError(
@@ -96,9 +112,9 @@ def _take_up(
         )
     run = open_run(path)
     packed: Packed = open_packed(data or run.data)
-    told = Told()
+    progress = TrainingProgress()
     settings: Any = {**run.settings, "steps": 0, **asked}
-    return _ended(resume(path, packed, Settings(**settings), told), told)
+    return _ended(resume(path, packed, Settings(**settings), progress), progress)
 
 
 def _first(notes: Sequence[str] = ()) -> bool:
@@ -121,120 +137,140 @@ def _free_folder(network: Network, *, several: bool) -> str:
     return path
 
 
-def _ended(outcome: Outcome, told: Told) -> int:
-    told.close()
-    if not told.active:
-        return STOPPED if outcome.asked else commands.TALLIES
+def _ended(outcome: Outcome, progress: TrainingProgress) -> int:
+    from .training_progress import say
+
+    progress.close()
+    if not progress.active:
+        return STOPPED if outcome.asked else TALLIES
     path = escape(outcome.path)
     if outcome.stopped:
-        _say(f"\nstopped at step {outcome.steps:,}; to go on:  nettally train --resume {path}")
-        return STOPPED if outcome.asked else commands.TALLIES
+        say(f"\nstopped at step {outcome.steps:,}; to go on:  nettally train --resume {path}")
+        return STOPPED if outcome.asked else TALLIES
     best = "" if outcome.best is None else f", least error {100 * outcome.best:.2f} %"
-    _say(
+    say(
         f"\n{outcome.epochs} epochs, {outcome.steps:,} steps{best}\n"
         f"the run is in {path}:  nettally evaluate {path}"
     )
-    return commands.TALLIES
+    return TALLIES
 
 
-class Told(Report):
-    """What is told: a bar on stderr where that is a terminal, and a line an epoch on stdout."""
+def command() -> click.Command:
+    """The command and its options."""
+    import click
 
-    def __init__(self) -> None:
-        self.active = False  # until the loop says that this process is the first
-        self._bar: Any = None
-        self._begun = monotonic()
+    from . import options as o
 
-    def begun(self, run: Run, per_epoch: int, steps: int, world: int, sends: int) -> None:
-        """Print what is trained on what, and the head of the table of epochs."""
-        self.active = True
-        self._per_epoch, self._epochs = per_epoch, run.recipe.epochs
-        here = commands._here()
-        title = f"{escape(run.network.name)} on {escape(_short(run.data))}"
-        more = f", {world} processes" if world > 1 else ""
-        lines = [
-            here.style(title, "bold"),
-            f"recipe {run.recipe.name}: {run.recipe.epochs} epochs of {per_epoch:,} steps, "
-            f"batch {run.recipe.batch}{more}; in {escape(run.path)}",
-        ]
-        if sends:
-            lines.append(f"each column sends {sends:,} bytes a step, as counted of the network")
-        if steps:
-            lines.append(f"taken up at step {steps:,}, epoch {steps // per_epoch + 1}")
-        lines += ["", here.style(HEAD, "dim")]
-        _say("\n".join(lines))
-        if sys.stderr.isatty():
-            self._bar = _bar(self._epochs * per_epoch, steps)
-
-    def step(self, epoch: int, at: int, loss: float, speed: float, waiting: float) -> None:
-        """Move the bar."""
-        if self._bar is not None:
-            self._bar.update(
-                self._bar.task_ids[0],
-                completed=epoch * self._per_epoch + at,
-                description=f"epoch {epoch + 1}/{self._epochs}",
-                told=f"loss {loss:.4g}  {_speed(speed)} images/s  waiting {100 * waiting:.0f} %",
-            )
-
-    def epoch(self, epoch: int, line: dict[str, Any]) -> None:
-        """Print the line of an epoch."""
-        held = line.get("held_out") or {}
-        text = (
-            f"{epoch + 1:>5}  {line['rate']:>8.2g}  {line['train']['loss']:>10.4f}  "
-            f"{_percent(line['train']['error'])}  {_percent(held.get('top1'))}  "
-            f"{_percent(held.get('top5'))}  {_speed(line['images_per_second']):>8}  "
-            f"{100 * line['waiting']:>5.0f} %"
-        )
-        if self._bar is not None:
-            self._bar.console.file.flush()
-            self._bar.stop()
-        _say(text)
-        if self._bar is not None and epoch + 1 < self._epochs:
-            self._bar.start()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-
-def _say(text: str) -> None:
-    """A line on stdout, at once: who reads it may be waiting."""
-    commands._print(text + "\n")
-    sys.stdout.flush()
-
-
-HEAD = (
-    f"{'epoch':>5}  {'rate':>8}  {'train loss':>10}  {'error':>8}  {'top-1':>8}  {'top-5':>8}  "
-    f"{'images/s':>8}  {'waiting':>7}"
-)
-
-
-def _percent(share: float | None) -> str:
-    return f"{'–':>8}" if share is None else f"{100 * share:>6.2f} %"
-
-
-def _speed(speed: float) -> str:
-    return f"{speed:,.0f}" if speed >= 100 else f"{speed:.1f}"
-
-
-def _short(data: str) -> str:
-    return os.path.basename(data.rstrip(os.sep)) or data
-
-
-def _bar(steps: int, done: int) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    made = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
+    @click.command(
+        "train",
+        short_help="Train a network.",
+        epilog=o.examples(
+            "nettally train examples/digits.yaml",
+            "nettally data pack imagenet/ packed/",
+            "nettally train alexnet --data packed/ --recipe alexnet-2012 -o runs/alexnet",
+            "nettally train --resume runs/alexnet",
+            "nettally train alexnet --recipe alexnet-2012 --dry-run",
+            "torchrun --nproc-per-node 2 -m nettally train alexnet --data packed/ -o runs/two",
+        ),
     )
-    made.add_task("", total=steps, completed=done, told="")
-    made.start()
-    return made
+    @click.argument("net", type=o.NET, required=False)
+    @click.option(
+        "--data",
+        metavar="PACKED",
+        type=click.Path(),
+        help="Packed images (nettally data pack); without it, scikit-learn's digits.",
+    )
+    @click.option(
+        "-o",
+        "--output",
+        metavar="RUN",
+        type=click.Path(),
+        help="The folder of the run; without it runs/NAME-1, or the next that is free.",
+    )
+    @click.option("--recipe", type=click.Choice(RECIPES), default="modern", show_default=True)
+    @click.option(
+        "--epochs", type=click.IntRange(1), help="Another number of epochs than the recipe's."
+    )
+    @click.option("--batch", type=click.IntRange(1), help="Images an update, over all processes.")
+    @click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Another value of a field of the recipe: rate=0.02 (docs/training.md lists them).",
+    )
+    @click.option(
+        "--resume",
+        "taken_up",
+        metavar="RUN",
+        type=click.Path(),
+        help="Go on from the last checkpoint.",
+    )
+    @click.option(
+        "--dry-run",
+        "dry",
+        is_flag=True,
+        help="Train a few steps on made-up images: memory and time, predicted and measured.",
+    )
+    @click.option(
+        "--seed", type=click.IntRange(0), help="Of all that is drawn at random (usually 0)."
+    )
+    @click.option("--precision", help="32-true, bf16-mixed, 16-mixed, ... as Fabric has them.")
+    @click.option("--accelerator", help="auto, cpu, cuda, mps, ... as Fabric has them.")
+    @click.option("--devices", type=click.IntRange(1), help="How many; under torchrun, its own.")
+    @click.option(
+        "--nodes", type=click.IntRange(1), help="How many machines; under torchrun, its own."
+    )
+    @click.option(
+        "--strategy", help="ddp, ddp_find_unused_parameters_true, ... as Fabric has them."
+    )
+    @click.option(
+        "--columns",
+        flag_value=2,
+        type=int,
+        is_flag=False,
+        help="Each column of the network on a process of its own (torchrun --nproc-per-node 2).",
+    )
+    @click.option(
+        "--accumulate",
+        type=click.IntRange(1),
+        help="Work a batch off in so many parts, for memory.",
+    )
+    @click.option(
+        "--compile", is_flag=True, default=None, help="Let torch.compile make kernels of it."
+    )
+    @click.option(
+        "--channels-last/--channels-first",
+        default=None,
+        help="How images lie in memory (usually channels last, which is faster).",
+    )
+    @click.option(
+        "--deterministic",
+        is_flag=True,
+        default=None,
+        help="Refuse operations that vary from run to run.",
+    )
+    @click.option(
+        "--weights",
+        metavar="FILE",
+        type=click.Path(),
+        help="Begin with these, .safetensors or .caffemodel, and not with the recipe's initial "
+        "values.",
+    )
+    @click.option("--save-every", type=click.FloatRange(0), metavar="SECONDS", help="Usually 600.")
+    @click.option("--log-every", type=click.IntRange(1), metavar="STEPS", help="Usually 20.")
+    @click.option(
+        "--tensorboard", is_flag=True, default=None, help="Write TensorBoard's files too."
+    )
+    @click.option(
+        "--steps", type=click.IntRange(1), help="Stop after so many steps, to go on later."
+    )
+    @o.input_option
+    @o.params_option
+    @o.phase_option
+    @o.stage_option
+    def train_command(net: str | None, **asked: Any) -> options.Run:
+        """Train a network on packed images, by a recipe; it can be stopped and resumed any time."""
+        return partial(run, net, **o.with_reading(asked))
+
+    return train_command

@@ -9,7 +9,8 @@ from math import log2
 from typing import TYPE_CHECKING, Any
 
 from ..arith import plain
-from ..claims.claim import Claim, Verdict, judge, parse_claim
+from ..claims.check import Verdict, judge
+from ..claims.claim import Claim, parse_claim
 from ..claims.comparison import compare, shown_value
 from ..counting.quantities import SUMS
 from ..counting.tally import Tally, tally

@@ -6,7 +6,7 @@ import heapq
 from math import exp, log2
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..claims.claim import TALLIES
+from ..claims.check import TALLIES
 from ..claims.comparison import compare
 from ..counting.quantities import SUMS, NotDerivable, matching
 from ..counting.tally import Tally, tally

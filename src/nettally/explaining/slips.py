@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import expression
 from ..arith import factors, product
-from ..claims.claim import TALLIES
+from ..claims.check import TALLIES
 from ..claims.comparison import compare
 from ..counting.quantities import SUMS, NotDerivable
 from ..errors import NettallyError

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..accountings.presets import Reckoning
-    from ..claims.claim import Verdict
+    from ..claims.check import Verdict
     from ..counting.tally import Tally
     from ..diffing import Difference
     from ..explaining import Explanations

@@ -17,7 +17,8 @@ from .palette import THEMES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...claims.claim import Claim, Claims, Verdict
+    from ...claims.check import Verdict
+    from ...claims.claim import Claim, Claims
     from ...counting.tally import Tally
     from .model import Label
 

@@ -12,7 +12,8 @@ from .text_metrics import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...claims.claim import Claim, Claims, Verdict
+    from ...claims.check import Verdict
+    from ...claims.claim import Claim, Claims
     from ...counting.tally import Tally
 
 MARGIN = 12.0
@@ -50,9 +51,9 @@ def make(
 def _verdicts(
     tally: Tally, claims: Claims | Iterable[Claim | str | Verdict]
 ) -> tuple[Verdict, ...]:
+    from ...claims.check import Verdict as OneVerdict
+    from ...claims.check import check
     from ...claims.claim import Claims as ManyClaims
-    from ...claims.claim import Verdict as OneVerdict
-    from ...claims.claim import check
 
     if isinstance(claims, ManyClaims):
         return check(tally, claims)

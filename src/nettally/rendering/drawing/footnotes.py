@@ -15,7 +15,8 @@ from .text_metrics import ASCENT, LINE, clean, wrap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...claims.claim import Claim, Verdict
+    from ...claims.check import Verdict
+    from ...claims.claim import Claim
     from ...counting.tally import Tally
     from .model import Item
     from .units import Unit

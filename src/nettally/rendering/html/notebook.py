@@ -25,7 +25,7 @@ from .parts import rows_html
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...claims.claim import Verdict
+    from ...claims.check import Verdict
     from ...network import Network
 
 MOST = 200

@@ -14,7 +14,8 @@ from ..terminal import BOUND, Terminal, count, noted, wrap
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...claims.claim import Claim, Verdict
+    from ...claims.check import Verdict
+    from ...claims.claim import Claim
     from ...explaining import Explanation, Explanations
 
 SEPARATOR = " · "

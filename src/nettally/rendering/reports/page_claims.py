@@ -15,7 +15,8 @@ from .verdicts import HOW, SIGNS, chance, ours
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...claims.claim import Claim, Verdict
+    from ...claims.check import Verdict
+    from ...claims.claim import Claim
     from ...counting.tally import Tally
     from ...explaining import Explanation, Explanations
     from .page import Audit

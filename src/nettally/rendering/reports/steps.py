@@ -12,7 +12,8 @@ from ...errors import NettallyError
 from ..tables.architecture import architecture
 
 if TYPE_CHECKING:
-    from ...claims.claim import Claim, Verdict
+    from ...claims.check import Verdict
+    from ...claims.claim import Claim
     from ...counting.tally import Tally
 
 MOST = 40

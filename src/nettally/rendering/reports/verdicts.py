@@ -9,7 +9,7 @@ from ...claims.comparison import shown_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...claims.claim import Verdict
+    from ...claims.check import Verdict
     from ...explaining import Explanation
 
 SIGNS = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ...accountings.presets import Reckoning
-    from ...claims.claim import Verdict
+    from ...claims.check import Verdict
     from ...counting.tally import Tally
     from ...diffing import Difference
     from ...explaining import Explanations

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...accountings.presets import Reckoning
-    from ...claims.claim import Claim, Verdict
+    from ...claims.check import Verdict
+    from ...claims.claim import Claim
     from ...counting.accounting import Accounting
     from ...counting.rows import Row
     from ...counting.tally import Tally

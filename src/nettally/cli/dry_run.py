@@ -32,7 +32,7 @@ def dry_run(
 ) -> str:
     """A table of both. data: packed data whose number of images the whole is reckoned for."""
     images = len(open_packed(data).splits["train"]) if data else IMAGENET
-    made = measure(network, recipe, settings)
+    measured = measure(network, recipe, settings)
     scores = network_of_scores(network)
     whole, one = (
         tally(scores.replace(inputs={n: (batch, *x[1:]) for n, x in scores.inputs.items()}))
@@ -41,7 +41,7 @@ def dry_run(
     kind = WIDTHS.get(settings.precision, "")
     memory = int(training(whole, optimizer=recipe.optimizer, dtype=kind).total)
     macs = int(one.macs)
-    return _table(network.name, recipe, images, macs, memory, made, terminal)
+    return _table(network.name, recipe, images, macs, memory, measured, terminal)
 
 
 def _table(
@@ -50,13 +50,13 @@ def _table(
     images: int,
     macs: int,
     memory: int,
-    made: Measured,
+    measured: Measured,
     terminal: Terminal,
 ) -> str:
     work = 3 * macs * recipe.batch
-    seconds = (work / made.peak, made.seconds)
+    seconds = (work / measured.peak, measured.seconds)
     rows = [
-        ["memory of a step, MB", f"{memory / 1e6:,.0f}", f"{made.grown / 1e6:,.0f}"],
+        ["memory of a step, MB", f"{memory / 1e6:,.0f}", f"{measured.grown / 1e6:,.0f}"],
         ["seconds a step", *(f"{each:.3g}" for each in seconds)],
         ["images/s", *(f"{recipe.batch / each:,.4g}" for each in seconds)],
         [
@@ -64,8 +64,10 @@ def _table(
             *(_duration(images * recipe.epochs / recipe.batch * each) for each in seconds),
         ],
     ]
-    title = f"{escape(name)}: recipe {recipe.name}, batch {recipe.batch}, on {escape(made.device)}"
-    share = work / made.seconds / made.peak
+    title = (
+        f"{escape(name)}: recipe {recipe.name}, batch {recipe.batch}, on {escape(measured.device)}"
+    )
+    share = work / measured.seconds / measured.peak
     return "\n".join(
         [
             terminal.style(title, "bold"),
@@ -73,9 +75,9 @@ def _table(
             grid(["", "predicted", "measured"], [False, True, True], rows, terminal),
             "",
             f"time, predicted: 3 x {macs:,} multiply-accumulates an image (the gradients",
-            f"  take two passes more), at {made.peak / 1e9:,.0f} G/s, a large product's here;",
-            f"  the step reached {100 * share:.0f} % of that; {100 * made.waiting:.0f} % of it was "
-            "waiting for data",
+            f"  take two passes more), at {measured.peak / 1e9:,.0f} G/s, a large product's here;",
+            f"  the step reached {100 * share:.0f} % of that; "
+            f"{100 * measured.waiting:.0f} % of it was waiting for data",
             "memory, predicted: as nettally memory has it; measured: what the process grew by",
         ]
     )

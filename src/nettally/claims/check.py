@@ -1,0 +1,157 @@
+"""Verdicts: whether what was published about a network tallies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..arith import Named, Num, formula, show
+from ..counting.quantities import SAME, NotDerivable, certainty, names_like
+from ..counting.tally import Rows, Tally, tally
+from ..display import Displayed
+from ..errors import ClaimError
+from ..record import Record
+from .claim import Claim, Claims, parse_claim
+from .comparison import compare, shown_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..counting.rows import Row
+    from ..network import Network, Shape
+
+TALLIES = frozenset({"exact", "rounds", "truncates", "holds"})
+"""The verdicts that say that a claim is true."""
+
+
+class Verdict(Displayed, Record):
+    """What came of a claim.
+
+    ours: our figure, None where there is none. status: exact, rounds, truncates, holds (an
+    inequality that is true), differs, unknown (cannot be derived). detail: by how much, by what
+    factor, or why not. counted: the tally that our figure is of.
+    """
+
+    claim: Claim
+    ours: Any
+    status: str
+    detail: str = ""
+    counted: Tally | None = None
+
+    @property
+    def working(self) -> str:
+        """The arithmetic of one layer's figure in one line; "" for sums over many layers."""
+        return _working(self.counted, self.claim, self.ours) if self.counted is not None else ""
+
+    def __repr__(self) -> str:
+        outcome = f"{self.status}: {self.detail}" if self.detail else self.status
+        return f"Verdict({self.claim.text!r}, ours={shown_value(self.ours)}, {outcome})"
+
+    @property
+    def tallies(self) -> bool:
+        return self.status in TALLIES
+
+
+class Verdicts(Displayed, tuple[Verdict, ...]):
+    """What ``check`` gives: the verdicts in the claims' order. Printed, a line each."""
+
+    __slots__ = ()
+
+
+def check(network: Network | Tally, claims: Claims | Iterable[Claim | str]) -> Verdicts:
+    """A verdict for each claim.
+
+    Raises ClaimError for a claim about a layer that is not there.
+    """
+    counted = network if isinstance(network, Tally) else tally(network)
+    listed = claims.claims if isinstance(claims, Claims) else claims
+    return Verdicts(
+        judge(counted, parse_claim(claim) if isinstance(claim, str) else claim) for claim in listed
+    )
+
+
+def judge(counted: Tally, claim: Claim) -> Verdict:
+    """The verdict on one claim."""
+    if claim.measured:
+        return Verdict(claim, None, "unknown", "measured: it cannot be derived")
+    try:
+        if claim.every:
+            return _judge_every(counted, claim)
+        ours = claim.value(counted)
+    except NotDerivable as reason:
+        return Verdict(claim, None, "unknown", str(reason))
+    except ClaimError as error:
+        raise error.at(str(claim.source or "")) from None
+    status, detail = compare(ours, claim.printed, claim.relation)
+    if status == "differs" and _may_grow(counted, claim, ours):
+        return Verdict(claim, ours, "unknown", "at least this: some layers are not known")
+    return Verdict(claim, ours, status, detail, counted)
+
+
+def _may_grow(counted: Tally, claim: Claim, ours: Any) -> bool:
+    """Whether layers that are not known could still make a figure of the whole net true."""
+    about, quantity = claim.reference or ("no sum", "")
+    sure = about or certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
+    return not sure and ours < claim.printed.value
+
+
+def _judge_every(counted: Tally, claim: Claim) -> Verdict:
+    names = names_like(counted, claim.every)
+    if not names:
+        raise ClaimError(f"no layer matches '{claim.every}'", where=str(claim.source or ""))
+    values = {name: claim.value(counted, name) for name in names}
+    results = {name: compare(v, claim.printed, claim.relation)[0] for name, v in values.items()}
+    worst = [name for name, status in results.items() if status == "differs"]
+    percent = "%" in claim.printed.text
+    if not worst:
+        status = "holds" if claim.relation != "=" else max(results.values())
+        return Verdict(claim, None, status, f"for each of {len(names)}: {', '.join(names)}")
+    shown = ", ".join(f"{name} ({shown_value(values[name], percent)})" for name in worst)
+    return Verdict(claim, values[worst[0]], "differs", f"not for {shown}")
+
+
+def _working(counted: Tally, claim: Claim, ours: Any) -> str:
+    reference = claim.reference
+    if reference is None or not reference[0] or not isinstance(ours, int):
+        return ""
+    about = reference[0]
+    row = next((row for row in counted.rows if row.node.name == about), None)
+    if row is None or not row.known:
+        return ""
+    from ..counting.rows import count_node
+
+    shapes = dict(zip(row.node.inputs, row.inputs, strict=True))
+    counted_row = count_node(row.node, shapes, working=True)
+    if reference[1] in ("neurons", "values") and counted_row.shape is not None:
+        return _working_of_units(counted_row.shape) + _left_over(row)
+    single = Tally(counted.network, counted.accounting, Rows((counted_row,)))
+    value = claim.value(single)
+    return show(value) if isinstance(value, Num) else ""
+
+
+def _working_of_units(shape: Shape) -> str:
+    """``55 · 55 · 96 = 290,400, where 55 = ⌈(224 - 11) / 4⌉ + 1``."""
+    sizes = (*shape[2:], shape[1])
+    text = " · ".join(formula(n) if n is sizes[-1] else f"{int(n):,}" for n in sizes)
+    value = 1
+    for size in sizes:
+        value *= int(size)
+    parts = dict.fromkeys(
+        f"{int(n):,} = {formula(n)}"
+        for n in sizes[:-1]
+        if isinstance(n, Num) and not isinstance(n.how, Named)
+    )
+    return f"{text} = {value:,}" + (", where " + ", ".join(parts) if parts else "")
+
+
+def _left_over(row: Row) -> str:
+    """Where a division does not come out even: the pixels dropped, or overhung."""
+    layer: Any = row.node.layer
+    if not hasattr(layer, "spare"):
+        return ""
+    left = layer.spare(row.inputs[0])[0]
+    if not left:
+        return ""
+    pixels = f"{abs(left)} pixel{'s' if abs(left) > 1 else ''}"
+    if left > 0:
+        return f", rounded down: {pixels} at the edge are dropped"
+    return f", rounded up: the last window hangs {pixels} over the edge"

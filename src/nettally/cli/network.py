@@ -1,0 +1,117 @@
+"""NET, the argument of most commands: what it names, how it is read, which claims come with it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..counting.rows import AXES
+from ..errors import NettallyError
+from ..formats import read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..counting.accounting import Accounting
+    from ..network import Network, Shape
+
+
+class Reading(NamedTuple):
+    """How a network is to be read, as options say it.
+
+    inputs: sizes as typed. companion: a second file. phase, stages: which layers of a Caffe file;
+    phase also how a module runs. self_check: torch runs a module too. verbose: the reader's
+    details are shown.
+    """
+
+    inputs: Sequence[str] = ()
+    companion: str | None = None
+    phase: str | None = None
+    stages: Sequence[str] = ()
+    self_check: bool = False
+    verbose: bool = False
+
+
+PLAIN = Reading()
+"""Nothing is asked for: as the file has it."""
+
+
+def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str, ...]]:
+    """The network, and notes: how the sizes that the user gave were read, and details if asked.
+
+    Raises NettallyError for sizes that can't be, and what ``nettally.read`` raises.
+    """
+    options: dict[str, str] = {}
+    if reading.phase:
+        options["phase"] = reading.phase
+    if reading.stages:
+        options["stage"] = ",".join(reading.stages)
+    plain: list[str] = []
+    for text in reading.inputs:
+        size, colon, kind = text.partition(":")
+        plain.append(size)
+        if colon:
+            options[f"dtype:{size.rpartition('=')[0]}"] = kind
+    sizes = dict(map(parse_input, plain))
+    if len(sizes) < len(reading.inputs):
+        raise NettallyError("one input is given two sizes", values=", ".join(reading.inputs))
+    network = read(
+        net,
+        sizes or None,
+        companion=reading.companion,
+        options=options,
+        self_check=reading.self_check,
+    )
+    notes: list[str] = []
+    for name, size in sizes.items():
+        of = name if name in network.inputs else next(iter(network.inputs), "")
+        shape = network.inputs.get(of, size)
+        notes.append(f"input {of}: {'x'.join(map(str, size))} is read as {_spelled(shape)}")
+    if reading.verbose:
+        notes.extend(network.details)
+    return network, tuple(notes)
+
+
+def _spelled(shape: Shape) -> str:
+    names = AXES.get(len(shape)) or tuple(f"axis {i}" for i in range(1, len(shape)))
+    sizes = (f"{name} {size:,}" for name, size in zip(names, shape[1:], strict=True))
+    return ", ".join([*sizes, f"a batch of {shape[0]:,}"])
+
+
+def parse_input(text: str) -> tuple[str, Shape]:
+    """``3x224x224`` or ``name=3x224x224``, with the batch before it or without.
+
+    The name is "" where none is given. Raises NettallyError for what is no size.
+    """
+    name, equals, sizes = text.rpartition("=")
+    parts = sizes.replace("×", "x").lower().split("x")
+    if (equals and not name) or not all(
+        part.isascii() and part.isdigit() and len(part) < 40 for part in parts
+    ):
+        raise NettallyError(
+            "this is no size of an input",
+            values=text[:80],
+            hint="channels, height, width: --input 3x224x224, or --input name=3x224x224",
+        )
+    return name, tuple(int(part) for part in parts)
+
+
+def is_zoo_name(net: str) -> bool:
+    """Whether NET can only be a network of the zoo: neither a path nor a module's name."""
+    return os.sep not in net and ":" not in net and not os.path.exists(net)
+
+
+def own_claims(net: str) -> str | None:
+    """The path of the claims that come with a network of the zoo; None where there are none."""
+    if not is_zoo_name(net):
+        return None
+    from ..formats.zoo import claims_path
+
+    return claims_path(net)
+
+
+def accounting_called(name: str | None) -> Accounting:
+    """The accounting of a name, or our own. Raises NettallyError for a name that is not known."""
+    from ..counting.accounting import NETTALLY, accounting
+
+    return NETTALLY if name is None else accounting(name)

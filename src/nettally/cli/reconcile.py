@@ -1,0 +1,58 @@
+"""``nettally reconcile``: one count under every accounting, term by term."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..accountings.presets import reconcile
+from ..counting.tally import tally
+from . import TALLIES
+from .network import PLAIN, Reading, read_network
+from .output import here, show, write
+
+if TYPE_CHECKING:
+    import click
+
+    from .options import Run
+
+
+def run(net: str, *, form: str = "table", reading: Reading = PLAIN) -> int:
+    """Print the table."""
+    network, notes = read_network(net, reading)
+    counted = tally(network)
+    if form == "table":
+        from ..rendering.tables.compare import reconcile_table
+
+        show(reconcile_table(counted, reconcile(counted), here(), notes))
+        return TALLIES
+    from ..rendering import output
+
+    write(output.reconcile(form, counted, reconcile(counted), notes))
+    return TALLIES
+
+
+def command() -> click.Command:
+    """The command and its options."""
+    import click
+
+    from . import options as o
+
+    @click.command(
+        "reconcile",
+        short_help="One count under every accounting.",
+        epilog=o.examples("nettally reconcile alexnet"),
+    )
+    @click.argument("net", type=o.NET)
+    @o.input_option
+    @o.params_option
+    @o.phase_option
+    @o.stage_option
+    @o.verbose_option
+    @o.self_check_option
+    @o.form_option("svg")
+    def reconcile_command(net: str, **options: Any) -> Run:
+        """One count under every accounting, term by term: why tools print other numbers."""
+        return partial(run, net, **o.with_reading(options))
+
+    return reconcile_command

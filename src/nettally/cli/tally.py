@@ -1,0 +1,104 @@
+"""``nettally tally``: count a network, layer by layer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..counting.tally import tally
+from . import TALLIES
+from .network import PLAIN, Reading, accounting_called, read_network
+from .output import here, show, write
+
+if TYPE_CHECKING:
+    import click
+
+    from .options import Run
+
+
+def run(
+    net: str,
+    *,
+    accounting: str | None = None,
+    columns: str | None = None,
+    depth: int | None = None,
+    working: str | None = None,
+    form: str = "table",
+    reading: Reading = PLAIN,
+) -> int:
+    """Print the tally, or the working of one layer."""
+    convention = accounting_called(accounting)
+    network, notes = read_network(net, reading)
+    if working is not None:
+        from ..rendering.reports.working import working as render_working
+
+        show(render_working(network, working, convention, here()))
+        return TALLIES
+    counted = tally(network, convention)
+    printed = counted.accounting.printed()
+    if printed is not None and printed.why:
+        notes = (*notes, f"as {convention.name} {printed.version} prints it: {printed.why}")
+    if form == "table":
+        from ..rendering.tables.terminal import tally_table
+
+        show(tally_table(counted, here(), columns, depth, notes))
+        return TALLIES
+    from ..rendering import output
+
+    write(output.tally(form, counted, columns, depth, notes))
+    return TALLIES
+
+
+def command() -> click.Command:
+    """The command and its options."""
+    import click
+
+    from . import options as o
+
+    class WithColumns(click.Command):
+        """Lists the columns in its help, and imports them only then."""
+
+        def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            self.epilog = f"{usage}\n\n{_columns_help()}"
+            super().format_epilog(ctx, formatter)
+
+    usage = o.examples(
+        "nettally tally alexnet",
+        "nettally tally alexnet --working conv1",
+        "nettally tally resnet-50 --depth 1 --columns output,parameters,share",
+        "nettally tally layers.cfg --input 3x224x224 --format json",
+        "nettally tally vgg-16 --format latex > table.tex",
+    )
+
+    @click.command(
+        "tally",
+        cls=WithColumns,
+        short_help="Count a network, layer by layer.",
+    )
+    @click.argument("net", type=o.NET)
+    @click.option("--working", metavar="LAYER", help="The arithmetic of one layer or module.")
+    @click.option(
+        "--columns", metavar="LIST", help="With commas: output,parameters,share (see below)."
+    )
+    @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
+    @o.input_option
+    @o.params_option
+    @o.phase_option
+    @o.stage_option
+    @o.verbose_option
+    @o.self_check_option
+    @o.accounting_option
+    @o.form_option("svg")
+    def tally_command(net: str, **options: Any) -> Run:
+        """Count a network: neurons, parameters, MACs and receptive field of each layer."""
+        return partial(run, net, **o.with_reading(options))
+
+    return tally_command
+
+
+def _columns_help() -> str:
+    from ..rendering.tables.columns import COLUMNS, DEFAULT
+
+    width = max(map(len, COLUMNS))
+    listed = [f"  {name:<{width}}  {column.help}" for name, column in COLUMNS.items()]
+    return "\n".join(["\b", f"Columns (usually {','.join(DEFAULT)}):", *listed])
