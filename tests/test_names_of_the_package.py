@@ -13,7 +13,7 @@ def test_type_checkers_see_the_same_names() -> None:
     imported = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.level == 1
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module
         for alias in node.names
     }
     names = {name: f"{home}.{name}" for name, home in nettally._HOME.items()}

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nettally
-from nettally.accountings.presets import ACCOUNTINGS, accounting, reconcile
+from nettally.accountings.presets import ACCOUNTINGS, reconcile
 from nettally.claims.comparison import compare
 from nettally.claims.printed import parse_printed
-from nettally.counting.accounting import FACTS, NETTALLY, Accounting
+from nettally.counting.accounting import FACTS, NETTALLY, Accounting, accounting
 from nettally.counting.tally import Tally
 from nettally.errors import NettallyError
 from nettally.formats import zoo

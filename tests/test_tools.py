@@ -22,7 +22,7 @@ import torch_models
 import torch_nets
 import torch_peers
 from nettally import ACCOUNTINGS, NettallyError
-from nettally import accountings as tools
+from nettally.accountings import by_calls as tools
 from nettally.accountings.presets import Reckoning
 from nettally.formats.torch_module.load import WithoutWeights
 from nettally.rendering.output import reconcile as written

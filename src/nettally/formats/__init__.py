@@ -100,7 +100,7 @@ def read(
     """
     sizes_given = inputs if input_size is None else input_size
     if not isinstance(what, (str, os.PathLike)):
-        return _pytorch().readformat_module(
+        return _pytorch().read_module(
             what, sizes_given, input_data, mode=mode, dtypes=dtypes, keywords=keywords,
             self_check=self_check,
         )  # fmt: skip
