@@ -16,8 +16,8 @@ import pytest
 
 from data_files import encoded, folder, packed, picture
 from nettally import cli
+from nettally.cli import progress
 from nettally.cli.data.pack import _class_names
-from nettally.cli.progress import time_text
 from test_docs import ROOT, blocks, commands, mismatch
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
@@ -109,7 +109,7 @@ def test_names_of_classes_come_from_a_file(tmp_path, capsys):
 
 def test_where_stderr_is_no_terminal_a_line_is_told_now_and_then(tmp_path, capsys, monkeypatch):
     folder(tmp_path / "in", train=4, val=0)
-    monkeypatch.setattr(module, "EVERY", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
     _, _, err = run(capsys, "pack", tmp_path / "in", tmp_path / "out", "--side", 8, "--workers", 1)
     lines = err.splitlines()
     assert re.fullmatch(r"packing: 8 of 8 images, [\d,]+ a second, 0\.0 s left", lines[-1]), lines[
@@ -158,7 +158,7 @@ def test_stopped_by_the_keyboard_it_says_how_to_go_on(tmp_path):
 
 
 def test_times_for_people():
-    assert [time_text(each) for each in (0.04, 59.9, 61, 3600, 6720)] == [
+    assert [progress.time_text(each) for each in (0.04, 59.9, 61, 3600, 6720)] == [
         "0.0 s", "59.9 s", "1 min", "1 h 0 min", "1 h 52 min",
     ]  # fmt: skip
 

@@ -47,7 +47,7 @@ def test_no_module_has_the_name_of_a_function() -> None:
 
 def test_importing_the_face_imports_nothing_behind_it() -> None:
     code = "import sys, nettally; print([m for m in sys.modules if m.startswith('nettally')])"
-    assert fresh(code) == "['nettally', 'nettally.registry']"
+    assert set(fresh(code).strip("[]").split(", ")) == {"'nettally'", "'nettally.registry'"}
 
 
 def test_a_name_that_is_not_there() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..claims.check import check
-from ..claims.claim import load
 from ..counting.tally import tally
 from ..errors import NettallyError
 from . import DIFFERS, TALLIES
@@ -36,6 +34,9 @@ def run(
     reading: Reading = PLAIN,
 ) -> int:
     """Print the verdicts; 1 where a claim differs."""
+    from ..claims.check import check
+    from ..claims.claim import load
+
     network, notes = read_network(net, reading)
     path = claims or own_claims(net)
     if path is None:
@@ -100,11 +101,11 @@ def command() -> click.Command:
     @o.claims_option
     @click.option("--all", "every", is_flag=True, help="One line a claim, in their order.")
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     @o.form_option("svg")
     def check_command(net: str, **options: Any) -> Run:
         """Check what was published about a network; what differs is explained."""

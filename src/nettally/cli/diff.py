@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..diffing import diff
 from . import DIFFERS, TALLIES
 from .network import PLAIN, Reading, accounting_called, read_network
 from .output import here, show, write
@@ -25,6 +24,8 @@ def run(
     reading: Reading = PLAIN,
 ) -> int:
     """Print the difference; 1 where there is one."""
+    from ..diffing import diff
+
     convention = accounting_called(accounting)
     one, notes = read_network(a, reading)
     two, _ = read_network(b, reading)
@@ -54,10 +55,10 @@ def command() -> click.Command:
     @click.argument("a", type=o.NET)
     @click.argument("b", type=o.NET)
     @o.input_option
-    @o.phase_option
-    @o.stage_option
     @o.verbose_option
     @o.self_check_option
+    @o.phase_option
+    @o.stage_option
     @o.accounting_option
     @o.form_option("svg")
     def diff_command(a: str, b: str, **options: Any) -> Run:

@@ -123,11 +123,11 @@ def command() -> click.Command:
         help="Whether claims that do not tally are marked (usually they are).",
     )
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     def draw_command(net: str, **options: Any) -> Run:
         """A figure of a network, to the scale of its true sizes, fit for a paper.
 

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from ..explaining import explain
 from . import DIFFERS, TALLIES
 from .network import PLAIN, Reading, own_claims, read_network
 from .output import here, show, write
@@ -28,6 +27,8 @@ def run(
     reading: Reading = PLAIN,
 ) -> int:
     """Print the hypotheses; 1 where the claim differs, explained or not."""
+    from ..explaining import explain
+
     network, notes = read_network(net, reading)
     path = claims or own_claims(net)
     others: tuple[Claim, ...] = ()
@@ -70,11 +71,11 @@ def command() -> click.Command:
     @o.claims_option
     @click.option("--most", type=click.IntRange(1, 50), default=5, help="How many explanations.")
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     @o.form_option("svg")
     def explain_command(net: str, claim: str, **options: Any) -> Run:
         """What someone could have meant who published a figure that is not ours."""

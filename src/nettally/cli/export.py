@@ -134,11 +134,11 @@ def command() -> click.Command:
     )
     @o.which_option
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     def export_command(net: str, **options: Any) -> Run:
         """Write a run, or any network that is read, as an ONNX file that tallies the same."""
         return partial(run, net, **o.with_reading(options))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..counting.memory import inference, training
 from ..counting.tally import tally
 from ..formats import names_code
 from . import TALLIES
@@ -27,6 +26,7 @@ def run(
     reading: Reading = PLAIN,
 ) -> int:
     """Print the estimates. A module is followed twice, as it trains and as it is used."""
+    from ..counting.memory import inference, training
     from ..rendering.tables.memory import memory_table
 
     network, notes = read_network(net, reading)
@@ -67,11 +67,11 @@ def command() -> click.Command:
     )
     @click.option("--all", "every", is_flag=True, help="Every layer, in their order.")
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     def memory_command(net: str, **options: Any) -> Run:
         """Estimate memory: what autograd keeps, the peak of a forward, parameters and optimizer.
 

@@ -92,7 +92,9 @@ stage_option = click.option(
     metavar="NAME",
     help="A stage that the layers of a Caffe file ask for.",
 )
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show reader details.")
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Say what only a closer look needs."
+)
 self_check_option = click.option(
     "--self-check",
     is_flag=True,

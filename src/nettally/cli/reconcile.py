@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..accountings.presets import reconcile
 from ..counting.tally import tally
 from . import TALLIES
 from .network import PLAIN, Reading, read_network
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 def run(net: str, *, form: str = "table", reading: Reading = PLAIN) -> int:
     """Print the table."""
+    from ..accountings.presets import reconcile
+
     network, notes = read_network(net, reading)
     counted = tally(network)
     if form == "table":
@@ -45,11 +46,11 @@ def command() -> click.Command:
     )
     @click.argument("net", type=o.NET)
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     @o.form_option("svg")
     def reconcile_command(net: str, **options: Any) -> Run:
         """One count under every accounting, term by term: why tools print other numbers."""

@@ -191,11 +191,11 @@ def command() -> click.Command:
     @o.claims_option
     @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     @o.accounting_option
     def report_command(net: str, **options: Any) -> Run:
         """The whole audit as one page: verdict, claims, explanations, figure, table, accountings.

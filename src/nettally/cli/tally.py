@@ -82,11 +82,11 @@ def command() -> click.Command:
     )
     @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
     @o.input_option
+    @o.verbose_option
+    @o.self_check_option
     @o.params_option
     @o.phase_option
     @o.stage_option
-    @o.verbose_option
-    @o.self_check_option
     @o.accounting_option
     @o.form_option("svg")
     def tally_command(net: str, **options: Any) -> Run:
