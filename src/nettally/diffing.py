@@ -100,11 +100,11 @@ def diff(a: Network, b: Network, accounting: Accounting = NETTALLY) -> Differenc
             continue
         fields = _fields(one, two)
         moved = i not in kept
-        own = _sources(one, left, set(names), names)
+        sources = _sources(one, left, set(names), names)
         other = _sources(two, right, set(names.values()), None)
         if moved:
             fields["after"] = (", ".join(one.node.inputs), ", ".join(two.node.inputs))
-        elif own != other:
+        elif sources != other:
             fields["from"] = (", ".join(one.node.inputs), ", ".join(two.node.inputs))
         if fields:
             status = "moved" if moved and len(fields) == 1 else "changed"
@@ -128,11 +128,11 @@ def _costs(a: Row | None, b: Row | None, accounting: Accounting) -> tuple[int, i
 def _inputs(a: Network, b: Network) -> Mapping[str, tuple[Any, Any]]:
     """Input sizes that differ. Inputs are paired by name; a single one with the other's."""
     if len(a.inputs) == len(b.inputs) == 1:
-        (name, own), (other, size) = *a.inputs.items(), *b.inputs.items()
+        (name, size_of_a), (other, size_of_b) = *a.inputs.items(), *b.inputs.items()
         return (
             NOTHING
-            if own == size
-            else {name if name == other else f"{name} / {other}": (own, size)}
+            if size_of_a == size_of_b
+            else {name if name == other else f"{name} / {other}": (size_of_a, size_of_b)}
         )
     names = dict.fromkeys((*a.inputs, *b.inputs))
     return {
@@ -149,13 +149,13 @@ def _fields(a: Row, b: Row) -> dict[str, tuple[Any, Any]]:
         return {"kind": (one.kind, two.kind)}
     ours, theirs = one.fields(), two.fields()
     order = dict.fromkeys((*one.positional, *ours))
-    found = {name: (ours[name], theirs[name]) for name in order if ours[name] != theirs[name]}
+    changes = {name: (ours[name], theirs[name]) for name in order if ours[name] != theirs[name]}
     if set(a.node.shared) != set(b.node.shared):
-        found["parameters"] = (
+        changes["parameters"] = (
             "shared" if a.node.shared else "own",
             "shared" if b.node.shared else "own",
         )
-    return found
+    return changes
 
 
 def _nodes_by_name(counted: Tally) -> dict[str, Node]:
@@ -170,7 +170,7 @@ def _sources(
     The way up follows first inputs: a layer put in between is no difference of the next one.
     """
     nodes = counted.once(_nodes_by_name)
-    found: list[str] = []
+    sources: list[str] = []
     for name in row.node.inputs:
         steps = 0
         while name in nodes and name not in paired and steps < MAX_STEPS:
@@ -180,8 +180,8 @@ def _sources(
             name = "input" if len(counted.network.inputs) == 1 else name
         elif rename is not None:
             name = rename[name]
-        found.append(name)
-    return tuple(found)
+        sources.append(name)
+    return tuple(sources)
 
 
 MAX_STEPS = 200

@@ -287,23 +287,23 @@ def verify(network: Network) -> Network:
     last: Layer | None = None
     arity = least = 0
     for node in network.nodes:
-        own, layer, inputs, shared, _, source, _ = node
-        if own in known:
-            first = known[own]
+        name_of_node, layer, inputs, shared, _, source, _ = node
+        if name_of_node in known:
+            first = known[name_of_node]
             raise NetworkError(
-                f"two layers are called '{own}'",
+                f"two layers are called '{name_of_node}'",
                 where=_where(network, node),
                 values=f"the first stands at {first}" if first else "",
                 hint="rename one of them",
             )
         if layer is not last:  # long networks repeat themselves
             last, arity, least = layer, layer.arity, layer.least
-        given = len(inputs)
-        if (given != arity and arity) or given < least:
+        count = len(inputs)
+        if (count != arity and arity) or count < least:
             raise NetworkError(
-                f"{own}: {layer.kind} takes {arity or 'at least 1'} input(s)",
+                f"{name_of_node}: {layer.kind} takes {arity or 'at least 1'} input(s)",
                 where=_where(network, node),
-                values=f"{given} given: {', '.join(inputs) or 'none'}",
+                values=f"{count} given: {', '.join(inputs) or 'none'}",
                 hint="say which with 'from NAME'",
             )
         for name in inputs:
@@ -312,14 +312,14 @@ def verify(network: Network) -> Network:
         if shared:
             for parameter, owner in shared.items():
                 whose = owner.rpartition(".")[0]
-                if whose not in known and owner not in known and whose != own:
+                if whose not in known and owner not in known and whose != name_of_node:
                     raise NetworkError(
-                        f"{own}: '{parameter}' is shared with '{owner}', "
+                        f"{name_of_node}: '{parameter}' is shared with '{owner}', "
                         "which is not defined before",
                         where=_where(network, node),
                         hint="the owner's layer stands first",
                     )
-        known[own] = source
+        known[name_of_node] = source
     for name in network.outputs:
         if name not in known:
             raise NetworkError(f"the output '{name}' is no layer", where=str(network.source or ""))

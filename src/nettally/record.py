@@ -28,17 +28,17 @@ class Record:
     _defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
-        own: list[str] = [
+        declared: list[str] = [
             name
             for name, kind in cls.__dict__.get("__annotations__", {}).items()
             if not str(kind).startswith(("ClassVar", "typing.ClassVar"))
         ]
         inherited = cls._fields
         # a field that is declared anew stands where the class declares it: Conv(96, 11)
-        cls._fields = (*(name for name in inherited if name not in own), *own)
+        cls._fields = (*(name for name in inherited if name not in declared), *declared)
         cls.__match_args__ = cls._fields
         defaults = dict(cls._defaults)
-        defaults.update({name: cls.__dict__[name] for name in own if name in cls.__dict__})
+        defaults.update({name: cls.__dict__[name] for name in declared if name in cls.__dict__})
         cls._defaults = defaults
 
     def __init__(self, *values: Any, **named: Any) -> None:

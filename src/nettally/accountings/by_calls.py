@@ -93,10 +93,10 @@ def settled(accounting: Accounting, network: Network, rows: Sequence[Row]) -> Ac
 
 
 def _figures(facts: Facts, tool: Tool) -> ToolCount:
-    made = facts.figures.get(tool.name)
-    if made is None:
-        made = facts.figures[tool.name] = tool.rule(facts, tool)
-    return made
+    counted = facts.figures.get(tool.name)
+    if counted is None:
+        counted = facts.figures[tool.name] = tool.rule(facts, tool)
+    return counted
 
 
 def _facts(network: Network, rows: Sequence[Row]) -> Facts | None:

@@ -72,6 +72,7 @@ def run(
     return TALLIES
 
 
+# Long, since each option is declared in it.
 def command() -> click.Command:
     """The command and its options."""
     import click

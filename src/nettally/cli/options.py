@@ -148,3 +148,26 @@ split_option = click.option(
 device_option = click.option(
     "--device", default="auto", help="cpu, cuda, ...; usually a GPU where there is one."
 )
+
+
+# --- pictures of runs -----------------------------------------------------------------------------
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    required=True,
+    help="Where the picture goes: .png or .svg.",
+)
+theme_option = click.option("--theme", type=click.Choice(("light", "dark")), default="light")
+scaling_option = click.option(
+    "--scaling",
+    type=click.Choice(("joint", "each")),
+    default="joint",
+    help="One scale of brightness for all tiles (usually), or one for each.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=0, help="Of the images that are drawn."
+)

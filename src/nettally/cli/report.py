@@ -148,9 +148,9 @@ def _files(
         asked.append(
             ("network", f"zoo/{net}/network.yaml", os.path.join(zoo.ROOT, net, "network.yaml"))
         )
-        own = zoo.claims_path(net)
-        if claims is None and own is not None:
-            asked.append(("claims", f"zoo/{net}/claims.yaml", own))
+        zoo_claims = zoo.claims_path(net)
+        if claims is None and zoo_claims is not None:
+            asked.append(("claims", f"zoo/{net}/claims.yaml", zoo_claims))
     else:
         code, colon, _ = net.partition(".py:")  # file.py:Class
         path = f"{code}.py" if colon else net

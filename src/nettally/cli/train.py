@@ -155,6 +155,7 @@ def _ended(outcome: Outcome, progress: TrainingProgress) -> int:
     return TALLIES
 
 
+# Long, since each option is declared in it.
 def command() -> click.Command:
     """The command and its options."""
     import click

@@ -220,14 +220,14 @@ def register(accounting: Accounting) -> Accounting:
 
 def accounting(name: str) -> Accounting:
     """An accounting by its name. Raises NettallyError for a name that is not known."""
-    found = ACCOUNTINGS.find(name)
-    if found is None:
+    known = ACCOUNTINGS.find(name)
+    if known is None:
         from ..errors import NettallyError, closest
 
         raise NettallyError(
             f"no accounting is called '{name[:80]}'", hint=closest(name, list(ACCOUNTINGS))
         )
-    return found
+    return known
 
 
 register(NETTALLY)

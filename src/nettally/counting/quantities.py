@@ -124,12 +124,12 @@ def measure(tally: Tally, about: str, quantity: str) -> Any:
         if quantity in ("neurons", "values"):
             return units(shape)
         return _of_shape(shape, quantity, about)
-    found = matching(tally, about)
-    if asked in SAME and asked in found[-1].node.layer.fields():
+    rows = matching(tally, about)
+    if asked in SAME and asked in rows[-1].node.layer.fields():
         quantity = asked  # a layer's own field comes first: the size of an lrn is no shape
     if quantity in SUMS:
-        return _sum(tally, found, quantity, about)
-    last = found[-1]
+        return _sum(tally, rows, quantity, about)
+    last = rows[-1]
     if quantity in SHAPES:
         if last.shape is None:
             raise NotDerivable(f"the shape of {about} is not known")

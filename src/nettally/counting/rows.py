@@ -77,7 +77,7 @@ def _count_working(node: Node, xs: tuple[Shape, ...]) -> Row:
     xs = tuple(named_shape(x) for x in xs)
     shape = layer.shape(xs)
     y = _found(shape, layer)
-    found = {
+    shortened = {
         (int(size), size.how): short
         for size, short in zip(shape, y, strict=True)
         if isinstance(size, Num)
@@ -86,7 +86,9 @@ def _count_working(node: Node, xs: tuple[Shape, ...]) -> Row:
     def shorten(tensors: Mapping[str, Shape]) -> Mapping[str, Shape]:
         # weights of their own for each position have the output's sizes among theirs
         return {
-            name: tuple(found.get((int(n), n.how), n) if isinstance(n, Num) else n for n in tensor)
+            name: tuple(
+                shortened.get((int(n), n.how), n) if isinstance(n, Num) else n for n in tensor
+            )
             for name, tensor in tensors.items()
         }
 

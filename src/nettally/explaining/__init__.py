@@ -130,19 +130,19 @@ def explain(
     others = _companions(base, asked, claims)
     grouped = _minimal(trial.hits)
     full = Recount(base)
-    told = [
+    tried = [
         _tell(figure_of, full, hit, similar, others, trial.chance(hit.bits))
         for hit, similar in grouped[:CONSIDERED]
     ]
-    told.sort(key=lambda explanation: (explanation.weak, explanation.score))
-    telling = [explanation for explanation in told if explanation.chance < NOISE] or told[:1]
+    tried.sort(key=lambda explanation: (explanation.weak, explanation.score))
+    telling = [explanation for explanation in tried if explanation.chance < NOISE] or tried[:1]
     working = tally(figure_of.base.network, base.accounting, working=True)
     return Explanations(
         asked,
         verdict,
         tuple(telling[:most]),
         proofs(working, asked),
-        _account(trial, len(told) - len(telling)),
+        _account(trial, len(tried) - len(telling)),
     )
 
 
@@ -271,7 +271,7 @@ def _supports(figure_of: Figure, base: Tally, others: list[Verdict]) -> tuple[st
     if not about or quantity not in SUMS or not isinstance(printed, int):
         return ()
     ours = figure_of.measure(())
-    found: list[str] = []
+    supports: list[str] = []
     for verdict in others:
         if verdict.claim.reference != ("", quantity) or not verdict.tallies:
             continue
@@ -280,11 +280,11 @@ def _supports(figure_of: Figure, base: Tally, others: list[Verdict]) -> tuple[st
         status, _ = compare(with_printed, verdict.claim.printed)
         if status == "differs":
             place = f" ({verdict.claim.place})" if verdict.claim.place else ""
-            found.append(
+            supports.append(
                 f"{verdict.claim.text}{place} fits {whole:,}, with {ours:,} here, and not "
                 f"{with_printed:,}, with {printed:,}"
             )
-    return tuple(found)
+    return tuple(supports)
 
 
 def _fit(figure_of: Figure, changes: Mapping[str, Any], inputs: Any) -> str:
@@ -310,7 +310,7 @@ def _effects(
     figure_of: Figure, full: Recount, changes: Mapping[str, Any], changed: Mapping[int, Row]
 ) -> tuple[str, ...]:
     """What an edit means elsewhere: shapes that move, and the totals."""
-    found: list[str] = []
+    effects: list[str] = []
     fit = _fit(figure_of, changes if figure_of.about in changes else {}, None)
     inputs = None
     if not fit and not changes:
@@ -323,7 +323,7 @@ def _effects(
         }
         fit = _fit(figure_of, {}, inputs)
     if fit:
-        found.append(f"at {figure_of.about}: {fit}")
+        effects.append(f"at {figure_of.about}: {fit}")
     moved: list[str] = []
     for i in sorted(changed):
         old, new = full.base.rows[i], changed[i]
@@ -337,12 +337,12 @@ def _effects(
             )
     if moved:
         more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
-        found.append("then " + ", ".join(moved[:3]) + more)
+        effects.append("then " + ", ".join(moved[:3]) + more)
     after = full.tally(changed)
     for name in ("parameters", "macs", "neurons"):
         before_total, after_total = getattr(full.base, name), getattr(after, name)
         if before_total != after_total:
-            found.append(f"{name} {before_total:,} → {after_total:,}")
-    if not moved and len(found) <= 1:
-        found.append("no other layer changes")
-    return tuple(found)
+            effects.append(f"{name} {before_total:,} → {after_total:,}")
+    if not moved and len(effects) <= 1:
+        effects.append("no other layer changes")
+    return tuple(effects)

@@ -148,8 +148,8 @@ def _input_edits(tally: Tally) -> Iterator[Edit]:
 
 
 def _window_edits(row: Row, where: float, neighbours: tuple[int, ...]) -> Iterator[Edit]:
-    found = [*_geometry_edits(row, where), *_channel_edits(row, where, neighbours)]
-    yield from (edit for edit in found if edit is not None)
+    edits = [*_geometry_edits(row, where), *_channel_edits(row, where, neighbours)]
+    yield from (edit for edit in edits if edit is not None)
 
 
 def _geometry_edits(row: Row, where: float) -> Iterator[Edit | None]:
@@ -254,9 +254,9 @@ def _neighbours(rows: list[Row], row: Row) -> tuple[int, ...]:
         return ()
     at = with_filters.index(row)
     around = with_filters[max(0, at - 1) : at] + with_filters[at + 1 : at + 2]
-    own = row.node.layer.fields()["filters"]
+    filters = row.node.layer.fields()["filters"]
     values = dict.fromkeys(r.node.layer.fields()["filters"] for r in around)
-    return tuple(value for value in values if value != own)
+    return tuple(value for value in values if value != filters)
 
 
 def _everywhere(rows: list[Row]) -> Iterator[Edit]:

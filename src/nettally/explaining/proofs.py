@@ -48,14 +48,14 @@ def proofs(working: Tally, claim: Claim) -> tuple[str, ...]:
     row = working[about]
     if row.shape is None or len(row.shape) < 4:
         return ()
-    found: list[str] = []
+    sentences: list[str] = []
     value = int(printed.value)
     primes = factorised(value)
     if primes:
-        found.append(f"{value:,} = {primes}")
+        sentences.append(f"{value:,} = {primes}")
     channels = int(row.shape[1])
     if value % channels:
-        found.append(
+        sentences.append(
             f"{value:,} is not a multiple of {channels}: no {channels} maps of any one size "
             "have so many units"
         )
@@ -64,13 +64,13 @@ def proofs(working: Tally, claim: Claim) -> tuple[str, ...]:
         side = isqrt(each)
         square = len(set(map(int, row.shape[2:]))) == 1 and len(row.shape) == 4
         if square and side * side != each:
-            found.append(
+            sentences.append(
                 f"{value:,} / {channels} = {each:,} is not a square ({side}² = {side * side:,}, "
                 f"{side + 1}² = {(side + 1) ** 2:,}): no input size, kernel, stride or padding "
                 f"gives it with {channels} square maps"
             )
-    found.extend(_replacements(working, about, quantity, printed))
-    return tuple(found)
+    sentences.extend(_replacements(working, about, quantity, printed))
+    return tuple(sentences)
 
 
 def _replacements(working: Tally, about: str, quantity: str, printed: Printed) -> list[str]:
@@ -78,15 +78,17 @@ def _replacements(working: Tally, about: str, quantity: str, printed: Printed) -
     products = shown_factors(working, about, quantity)
     if not products:
         return []
-    found: list[str] = []
+    sentences: list[str] = []
     shown = products[0]
     dotted = "·".join(map(str, shown))
     slips = list(replaced_factors(shown, printed))
     if not slips:
         return [f"no other number in the place of one factor of {dotted} gives it"]
-    told = ", ".join(f"{slip.right} → {slip.wrong}" for slip in slips)
+    replaced = ", ".join(f"{slip.right} → {slip.wrong}" for slip in slips)
     count = "exactly one" if len(slips) == 1 else str(len(slips))
-    found.append(f"of all the replacements of one factor in {dotted}, {count} gives it: {told}")
+    sentences.append(
+        f"of all the replacements of one factor in {dotted}, {count} gives it: {replaced}"
+    )
     side = shown[0]
     if shown.count(side) >= 2:
         empty: list[str] = []
@@ -95,8 +97,8 @@ def _replacements(working: Tally, about: str, quantity: str, printed: Printed) -
             if other > 0 and not list(replaced_factors(near, printed)):
                 empty.append("·".join(map(str, near)))
         if empty:
-            found.append(f"from {' or '.join(empty)}, none does")
-    return found
+            sentences.append(f"from {' or '.join(empty)}, none does")
+    return sentences
 
 
 __all__ = ["factorised", "hits", "proofs"]

@@ -80,8 +80,8 @@ class Figure:
         self.about, self.quantity = claim.reference or ("", "")
         self.scope: frozenset[int] = frozenset()
         if self.quantity in SUMS:
-            found = base.rows if not self.about else _rows(base, self.about)
-            self.scope = frozenset(self.recount.index[row.node.name] for row in found)
+            rows = base.rows if not self.about else _rows(base, self.about)
+            self.scope = frozenset(self.recount.index[row.node.name] for row in rows)
         self._parts: dict[tuple[str, str], list[int]] = {}
 
     def measure(self, edits: tuple[Edit, ...]) -> Any:

@@ -171,15 +171,15 @@ def alike(working: Tally, claim: Claim) -> tuple[int, ...]:
 
     quantities: set[str] = set()
     shown: set[tuple[int, ...]] = set()
-    found = names(expression.parse(claim.subject))
-    for name in found:
+    used = names(expression.parse(claim.subject))
+    for name in used:
         about, _, quantity = name.rpartition(".")
         quantities.add(quantity)
         rows = [row for row in working.rows if row.name == about]
         if not rows or quantity not in ("neurons", "values"):
             return ()
         shown.update(shown_factors(working, about, quantity)[:1])
-    return (*shown.pop(), len(found)) if len(shown) == len(quantities) == 1 else ()
+    return (*shown.pop(), len(used)) if len(shown) == len(quantities) == 1 else ()
 
 
 def shown_factors(working: Tally, about: str, quantity: str) -> tuple[tuple[int, ...], ...]:
@@ -197,5 +197,5 @@ def shown_factors(working: Tally, about: str, quantity: str) -> tuple[tuple[int,
         opened = (*whole[:-1], *(int(f) for f in factors(sizes[-1])))
         return (whole,) if whole == opened else (opened, whole)
     figure = SUMS[quantity](working, row)
-    found = tuple(int(f) for f in factors(figure))
-    return (found,) if len(found) > 1 else ()
+    numbers = tuple(int(f) for f in factors(figure))
+    return (numbers,) if len(numbers) > 1 else ()

@@ -19,9 +19,9 @@ def kinds() -> tuple[str, ...]:
 
 def layer_class(kind: str) -> type[Layer]:
     """The class of a layer by its name. Raises LayerError for a name that is not known."""
-    found = LAYERS.find(kind)
-    if found is None:
+    known = LAYERS.find(kind)
+    if known is None:
         from ..errors import LayerError, closest
 
         raise LayerError(f"no layer is called '{kind}'", hint=closest(kind, kinds()))
-    return found
+    return known

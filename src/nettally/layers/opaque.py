@@ -71,11 +71,11 @@ class Opaque(Layer):
         return None
 
 
-def _settled(field: str, given: Any) -> Tensors:
+def _settled(field: str, stated: Any) -> Tensors:
     """Pairs of a name and its sizes. Raises LayerError for what is none."""
-    made: list[tuple[str, tuple[int, ...]]] = []
+    tensors: list[tuple[str, tuple[int, ...]]] = []
     seen: set[str] = set()
-    for pair in given:
+    for pair in stated:
         name, sizes = pair if isinstance(pair, (tuple, list)) and len(pair) == 2 else (None, None)
         if not isinstance(name, str) or not isinstance(sizes, (tuple, list)):
             raise LayerError(f"{field} are pairs of a name and its sizes")
@@ -87,5 +87,5 @@ def _settled(field: str, given: Any) -> Tensors:
                 raise LayerError(
                     "a tensor's size is a whole number between 0 and 2^63 - 1", values=name[:80]
                 )
-        made.append((name, tuple(sizes)))
-    return tuple(made)
+        tensors.append((name, tuple(sizes)))
+    return tuple(tensors)

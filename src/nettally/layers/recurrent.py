@@ -128,12 +128,12 @@ class LSTM(Recurrent):
         tensors = super().parameters(xs)
         if not self.projection:
             return tensors
-        made: dict[str, Shape] = {}
+        weights: dict[str, Shape] = {}
         for name, shape in tensors.items():
-            made[name] = (shape[0], self.projection) if name.startswith("weight_hh") else shape
+            weights[name] = (shape[0], self.projection) if name.startswith("weight_hh") else shape
         for way in ("", "_reverse")[: int(self.directions)]:
-            made[f"weight_hr{way}"] = (self.projection, self.features)
-        return made
+            weights[f"weight_hr{way}"] = (self.projection, self.features)
+        return weights
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         work = super().work(xs, y)

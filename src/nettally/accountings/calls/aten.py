@@ -167,17 +167,17 @@ def _flash(facts: Facts, row: Row, grad: set[str] | None) -> bool:
 
 def _asks_for_gradients(facts: Facts) -> set[str]:
     """The nodes whose gradient is asked for: those that something trained goes into."""
-    found: set[str] = set()
+    asked: set[str] = set()
     for row in facts.rows:
         node = row.node
         kind = node.layer.kind
         if (
-            any(name in found for name in node.inputs)
+            any(name in asked for name in node.inputs)
             or row.parameters
-            or any(name in found for name in node.shared.values())
+            or any(name in asked for name in node.shared.values())
         ) and kind not in ("argmax",):
-            found.add(node.name)
-    return found
+            asked.add(node.name)
+    return asked
 
 
 def _fused_modules(facts: Facts) -> list[bool]:
@@ -209,10 +209,10 @@ def _fast_attention(facts: Facts, place: int) -> bool:
     ):
         return False
     # one product makes q, k and v where they are the very same tensor
-    made = next(
+    shape = next(
         (r for r in facts.rows[call.first : call.last] if r.node.layer.kind == "linear"), None
     )
-    return made is not None and made.node.layer.fields()["features"] == 3 * how["embed_dim"]
+    return shape is not None and shape.node.layer.fields()["features"] == 3 * how["embed_dim"]
 
 
 def _fast_layer(facts: Facts, place: int) -> bool:

@@ -185,22 +185,22 @@ class Facts:
                 frozen.update(start + h.name for h in module.stored if h.learned and not h.trained)
             if not frozen:
                 return None
-        made: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for place, row in enumerate(self.rows):
             if not row.parameters:
                 continue
             name, shared = row.node.name, row.node.shared
             inside = self.inside[place]
             path = self.calls[inside].path if inside >= 0 else None
-            own = 0
+            count = 0
             for tensor, shape in row.parameters.items():
                 full = (name, f"{name}.{tensor}", f"{path}.{tensor}")
                 if tensor not in shared and not any(each in frozen for each in full):
-                    own += product(shape)
+                    count += product(shape)
             if times is not None:
-                own *= times(path) if path is not None else 0
-            made[name] = own
-        return made
+                count *= times(path) if path is not None else 0
+            counts[name] = count
+        return counts
 
     def function(self, place: int) -> str:
         """Which function of torch a node is, by its full name: ``F.relu``; "" for none."""
@@ -209,8 +209,8 @@ class Facts:
         spelled = written.get("call") if written else None
         if spelled is not None:
             return spelled
-        found = FUNCTIONS.get(row.node.layer.kind, "")
-        return found.format(len(row.inputs[0]) - 2) if "{" in found else found
+        function = FUNCTIONS.get(row.node.layer.kind, "")
+        return function.format(len(row.inputs[0]) - 2) if "{" in function else function
 
     def replaced(self, place: int) -> str:
         """The same for who replaces functions by name: "" too where the caller kept its own."""
@@ -249,13 +249,13 @@ class Facts:
 
 def _children(modules: Mapping[str, Module]) -> dict[str, tuple[str, ...]]:
     """The modules in each, in order, each once; a module has a place under each of its names."""
-    found: dict[str, dict[str, None]] = {}
+    inside: dict[str, dict[str, None]] = {}
     for path, module in modules.items():
         if path:
-            found.setdefault(path.rpartition(".")[0], {})[path] = None
+            inside.setdefault(path.rpartition(".")[0], {})[path] = None
         for other in module.also:
-            found.setdefault(other.rpartition(".")[0], {})[path] = None
-    return {path: tuple(children) for path, children in found.items()}
+            inside.setdefault(other.rpartition(".")[0], {})[path] = None
+    return {path: tuple(children) for path, children in inside.items()}
 
 
 def composed(row: Row) -> int:

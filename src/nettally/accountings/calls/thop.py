@@ -27,8 +27,8 @@ CONTAINERS = ("Sequential",)
 
 def _conv(facts: Facts, call: Call, x: Shape, y: Shape) -> Rule:
     weight = facts.stored(call.path).get("weight", (1, 1))
-    own = [facts.rows[place].node.layer for place in range(call.first, call.last)]
-    groups = next((layer.fields()["groups"] for layer in own if "groups" in layer.fields()), 1)
+    layers = [facts.rows[place].node.layer for place in range(call.first, call.last)]
+    groups = next((layer.fields()["groups"] for layer in layers if "groups" in layer.fields()), 1)
     return product(y) * (x[1] // groups) * product(weight[2:]), ""
 
 
@@ -167,15 +167,15 @@ def _parameters(
     printed = total = 0
     without: dict[str, int] = {}
     for path, module in facts.modules.items():
-        own = sum(product(shape) for _, shape in facts.learned(path))
-        if not own:
+        count = sum(product(shape) for _, shape in facts.learned(path))
+        if not count:
             continue
         first_here = sum(
             product(tensor.shape) for tensor in module.stored if tensor.learned and not tensor.same
         )
         total += first_here
         if path and path in called and module.leaf:
-            printed += own * reached.get(path, 0)
+            printed += count * reached.get(path, 0)
         elif first_here:
             if facts.kind_of(path) in RULES and path not in called:
                 label = "never called"

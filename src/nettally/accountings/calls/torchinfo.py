@@ -144,29 +144,29 @@ def _with_containers(
     """The lines, with one for each module that holds others and was not called itself."""
     first = {place: path for path, place in places.items()}
     open_at: dict[int, str] = {}
-    made: list[_Line] = []
+    shown: list[_Line] = []
     containers: dict[str, _Line] = {}
     for line in lines:
         parts = places[line.path].split(".") if line.path else []
         for depth in range(1, line.depth):
             path = first.get(".".join(parts[:depth]), "")
             above = containers.get(path)
-            if open_at.get(depth) == path or (made and above is not None and made[-1] is above):
+            if open_at.get(depth) == path or (shown and above is not None and shown[-1] is above):
                 continue
             if above is None:
                 above = containers[path] = _Line(path, depth, facts.modules[path].leaf)
             above.total, above.trained = sizes[path]
             above.again = path in seen
             seen.add(path)
-            made.append(above)
+            shown.append(above)
             open_at[depth] = path
         open_at[line.depth] = line.path
         depth = line.depth + 1
         while depth in open_at:
             del open_at[depth]
             depth += 1
-        made.append(line)
-    return made
+        shown.append(line)
+    return shown
 
 
 def _leftovers(lines: list[_Line], field: str) -> int:
@@ -215,21 +215,21 @@ def _subtrees(facts: Facts) -> dict[str, tuple[int, int]]:
 
     def gather(path: str) -> dict[str, tuple[int, int]]:
         if path not in tensors:
-            found = tensors[path] = {}
+            gathered = tensors[path] = {}
             for child in facts.children.get(path, ()):
-                found.update(gather(child))
+                gathered.update(gather(child))
             for tensor in modules[path].stored:
                 if tensor.learned:
                     n = product(tensor.shape)
                     name = tensor.same or (f"{path}.{tensor.name}" if path else tensor.name)
-                    found[name] = (n, n if tensor.trained else 0)
+                    gathered[name] = (n, n if tensor.trained else 0)
         return tensors[path]
 
-    made: dict[str, tuple[int, int]] = {}
+    subtrees: dict[str, tuple[int, int]] = {}
     for path in modules:
-        found = gather(path).values()
-        made[path] = (sum(n for n, _ in found), sum(n for _, n in found))
-    return made
+        sizes = gather(path).values()
+        subtrees[path] = (sum(n for n, _ in sizes), sum(n for _, n in sizes))
+    return subtrees
 
 
 def _places(facts: Facts) -> dict[str, str]:
@@ -237,7 +237,7 @@ def _places(facts: Facts) -> dict[str, str]:
     modules = facts.modules
     if not any(module.also for module in modules.values()):
         return {path: path for path in modules}
-    made: dict[str, str] = {}
+    places: dict[str, str] = {}
     stack: list[tuple[str, str]] = [(ROOT, ROOT)]
     names: dict[str, list[tuple[str, str]]] = {}
     for path, module in modules.items():
@@ -247,12 +247,12 @@ def _places(facts: Facts) -> dict[str, str]:
                 names.setdefault(above, []).append((last, path))
     while stack:
         path, place = stack.pop()
-        made[path] = place
+        places[path] = place
         stack.extend(
             (child, f"{place}.{last}" if place else last)
             for last, child in reversed(names.get(path, []))
         )
-    return made
+    return places
 
 
 # --- bytes --------------------------------------------------------------------------------------

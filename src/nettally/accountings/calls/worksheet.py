@@ -173,12 +173,12 @@ def why(tool: Tool, terms: Mapping[str, int]) -> str:
     """What makes most of the difference to the multiply-adds, in the tool's own terms."""
     labels = iter(terms.items())
     _, base = next(labels)
-    told: list[str] = []
+    reasons: list[str] = []
     for label, amount in sorted(labels, key=lambda pair: -abs(pair[1])):
         if 100 * abs(amount) > base:
-            said = tool.says.get(label)
-            if said is None and label.startswith("unseen "):
-                said = tool.says.get("unseen")
-            if said and said not in told:
-                told.append(said)
-    return "; ".join(told[:2])
+            reason = tool.says.get(label)
+            if reason is None and label.startswith("unseen "):
+                reason = tool.says.get("unseen")
+            if reason and reason not in reasons:
+                reasons.append(reason)
+    return "; ".join(reasons[:2])

@@ -121,6 +121,7 @@ def _outcome(report: Report, out: str) -> str:
     return message
 
 
+# Long, since each option is declared in it.
 def command() -> click.Command:
     """The command and its options."""
     import click

@@ -196,19 +196,19 @@ def inference(tally: Tally, width: int | None = None, *, dtype: str = "") -> Inf
     """
     network = tally.network
     width = _width(network, width, dtype)
-    found, unknown = alive(tally, width, calls=False)
-    given = input_bytes(tally, width)
-    peak, at = _worst(found, given)
+    moments, unknown = alive(tally, width, calls=False)
+    inputs = input_bytes(tally, width)
+    peak, at = _worst(moments, inputs)
     held, held_at = peak, at
     if network.calls:
-        held, held_at = _worst(alive(tally, width, calls=True)[0], given)
+        held, held_at = _worst(alive(tally, width, calls=True)[0], inputs)
     return Inference(tally, peak, at, held, held_at, width, dtype, unknown)
 
 
-def _worst(found: list[Alive], given: int) -> tuple[int, str]:
-    if not found:
-        return given, ""
-    worst = max(found, key=_bytes_of)
+def _worst(moments: list[Alive], inputs: int) -> tuple[int, str]:
+    if not moments:
+        return inputs, ""
+    worst = max(moments, key=_bytes_of)
     return worst.bytes, worst.name
 
 
@@ -254,13 +254,13 @@ def buffers(what: Tally | Network, dtype: str = "") -> dict[str, int]:
 def _by_dtype(what: Tally | Network, dtype: str, *, learned: bool) -> dict[str, int]:
     _known(dtype)
     network = what if isinstance(what, Network) else what.network
-    made: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     if network.modules:
         for _, tensor in _stored(network):
             if tensor.learned is learned:
-                own = _dtype_of(tensor, dtype)
-                made[own] = made.get(own, 0) + math.prod(tensor.shape) * WIDTHS.get(own, 4)
-        return made
+                kind = _dtype_of(tensor, dtype)
+                sizes[kind] = sizes.get(kind, 0) + math.prod(tensor.shape) * WIDTHS.get(kind, 4)
+        return sizes
     if isinstance(what, Network):
         from ..tally import tally
 
@@ -271,8 +271,8 @@ def _by_dtype(what: Tally | Network, dtype: str, *, learned: bool) -> dict[str, 
         for name, shape in tensors.items():
             if name not in row.node.shared:
                 values += math.prod(map(int, shape))
-    own = dtype or "float32"
-    return {own: values * WIDTHS[own]} if values else {}
+    kind = dtype or "float32"
+    return {kind: values * WIDTHS[kind]} if values else {}
 
 
 def _dtype_of(tensor: StoredTensor, dtype: str) -> str:
@@ -305,7 +305,7 @@ def _trained(network: Network, tally: Tally, dtype: str) -> Iterator[tuple[int, 
 
 def _frozen(network: Network) -> frozenset[str]:
     """The parameters whose gradient is not asked for, by names as ``kept`` reads them."""
-    found: list[str] = []
+    names: list[str] = []
     owners: list[str] = []
     for path, module in network.modules.items():
         learned = [tensor for tensor in module.stored if tensor.learned]
@@ -316,17 +316,17 @@ def _frozen(network: Network) -> frozenset[str]:
         start = path + "." if path else ""
         for tensor in still:
             # a tensor that stands by itself is a node of its name, with a weight
-            found += (start + tensor.name, f"{start}{tensor.name}.weight")
+            names += (start + tensor.name, f"{start}{tensor.name}.weight")
             stem, layer, end = tensor.name.partition("_l")
             number, way, _ = end.partition("_reverse")
             if layer and number.isdigit():
-                found.append(f"{start}l{number}.{stem}{way}")
+                names.append(f"{start}l{number}.{stem}{way}")
                 if number == "0":  # the first layer bears the module's name
-                    found.append(f"{start}{stem}{way}")
+                    names.append(f"{start}{stem}{way}")
         if len(still) == len(learned):
             # a function's node that bears its module's name, and those without a name of theirs
-            found += (f"{path}.weight", f"{path}.bias", f"{path}.")
-    return frozenset((*found, *owners)) if found else NO_NAMES
+            names += (f"{path}.weight", f"{path}.bias", f"{path}.")
+    return frozenset((*names, *owners)) if names else NO_NAMES
 
 
 def _width(network: Network, width: int | None, dtype: str) -> int:

@@ -16,13 +16,13 @@ Strides = tuple[int, ...]
 
 def row_major(sizes: Shape) -> Strides:
     """The strides of a tensor that lies row after row."""
-    made: list[int] = []
+    strides: list[int] = []
     step = 1
     for size in reversed(sizes):
-        made.append(step)
+        strides.append(step)
         step *= size if size > 1 else 1
-    made.reverse()
-    return tuple(made)
+    strides.reverse()
+    return tuple(strides)
 
 
 def settled(sizes: Shape, strides: Strides) -> Strides | None:
@@ -43,7 +43,7 @@ def viewed(sizes: Shape, strides: Strides, new: Shape) -> Strides | None:
     """
     if not sizes or not all(sizes):
         return row_major(new)
-    made = [0] * len(new)
+    new_strides = [0] * len(new)
     at = len(new) - 1
     base = strides[-1]
     old_values = new_values = 1
@@ -52,7 +52,7 @@ def viewed(sizes: Shape, strides: Strides, new: Shape) -> Strides | None:
         if axis and (sizes[axis - 1] == 1 or strides[axis - 1] == old_values * base):
             continue  # the axis before goes on where this one ends
         while at >= 0 and (new_values < old_values or new[at] == 1):
-            made[at] = new_values * base
+            new_strides[at] = new_values * base
             new_values *= new[at]
             at -= 1
         if new_values != old_values:
@@ -60,7 +60,7 @@ def viewed(sizes: Shape, strides: Strides, new: Shape) -> Strides | None:
         if axis:
             base = strides[axis - 1]
             old_values = new_values = 1
-    return tuple(made) if at < 0 else None
+    return tuple(new_strides) if at < 0 else None
 
 
 def in_order_of(sizes: Shape, strides: Strides) -> Strides | None:
@@ -69,12 +69,12 @@ def in_order_of(sizes: Shape, strides: Strides) -> Strides | None:
     torch's rule: TensorIterator, which makes the outputs of functions of the values in one place.
     """
     order = sorted(range(len(sizes)), key=lambda axis: -strides[axis])
-    made = [0] * len(sizes)
+    new_strides = [0] * len(sizes)
     step = 1
     for axis in reversed(order):
-        made[axis] = step
+        new_strides[axis] = step
         step *= sizes[axis] if sizes[axis] > 1 else 1
-    return settled(sizes, tuple(made))
+    return settled(sizes, tuple(new_strides))
 
 
 def channels_last(sizes: Shape, strides: Strides) -> bool:
@@ -95,12 +95,12 @@ def channels_last(sizes: Shape, strides: Strides) -> bool:
 
 def innermost(sizes: Shape) -> Strides | None:
     """The strides of a tensor whose channels lie innermost."""
-    made = [0] * len(sizes)
+    strides = [0] * len(sizes)
     step = 1
     for axis in (1, *range(len(sizes) - 1, 1, -1), 0):
-        made[axis] = step
+        strides[axis] = step
         step *= sizes[axis] if sizes[axis] > 1 else 1
-    return settled(sizes, tuple(made))
+    return settled(sizes, tuple(strides))
 
 
 def picked(sizes: Shape, strides: Strides, new: Shape) -> Strides | None:

@@ -43,12 +43,12 @@ def alive(tally: Tally, width: int, calls: bool) -> tuple[list[Alive], int]:
             unknown += 1
             spare.append(0)
             continue
-        made, extra = _placed(storages, row)
+        output, extra = _placed(storages, row)
         spare.append(extra)
         while len(born) < len(sizes):
             born.append(place)
             last.append(place)
-        of[row.node.name] = made
+        of[row.node.name] = output
         until = place
         for each in names:
             storage = of.get(each)
@@ -57,7 +57,7 @@ def alive(tally: Tally, width: int, calls: bool) -> tuple[list[Alive], int]:
             if holds is not None:
                 until = holds(place, born[storage])
             last[storage] = max(last[storage], until)
-        last[made] = max(last[made], place)
+        last[output] = max(last[output], place)
     for name in network.outputs:
         if name in of:
             last[of[name]] = len(rows)
@@ -70,12 +70,12 @@ def alive(tally: Tally, width: int, calls: bool) -> tuple[list[Alive], int]:
         else:
             starts[first] += size
             ends[min(end, len(rows))] += size
-    found: list[Alive] = []
+    moments: list[Alive] = []
     for place, row in enumerate(rows):
         now += starts[place]
-        found.append(Alive(row.node.name, row.node.layer.kind, now + spare[place], starts[place]))
+        moments.append(Alive(row.node.name, row.node.layer.kind, now + spare[place], starts[place]))
         now -= ends[place]
-    return found, unknown
+    return moments, unknown
 
 
 def _placed(storages: Storages, row: Row) -> tuple[int, int]:
@@ -98,7 +98,7 @@ def _placed(storages: Storages, row: Row) -> tuple[int, int]:
         size = size // width * rule.whole
     if kind == "tensor" and (row.parameters or layer.kept):
         size = 0
-    made = storages.new(size)
+    storage = storages.new(size)
     if storages.lies:
         if kind in ("combine", "attention"):
             storages.lay(row, "each")
@@ -111,7 +111,7 @@ def _placed(storages: Storages, row: Row) -> tuple[int, int]:
             extra += storages.matrix_copy(name, x, last)
     if kind in rules.STEPWISE:
         storages.turn(node, xs[0], y)
-    return made, extra
+    return storage, extra
 
 
 def _held_until(network: Network) -> Any:

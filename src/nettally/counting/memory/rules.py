@@ -243,9 +243,9 @@ def rule_of(layer: Any) -> Rule | None:
     field = BY_FIELD.get(kind)
     if field is None:
         return RULES.get(kind)
-    found = OF_FIELD.get((kind, layer.__dict__[field]))
-    if found is not None:
-        return found
+    rule = OF_FIELD.get((kind, layer.__dict__[field]))
+    if rule is not None:
+        return rule
     return PLAIN if kind in ("pointwise", "reduce") else _MOVED
 
 

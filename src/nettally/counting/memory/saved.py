@@ -25,6 +25,7 @@ class Kept(NamedTuple):
     of: str
 
 
+# Long: a call more for each layer would be most of its time.
 def kept(
     tally: Tally,
     width: int,
@@ -42,7 +43,7 @@ def kept(
     of, sizes, lies, inputs = storages.of, storages.sizes, storages.lies, storages.inputs
     learns: set[str] = set()  # the values whose gradient is asked for
     seen: set[int] = set()
-    total = given = unknown = 0
+    total = of_inputs = unknown = 0
     by_kind, by_field = rules.RULES, rules.BY_FIELD
     # one loop without calls for most layers: a summary of AlexNet has 60 µs for it
     for row in tally.rows:
@@ -72,11 +73,11 @@ def kept(
             size *= n
         size = int(size)
         fresh: list[int] = []  # the storages that the layer keeps
-        made = 0  # bytes of what is made only to be kept
+        saved = 0  # bytes of what is made only to be kept
         inplace = bool(node.written and node.written.get("inplace"))
         if rule is None:
             if kind in _SPECIAL:
-                made = _SPECIAL[kind](storages, row, size, learns if learning else None, fresh)
+                saved = _SPECIAL[kind](storages, row, size, learns if learning else None, fresh)
             else:
                 of[name] = storages.new(size)
                 unknown += learning
@@ -105,9 +106,9 @@ def kept(
                         if rule.written == "output":
                             fresh.append(output)
                         else:
-                            made = size
+                            saved = size
                     elif kind == "linear":
-                        made = _matrix(storages, row, frozen, fresh)
+                        saved = _matrix(storages, row, frozen, fresh)
                     else:
                         fresh.extend([of[each] for each in names])
                     if shared:  # weights that are computed
@@ -117,9 +118,9 @@ def kept(
                 if keeps & OUTPUT:
                     fresh.append(output)
                 if keeps & FACTORS:
-                    made += _factors(storages, row, learns, fresh, size if inplace else 0)
+                    saved += _factors(storages, row, learns, fresh, size if inplace else 0)
                 if rule.extra is not None:
-                    made += rule.extra(layer, xs, y, width)
+                    saved += rule.extra(layer, xs, y, width)
         if not learning:
             continue
         learns.add(name)
@@ -127,15 +128,15 @@ def kept(
             if each not in seen:
                 seen.add(each)
                 if each < inputs:
-                    given += sizes[each]
+                    of_inputs += sizes[each]
                 else:
-                    made += sizes[each]
-        total += made
-        if rows is not None and made:
+                    saved += sizes[each]
+        total += saved
+        if rows is not None and saved:
             rows.append(
-                Kept(name, kind, made, rule.source if rule else rules.SOURCES.get(kind, ""))
+                Kept(name, kind, saved, rule.source if rule else rules.SOURCES.get(kind, ""))
             )
-    return total, given, unknown
+    return total, of_inputs, unknown
 
 
 def _trained(node: Node, parameters: Mapping[str, Any], frozen: frozenset[str]) -> bool:
@@ -196,16 +197,16 @@ def _attention(
         storages.lay(row, "each")
     if learns is None:
         return 0
-    made = rules.attention(node.layer, xs, fused, rate, storages.width)
+    saved = rules.attention(node.layer, xs, fused, rate, storages.width)
     if fused:
         fresh.extend([of[name] for name in node.inputs])
         fresh.append(output)
-        return made
+        return saved
     value = node.inputs[2]
     copy = storages.matrix_copy(value, xs[2], 2)
     if not copy:
         fresh.append(of[value])
-    return made + copy
+    return saved + copy
 
 
 def _recurrent(
@@ -218,19 +219,19 @@ def _recurrent(
     turned = storages.turn(node, xs[0], y)
     if learns is None:
         return 0
-    made, inner = rules.recurrent(layer, xs, storages.width)
+    saved, inner = rules.recurrent(layer, xs, storages.width)
     if turned:
         fresh.append(of[node.inputs[0]])
     else:  # what lies batch first is copied
         copy = storages.width
         for n in xs[0]:
             copy *= int(n)
-        made += copy
+        saved += copy
     if inner and layer.directions == 1:
         fresh.append(output)
     else:
-        made += inner
-    return made
+        saved += inner
+    return saved
 
 
 def _combine(

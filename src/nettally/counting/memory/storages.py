@@ -53,40 +53,40 @@ class Storages:
         """The storage of what only changes the shape: its input's, or a new one where it must."""
         source = node.inputs[0]
         lies = self.lies
-        own = lies.get(source)
+        source_strides = lies.get(source)
         kind = node.layer.kind
-        if own is None and kind in ("flatten", "reshape", "identity"):
+        if source_strides is None and kind in ("flatten", "reshape", "identity"):
             return self.of[source]
         x = tuple(map(int, x))
         y = tuple(map(int, y))
-        strides = own or row_major(x)
-        made: Strides | None = None
+        strides = source_strides or row_major(x)
+        laid: Strides | None = None
         layer: Any = node.layer
         if kind in ("flatten", "reshape"):
-            made = viewed(x, strides, y)
-            if made is None:
+            laid = viewed(x, strides, y)
+            if laid is None:
                 return self.new(math.prod(y) * self.width)
         elif kind == "permute":
-            made = tuple([strides[axis] for axis in layer.order])
+            laid = tuple([strides[axis] for axis in layer.order])
         elif kind == "slice":
             axis = int(layer.axis)
             step = int(layer.step)
-            made = (*strides[:axis], strides[axis] * step, *strides[axis + 1 :])
+            laid = (*strides[:axis], strides[axis] * step, *strides[axis + 1 :])
         elif kind == "expand":
             lead = len(y) - len(x)
-            given = (0,) * lead + strides
+            padded = (0,) * lead + strides
             sizes = (1,) * lead + x
-            made = tuple([0 if a != b else s for a, b, s in zip(sizes, y, given, strict=True)])
+            laid = tuple([0 if a != b else s for a, b, s in zip(sizes, y, padded, strict=True)])
         elif kind in ("identity", "dropout", "crop"):
-            made = strides
+            laid = strides
         else:
-            made = picked(x, strides, y)
-        if made is not None:
-            made = settled(y, made)
-            if made is not None:
+            laid = picked(x, strides, y)
+        if laid is not None:
+            laid = settled(y, laid)
+            if laid is not None:
                 if node.written and node.written.get("contiguous"):
                     return self.new(math.prod(y) * self.width)
-                lies[node.name] = made
+                lies[node.name] = laid
         return self.of[source]
 
     def lay(self, row: Row, makes: str) -> None:
@@ -105,11 +105,11 @@ class Storages:
             if makes == "each":
                 if x != y:
                     continue
-                made = in_order_of(y, strides)
+                new_strides = in_order_of(y, strides)
             else:
-                made = innermost(y) if channels_last(x, strides) else None
-            if made is not None and not row.node.written.get("contiguous"):
-                lies[row.node.name] = made
+                new_strides = innermost(y) if channels_last(x, strides) else None
+            if new_strides is not None and not row.node.written.get("contiguous"):
+                lies[row.node.name] = new_strides
             return
 
     def turn(self, node: Node, x: Shape, y: Shape) -> bool:
@@ -138,10 +138,10 @@ class Storages:
 
 def indices(tally: Tally) -> frozenset[str]:
     """The network's inputs that are whole numbers of eight bytes: those that tables are read by."""
-    found: list[str] = []
+    names: list[str] = []
     inputs = tally.network.inputs
     for row in tally.rows:
         layer = row.node.layer
         if layer.kind == "embedding" and row.node.inputs[0] in inputs:
-            found.append(row.node.inputs[0])
-    return frozenset(found) if found else rules.NO_NAMES
+            names.append(row.node.inputs[0])
+    return frozenset(names) if names else rules.NO_NAMES

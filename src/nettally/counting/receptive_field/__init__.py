@@ -156,13 +156,13 @@ def padding_depends_on_input(tally: Tally | Network) -> frozenset[str]:
 
         tally = count(tally)
     fields = receptive_fields(tally)
-    found: set[str] = set()
+    names: set[str] = set()
     for row in tally.rows:
         node = row.node
-        moves = _same_moves(node) or not found.isdisjoint(node.inputs)
+        moves = _same_moves(node) or not names.isdisjoint(node.inputs)
         if moves and not fields[node.name].whole:
-            found.add(node.name)
-    return frozenset(found)
+            names.add(node.name)
+    return frozenset(names)
 
 
 def _fields(tally: Tally, source: str) -> dict[str, Field]:
@@ -246,17 +246,17 @@ def _merged(row: Row, fields: Mapping[str, Field]) -> Field:
         paths[name] = field
     if not paths:
         return _UNSEEN
-    found = list(paths.values())
-    first = found[0]
-    if all(field is first or field == first for field in found):
+    fields_of_paths = list(paths.values())
+    first = fields_of_paths[0]
+    if all(field is first or field == first for field in fields_of_paths):
         return first
-    for field in found:
+    for field in fields_of_paths:
         if field.whole:
             return field
     for status in (UNKNOWN, NO_SPACE, NOT_ALIGNED):
-        for field in found:
+        for field in fields_of_paths:
             if field.status == status:
-                return field._replace(reach=_reach_of_all(found, y))
+                return field._replace(reach=_reach_of_all(fields_of_paths, y))
     return _union(paths, y, node)
 
 
@@ -306,8 +306,8 @@ def _reach(field: Field, x: Shape) -> tuple[Along, ...] | None:
     )
 
 
-def _reach_of_all(found: Iterable[Field], y: Shape) -> tuple[Along, ...] | None:
-    reaches = [_reach(field, y) for field in found]
+def _reach_of_all(fields: Iterable[Field], y: Shape) -> tuple[Along, ...] | None:
+    reaches = [_reach(field, y) for field in fields]
     known = [reach for reach in reaches if reach is not None]
     if len(known) < len(reaches) or any(len(reach) != len(known[0]) for reach in known):
         return None
@@ -324,9 +324,9 @@ def _of_inputs(name: str, by_input: Mapping[str, Mapping[str, Field]]) -> Field:
     }
     if not seen:
         return _UNSEEN
-    found = list(seen.values())
-    if all(field == found[0] for field in found):
-        return found[0]
+    distinct = list(seen.values())
+    if all(field == distinct[0] for field in distinct):
+        return distinct[0]
     return Field((), SEVERAL, "; ".join(f"{source}: {field}" for source, field in seen.items()))
 
 

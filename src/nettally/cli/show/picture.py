@@ -1,0 +1,34 @@
+"""What the commands of ``nettally show`` share: the data that they look at, the picture written."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ...rendering import pictures
+from ...rendering.escape import escape
+from .. import TALLIES
+from ..output import show
+from ..split import check_classes, split_of
+
+if TYPE_CHECKING:
+    from ...data.packed import Packed, Split
+    from ...training.run import Run
+    from ...viewing.pictures import Picture
+
+
+def split_of_run(run: Run, data: str | None, split: str | None) -> tuple[Packed, Split]:
+    """The data that a run is looked at with, and a split of it. Raises NettallyError."""
+    from ...data.packed import open_packed
+
+    packed = open_packed(data or run.data)
+    check_classes(run, packed)
+    return packed, split_of(packed, split)
+
+
+def saved(picture: Picture, output: str, theme: str) -> int:
+    """Write the picture and say so; the exit code."""
+    pictures.save(picture, output, theme)
+    message = f"{escape(os.path.basename(output))}: {escape(picture.title)}, "
+    show(message + f"{picture.width} x {picture.height} pixels\n")
+    return TALLIES
