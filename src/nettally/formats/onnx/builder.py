@@ -114,7 +114,7 @@ class Builder(Layers):
                 )
             name = self.unique(info.name)
             value = Value(info.name, shape, info.dtype, name)
-            value.given = not info.kind
+            value.is_input = not info.kind
             self.values[info.name] = value
             if known(shape):
                 self.inputs[name] = shape
@@ -147,11 +147,11 @@ class Builder(Layers):
 
     def all_notes(self) -> Iterable[str]:
         yield from self.sizes.notes
-        told = list(self.notes.items())
-        for text, count in told[:MAX_NOTES]:
+        notes = list(self.notes.items())
+        for text, count in notes[:MAX_NOTES]:
             yield f"{text} ({count} times)" if count > 1 else text
-        if len(told) > MAX_NOTES:
-            yield f"and {len(told) - MAX_NOTES:,} other notes"
+        if len(notes) > MAX_NOTES:
+            yield f"and {len(notes) - MAX_NOTES:,} other notes"
         if self.model.unknown:
             parts = [f"{name} ({count})" for name, count in self.model.unknown.items()]
             yield f"fields that ONNX has not, skipped: {listed(parts)}"
@@ -281,7 +281,7 @@ class Builder(Layers):
 
     def outer(self, graphs: Sequence[Graph]) -> list[Value]:
         """What bodies take from outside, of what is computed."""
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         waiting = list(graphs)
         while waiting:
             graph = waiting.pop()
@@ -289,9 +289,9 @@ class Builder(Layers):
                 for name in node.inputs:
                     value = self.values.get(name)
                     if value is not None and value.node is not None:
-                        found[name] = value
+                        values[name] = value
                 waiting.extend(v for v in node.attributes.values() if isinstance(v, Graph))
-        return list(found.values())
+        return list(values.values())
 
 
 def _sorted(nodes: Sequence[NodeDef], values: Mapping[str, Value], where: str) -> list[NodeDef]:

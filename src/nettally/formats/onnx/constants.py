@@ -46,23 +46,23 @@ def stretched(values: Numbers, shape: Sequence[int], to: Sequence[int]) -> Numbe
 
 
 def _all(call: NodeCall) -> list[Numbers] | None:
-    found: list[Numbers] = []
+    contents: list[Numbers] = []
     for value in call.inputs:
         if value is not None:
             numbers = call.b.contents(value)
             if numbers is None:
                 return None
-            found.append(numbers)
-    return found
+            contents.append(numbers)
+    return contents
 
 
 def _broadcasting(function: Callable[..., Any]) -> Fold:
     def fold(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-        found = _all(call)
-        if found is None:
+        contents = _all(call)
+        if contents is None:
             return None
         shapes = [value.sizes for value in call.inputs if value is not None]
-        lists = [stretched(n, s, shape) for n, s in zip(found, shapes, strict=True)]
+        lists = [stretched(n, s, shape) for n, s in zip(contents, shapes, strict=True)]
         return [function(*each) for each in zip(*lists, strict=True)]
 
     return fold
@@ -76,10 +76,10 @@ def _divide(a: Any, b: Any) -> Any:
 
 def _modulo(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     function = math.fmod if call.int("fmod") else lambda a, b: a % b
-    found = _broadcasting(function)(call, shape, place)
-    if found is not None and call.value(0).dtype not in FLOATS:
-        return [int(each) for each in found]
-    return found
+    values = _broadcasting(function)(call, shape, place)
+    if values is not None and call.value(0).dtype not in FLOATS:
+        return [int(each) for each in values]
+    return values
 
 
 def _chain(function: Callable[[Any, Any], Any]) -> Fold:
@@ -127,11 +127,11 @@ def cast(values: Numbers, dtype: int) -> Numbers | None:
 
 
 def _cast(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found = call.contents(0)
-    if found is None:
+    values = call.contents(0)
+    if values is None:
         return None
     to = call.int("to") if call.node.op == "Cast" else call.value(1).dtype
-    return cast(found, to)
+    return cast(values, to)
 
 
 def _same(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
@@ -139,25 +139,25 @@ def _same(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
 
 
 def _expand(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found = call.contents(0)
-    return None if found is None else stretched(found, call.value(0).sizes, shape)
+    values = call.contents(0)
+    return None if values is None else stretched(values, call.value(0).sizes, shape)
 
 
 def _tile(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found = call.contents(0)
-    if found is None:
+    values = call.contents(0)
+    if values is None:
         return None
     sizes = call.value(0).sizes
     steps = strides(sizes)
     return [
-        found[sum(p % n * s for p, n, s in zip(at, sizes, steps, strict=True))]
+        values[sum(p % n * s for p, n, s in zip(at, sizes, steps, strict=True))]
         for at in places(*map(range, shape))
     ]
 
 
 def _gather(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found, indices = call.contents(0), call.contents(1)
-    if found is None or indices is None:
+    values, indices = call.contents(0), call.contents(1)
+    if values is None or indices is None:
         return None
     sizes = call.value(0).sizes
     axis = call.axis(call.int("axis"), len(sizes))
@@ -170,39 +170,39 @@ def _gather(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | Non
                     "it takes a value that is not there", f"index {index}, {size} values"
                 )
             start = (outer * size + int(index) % size) * after
-            result.extend(found[start : start + after])
+            result.extend(values[start : start + after])
     return result
 
 
 def _concat(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found = _all(call)
-    if found is None:
+    contents = _all(call)
+    if contents is None:
         return None
     axis = call.int("axis", 1) % len(shape)
     inner = [prod(value.sizes[axis:]) for value in call.inputs if value is not None]
     result: list[Any] = []
     for outer in range(prod(shape[:axis])):
-        for numbers, size in zip(found, inner, strict=True):
+        for numbers, size in zip(contents, inner, strict=True):
             result.extend(numbers[outer * size : (outer + 1) * size])
     return result
 
 
 def _transpose(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found = call.contents(0)
-    if found is None:
+    values = call.contents(0)
+    if values is None:
         return None
     sizes = call.value(0).sizes
     order = call.ints("perm") or list(range(len(sizes)))[::-1]
     steps = strides(sizes)
     moved = [steps[axis] for axis in order]
-    return [found[sum(map(int.__mul__, at, moved))] for at in places(*map(range, shape))]
+    return [values[sum(map(int.__mul__, at, moved))] for at in places(*map(range, shape))]
 
 
-def sliced(found: Numbers, sizes: Sequence[int], taken: Sequence[tuple[int, int, int]]) -> Numbers:
+def sliced(values: Numbers, sizes: Sequence[int], taken: Sequence[tuple[int, int, int]]) -> Numbers:
     """The values at start, start + step, ... of each axis: taken is (start, count, step) each."""
     steps = strides(sizes)
     return [
-        found[
+        values[
             sum(
                 (start + at * step) * width
                 for at, (start, _, step), width in zip(position, taken, steps, strict=True)
@@ -223,11 +223,11 @@ _REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
 
 def _reduce(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     """Over all of a list only, as shapes are."""
-    found = call.contents(0)
+    values = call.contents(0)
     value = call.value(0)
-    if not found or value.rank != 1 or prod(shape) != 1:
+    if not values or value.rank != 1 or prod(shape) != 1:
         return None
-    result = _REDUCTIONS[call.node.op](list(found))
+    result = _REDUCTIONS[call.node.op](list(values))
     if call.node.op == "ReduceMean" and value.dtype not in FLOATS:
         result = int(result)
     return [result]
@@ -238,24 +238,26 @@ def _where(a: Any, b: Any, c: Any) -> Any:
 
 
 def _nonzero(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found = call.contents(0)
+    values = call.contents(0)
     sizes = call.value(0).sizes
-    if found is None:
+    if values is None:
         return None
     at = [
-        position for position, value in zip(places(*map(range, sizes)), found, strict=True) if value
+        position
+        for position, value in zip(places(*map(range, sizes)), values, strict=True)
+        if value
     ]
     return [position[axis] for axis in range(len(sizes)) for position in at]
 
 
 def _scatter_nd(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found, indices, updates = call.contents(0), call.contents(1), call.contents(2)
-    if found is None or indices is None or updates is None:
+    values, indices, updates = call.contents(0), call.contents(1), call.contents(2)
+    if values is None or indices is None or updates is None:
         return None
     sizes, of = call.value(0).sizes, call.value(1).sizes
     if len(of) != 2 or of[-1] != len(sizes) or call.word("reduction", "none") != "none":
         return None
-    result: list[Any] = list(found)
+    result: list[Any] = list(values)
     steps = strides(sizes)
     for row, update in enumerate(updates):
         index = indices[row * of[-1] : (row + 1) * of[-1]]
@@ -266,12 +268,12 @@ def _scatter_nd(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers |
 
 
 def _cumulative(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
-    found = call.contents(0)
-    if found is None or len(shape) != 1 or call.int("exclusive") or call.int("reverse"):
+    values = call.contents(0)
+    if values is None or len(shape) != 1 or call.int("exclusive") or call.int("reverse"):
         return None
     total: Any = 0
     result: list[Any] = []
-    for each in found:
+    for each in values:
         total += each
         result.append(total)
     return result
@@ -340,10 +342,10 @@ def fold(call: NodeCall, value: Value, most: int) -> Numbers | None:
     if count > most or not call.b.spend(count + 1):
         return None
     try:
-        found = function(call, shape, 0)  # type: ignore[arg-type] - all ints, as just asked
+        values = function(call, shape, 0)  # type: ignore[arg-type] - all ints, as just asked
     except (ArithmeticError, ValueError, TypeError, LookupError):
         return None  # what can't be computed is not known
-    if found is None or len(found) != count:
+    if values is None or len(values) != count:
         return None
     # ONNX's integers have 64 bits; what does not fit wraps there, and is no size of anything
-    return found if all(type(each) is float or abs(each) < 2**63 for each in found) else None
+    return values if all(type(each) is float or abs(each) < 2**63 for each in values) else None

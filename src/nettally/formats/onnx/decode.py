@@ -195,13 +195,13 @@ class _Decoder(Nodes):
         return name, {2: 0.0, 3: 0, 4: b""}[place]
 
     def info(self, field: Field) -> Info:
-        name, found = "", Info("", 0, None)
+        name, info = "", Info("", 0, None)
         for each in self.message(field, "value_info"):
             if each[0] == 1:
                 name = self.text(each, "value's name")
             elif each[0] == 2:
-                found = self.type(each, name)
-        return found._replace(name=name)
+                info = self.type(each, name)
+        return info._replace(name=name)
 
     def type(self, field: Field, name: str) -> Info:
         for each in self.message(field, "type"):
@@ -229,16 +229,16 @@ class _Decoder(Nodes):
         return tuple(dims)
 
     def dim(self, field: Field) -> Dim:
-        found: Dim = None
+        size: Dim = None
         for each in self.message(field, "dimension"):
             if each[0] == 1:
-                found = self.integer(each, "dim_value")
+                size = self.integer(each, "dim_value")
                 # some writers have -1 and 0 for what they don't know
-                if found < 0:
-                    found = None
+                if size < 0:
+                    size = None
             elif each[0] == 2:
-                found = self.text(each, "dim_param") or None
-        return found
+                size = self.text(each, "dim_param") or None
+        return size
 
     def function(self, field: Field) -> Function:
         function = Function()

@@ -38,20 +38,20 @@ class Sizes:
 
 
 def bind(
-    infos: Sequence[Info], given: Mapping[str, Shape], where: str
+    infos: Sequence[Info], user_shapes: Mapping[str, Shape], where: str
 ) -> tuple[dict[str, Shape], Sizes]:
     """Each input's shape; and what the symbols in the file stand for.
 
-    given: as the user gave them, by name or under "" for the only one, with the batch or without.
-    A first axis that is not known is a batch of 1, said in a note.
-    Raises ReadError for what is not given, not there, or does not fit.
+    user_shapes: as the user gave them, by name or under "" for the only one, with the batch or
+    without. An unknown first axis is taken for a batch of 1, and a note says so.
+    Raises ReadError where a size is missing, no input has the name, or a shape does not fit.
     """
     sizes = Sizes()
     by_name = {info.name: info for info in infos if not info.kind}
-    named = _named(by_name, given, where)
+    named = _named(by_name, user_shapes, where)
     shapes: dict[str, Shape] = {}
     for name, shape in named.items():
-        shapes[name] = _given(by_name[name], shape, sizes, where)
+        shapes[name] = _whole_shape(by_name[name], shape, sizes, where)
     batches: dict[str, None] = {}
     for name, info in by_name.items():
         if name in shapes or info.dims is None or not info.dims:
@@ -83,7 +83,7 @@ def bind(
         else:
             shapes[name] = dims  # type: ignore[assignment] - they are all ints here
     if asked:
-        raise _asked(asked, first_open, by_name, where)
+        raise _open_sizes(asked, first_open, by_name, where)
     for name, shape in shapes.items():
         if not all(0 <= size <= MAX_SIZE for size in shape):
             raise ReadError(
@@ -101,10 +101,12 @@ def _is_batch(symbol: str) -> bool:
     return "batch" in word or not any(part in word for part in LENGTHS)
 
 
-def _named(by_name: Mapping[str, Info], given: Mapping[str, Shape], where: str) -> dict[str, Shape]:
-    """What was given, by the inputs' names."""
+def _named(
+    by_name: Mapping[str, Info], user_shapes: Mapping[str, Shape], where: str
+) -> dict[str, Shape]:
+    """The shapes that the user gave, by the inputs' names."""
     named: dict[str, Shape] = {}
-    for name, shape in given.items():
+    for name, shape in user_shapes.items():
         if name:
             if name not in by_name:
                 raise ReadError(
@@ -118,7 +120,7 @@ def _named(by_name: Mapping[str, Info], given: Mapping[str, Shape], where: str) 
         fitting = [
             each
             for each, info in by_name.items()
-            if each not in given and (info.dims is None or len(info.dims) in _ranks(shape))
+            if each not in user_shapes and (info.dims is None or len(info.dims) in _ranks(shape))
         ]
         open_ones = [each for each in fitting if not _closed(by_name[each])]
         if len(fitting) > 1 and len(open_ones) == 1:
@@ -145,8 +147,8 @@ def _closed(info: Info) -> bool:
     return info.dims is not None and all(type(size) is int for size in info.dims[1:])
 
 
-def _given(info: Info, shape: Shape, sizes: Sizes, where: str) -> Shape:
-    """The whole shape that the user means; what its symbols stand for goes to ``sizes``."""
+def _whole_shape(info: Info, shape: Shape, sizes: Sizes, where: str) -> Shape:
+    """The shape that the user means, batch included; binds its symbols in ``sizes``."""
     dims = info.dims
     if dims is None:
         whole = (1, *shape) if len(shape) in (1, 3) else shape
@@ -186,7 +188,9 @@ def _stated(info: Info) -> str:
     return "[" + ", ".join("?" if size is None else str(size) for size in info.dims) + "]"
 
 
-def _asked(asked: Sequence[str], first: str, by_name: Mapping[str, Info], where: str) -> ReadError:
+def _open_sizes(
+    asked: Sequence[str], first: str, by_name: Mapping[str, Info], where: str
+) -> ReadError:
     info, name = by_name[first], first[:80]
     rank = 4 if info.dims is None else len(info.dims)
     example = "3x224x224" if rank == 4 else "x".join(["128"] * max(rank - 1, 1))

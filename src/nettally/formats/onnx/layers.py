@@ -49,13 +49,13 @@ class Layers(State):
         """A layer; the same object for the same fields, since networks repeat themselves."""
         key = (kind, *fields.items()) if fields else kind
         try:
-            found = self.layers.get(key)
+            layer = self.layers.get(key)
         except TypeError:  # a field that can't be hashed
             return layer_class(kind)(**fields)
-        if found is None:
-            found = layer_class(kind)(**fields)
-            self.layers[key] = found
-        return found
+        if layer is None:
+            layer = layer_class(kind)(**fields)
+            self.layers[key] = layer
+        return layer
 
     def emit(
         self,
@@ -76,11 +76,11 @@ class Layers(State):
         if self.recorder is not None:
             self.recorder.note(shape, data, weights, written)
         if name in self.stated:
-            found, shape = shape, self.merged(name, shape, dtype, call)
-            if found is not shape and not known(found) and known(shape):
+            computed, shape = shape, self.merged(name, shape, dtype, call)
+            if computed is not shape and not known(computed) and known(shape):
                 # only the file knows the size: what the rule had in mind may not fit
-                kind, said = BY_SIZE.get(call.node.op, "opaque"), shape
-                make = lambda: self.by_size(call, kind, said, data)  # noqa: E731 - takes the place of an argument
+                kind, stated = BY_SIZE.get(call.node.op, "opaque"), shape
+                make = lambda: self.by_size(call, kind, stated, data)  # noqa: E731 - takes the place of an argument
         value = Value(name, shape, dtype)
         if place and not self.needed(name):
             pass
@@ -153,14 +153,14 @@ class Layers(State):
         if ready and shape is not None:
             try:
                 layer = make()
-                made = layer.shape(xs)  # type: ignore[arg-type] - ``ready`` says that they are known
+                layer_shape = layer.shape(xs)  # type: ignore[arg-type] - ``ready`` says that they are known
             except LayerError as error:
                 raise call.error(error.what, error.values, error.hint) from None
-            if made is not shape and made != shape:
+            if layer_shape is not shape and layer_shape != shape:
                 # a rule of this reader and the layer it chose contradict each other
                 raise call.error(
                     f"the layer '{layer.kind}' does not make the output's shape",
-                    f"{shown(shape)} expected, {shown(made)} made",
+                    f"{shown(shape)} expected, {shown(layer_shape)} made",
                     "this is an error of nettally's; please report it with the file",
                 )
         else:
@@ -182,9 +182,11 @@ class Layers(State):
         if len(self.nodes) >= MAX_PLACES:
             raise call.error("the network has too many layers", f"over {MAX_PLACES:,}")
         if weights:
-            own = {name: weight for name, weight in weights.items() if weight is not None}
-            found = {name: self.owner(weight, f"{label}.{name}") for name, weight in own.items()}
-            shared = {name: of for name, of in found.items() if of != f"{label}.{name}"}
+            tensors = {name: weight for name, weight in weights.items() if weight is not None}
+            owners = {
+                name: self.owner(weight, f"{label}.{name}") for name, weight in tensors.items()
+            }
+            shared = {name: of for name, of in owners.items() if of != f"{label}.{name}"}
         module = ""
         if "." in label and (self.prefix or "/" in call.node.name):
             module = label.rpartition(".")[0]
@@ -243,19 +245,19 @@ class Layers(State):
         """
         kind = operation if operation in _MERGES else "pointwise"
         fields = {} if kind == operation else {"function": operation}
-        x, held = (b, a) if a.constant else (a, b)
-        size = held.shape
-        if a.constant == b.constant or operation not in _HELD or not known(size):
+        x, stored = (b, a) if a.constant else (a, b)
+        size = stored.shape
+        if a.constant == b.constant or operation not in _WITH_STORED or not known(size):
             return self.emit(call, shape, lambda: self.layer(kind, **fields), [a, b], 0, dtype)
         single = prod(size) == 1
-        learned = self.is_learned(held, not single and held.dtype in FLOATS)
+        learned = self.is_learned(stored, not single and stored.dtype in FLOATS)
         if single and not learned and x.shape is not None and len(size) <= len(x.shape):
-            number = self.contents(held)
+            number = self.contents(stored)
             layer = _by_number(operation, short(float(number[0])), a.constant) if number else None
             if layer is not None:
                 kind, numbers = layer
                 return self.emit(call, shape, lambda: self.layer(kind, **numbers), [x], 0, dtype)
-        own = "bias" if operation == "add" else "weight"
+        parameter = "bias" if operation == "add" else "weight"
         combine = {"operation": operation, "size": size, "first": a.constant, "learned": learned}
         return self.emit(
             call,
@@ -264,7 +266,7 @@ class Layers(State):
             [x],
             0,
             dtype,
-            {own: held} if learned else None,
+            {parameter: stored} if learned else None,
         )
 
     # --- what is not known ----------------------------------------------------------------------
@@ -273,11 +275,11 @@ class Layers(State):
         """Outputs whose shapes are as the file states them, or not known."""
         node = call.node
         kind = "opaque" if node.domain else BY_SIZE.get(node.op, "opaque")
-        given: list[Value] = []
+        values: list[Value] = []
         for value in call.inputs:
             if value is not None:
-                given += [value] if value.items is None else value.items
-        data = [value for value in given if value.node is not None]
+                values += [value] if value.items is None else value.items
+        data = [value for value in values if value.node is not None]
         if kind != "opaque" and data:
             data = data[:1]  # the others say where or how many
         for place, name in enumerate(node.outputs):
@@ -317,7 +319,7 @@ class Layers(State):
 
 
 _MERGES = frozenset(("add", "subtract", "multiply", "maximum", "minimum", "average"))
-_HELD = frozenset(("add", "subtract", "multiply", "divide", "maximum", "minimum", "power"))
+_WITH_STORED = frozenset(("add", "subtract", "multiply", "divide", "maximum", "minimum", "power"))
 
 
 def _by_number(operation: str, number: float, first: bool) -> tuple[str, dict[str, float]] | None:

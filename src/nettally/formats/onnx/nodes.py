@@ -147,11 +147,11 @@ class Nodes(Tensors):
         """
         op = domain = overload = ""
         attributes: dict[str, object] = {}
-        own: list[Field] = []
+        attribute_fields: list[Field] = []
         for part in parts:
             number = part[0]
             if number == 5:
-                own.append(part)
+                attribute_fields.append(part)
             elif number == 4:
                 op = self.text(part, "node's text")
             elif number == 7:
@@ -164,12 +164,12 @@ class Nodes(Tensors):
             raise self.blob.error("a node has no op_type", at, f"name '{name}'")
         domain = "" if domain == "ai.onnx" else domain
         key = None
-        if sum([part[2] for part in own]) <= SHORT:
-            key = (op, domain, overload, *[part[3] for part in own])
-            found = self.alike.get(key)
-            if found is not None:
-                return found
-        for part in own:
+        if sum([part[2] for part in attribute_fields]) <= SHORT:
+            key = (op, domain, overload, *[part[3] for part in attribute_fields])
+            same = self.alike.get(key)
+            if same is not None:
+                return same
+        for part in attribute_fields:
             self.attribute(part, attributes, depth, op, name)
         kind = Kind(op, domain, overload, attributes)
         if key is not None and all(map(_alike, attributes.values())):
@@ -181,13 +181,13 @@ class Nodes(Tensors):
         self, field: Field, into: dict[str, object], depth: int, op: str, node: str
     ) -> None:
         data = field[3]
-        found = self.attributes.get(data) if data is not None else None
-        if found is None:
-            found = self.named(field, depth)
+        pair = self.attributes.get(data) if data is not None else None
+        if pair is None:
+            pair = self.named(field, depth)
             self.counted(field[4])
-            if field[2] <= SHORT and _alike(found[1]):
-                self.attributes[data or b""] = found  # kernel_shape and such stand in each node
-        name, value = found
+            if field[2] <= SHORT and _alike(pair[1]):
+                self.attributes[data or b""] = pair  # kernel_shape and such stand in each node
+        name, value = pair
         if name in into:
             raise self.blob.error(
                 f"the attribute '{name}' stands twice in a node", field[4], f"{op} '{node}'"

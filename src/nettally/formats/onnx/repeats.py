@@ -81,8 +81,8 @@ class Repeats:
         Ends at the first that has none, or has more to it: that place is returned.
         """
         b, recipes, sort_of = self.builder, self.recipes, self.sort
-        values, names, stated, owners, made = b.values, b.names, b.stated, b.owners, b.nodes
-        span, end = b.span, min(len(nodes), place + MAX_PLACES - len(made))
+        values, names, stated, owners, out_nodes = b.values, b.names, b.stated, b.owners, b.nodes
+        span, end = b.span, min(len(nodes), place + MAX_PLACES - len(out_nodes))
         while place < end:
             _, name, kind, inputs, outputs = nodes[place]
             if len(outputs) != 1:
@@ -90,16 +90,16 @@ class Repeats:
             try:
                 if len(inputs) == 1:
                     x = values[inputs[0]]
-                    found: tuple[Value, ...] = (x,)
+                    operands: tuple[Value, ...] = (x,)
                     recipe = recipes[kind, x.sort or sort_of(x)]
                 elif len(inputs) == 2:
-                    x, y = found = values[inputs[0]], values[inputs[1]]
+                    x, y = operands = values[inputs[0]], values[inputs[1]]
                     recipe = recipes[kind, x.sort or sort_of(x), y.sort or sort_of(y)]
                 else:
-                    found = tuple([values[each] for each in inputs])
-                    recipe = recipes[kind, *[x.sort or sort_of(x) for x in found]]
+                    operands = tuple([values[each] for each in inputs])
+                    recipe = recipes[kind, *[x.sort or sort_of(x) for x in operands]]
                 if recipe is None:
-                    recipe = recipes[kind, *[x if x.node is None else x.sort for x in found]]
+                    recipe = recipes[kind, *[x if x.node is None else x.sort for x in operands]]
             except KeyError:
                 break
             assert recipe is not None
@@ -119,18 +119,18 @@ class Repeats:
             names.add(label)
             # none of them is an input of the graph, so that nobody asks whether it is read
             if len(data) == 1:
-                reads: tuple[Any, ...] = (found[data[0]].node,)
+                reads: tuple[Any, ...] = (operands[data[0]].node,)
             elif len(data) == 2:
-                reads = (found[data[0]].node, found[data[1]].node)
+                reads = (operands[data[0]].node, operands[data[1]].node)
             else:
-                reads = tuple([found[each].node for each in data])
+                reads = tuple([operands[each].node for each in data])
             shared = NOTHING
-            for own, each in weights:
-                mine = f"{label}.{own}"
-                owner = owners.setdefault(found[each].root, mine)
+            for parameter, each in weights:
+                mine = f"{label}.{parameter}"
+                owner = owners.setdefault(operands[each].root, mine)
                 if owner is not mine:
-                    shared = {**shared, own: owner}
-            made.append(_new(Node, (label, layer, reads, shared, module, span, written)))
+                    shared = {**shared, parameter: owner}
+            out_nodes.append(_new(Node, (label, layer, reads, shared, module, span, written)))
             value = values[output] = _new_value(Value)  # half the time of Value(...)
             value.name, value.shape, value.dtype, value.node = output, shape, dtype, label
             value.sort = sort
@@ -139,14 +139,14 @@ class Repeats:
 
     def sort(self, value: Value) -> object:
         """The sort of a value: the same object for all that a rule can't tell apart."""
-        said = self.builder.learned
-        learned = said.get(value.root) if said and value.node is None else None
-        key = (value.shape, value.dtype, value.node is None, value.given, learned)
-        found = self.sorts.get(key)
-        if found is None:
-            found = self.sorts[key] = object()  # its hash is had for nothing
-        value.sort = found
-        return found
+        stated = self.builder.learned
+        learned = stated.get(value.root) if stated and value.node is None else None
+        key = (value.shape, value.dtype, value.node is None, value.is_input, learned)
+        sort = self.sorts.get(key)
+        if sort is None:
+            sort = self.sorts[key] = object()  # its hash is had for nothing
+        value.sort = sort
+        return sort
 
     def record(self, rule: Callable[[NodeCall], None], call: NodeCall) -> None:
         """Ask the rule, and keep what it did as a recipe, if it is one.
@@ -164,34 +164,34 @@ class Repeats:
             self.keep(call, recorder)
 
     def keep(self, call: NodeCall, recorder: Recorder) -> None:
-        b, found = call.b, [x for x in call.inputs if x is not None]
+        b, inputs = call.b, [x for x in call.inputs if x is not None]
         emitted = recorder.emitted[0] if len(recorder.emitted) == 1 else None
         value = b.values.get(call.node.outputs[0])
-        if emitted is None or value is None or len(found) != len(call.inputs):
+        if emitted is None or value is None or len(inputs) != len(call.inputs):
             return
         shape, data, weights, written = emitted
-        places = {id(x): place for place, x in enumerate(found)}
-        own = [(name, weight) for name, weight in weights.items() if weight is not None]
+        places = {id(x): place for place, x in enumerate(inputs)}
+        parameters = [(name, weight) for name, weight in weights.items() if weight is not None]
         if (
-            len(places) < len(found)  # which is meant can't be told where two are one
+            len(places) < len(inputs)  # which is meant can't be told where two are one
             or not known(shape)
             or value.shape != shape
             or value.node != call.name
             or not all(id(x) in places and x.node is not None for x in data)
-            or not all(id(x) in places and x.node is None for _, x in own)
-            or any(x.given for x in found)
+            or not all(id(x) in places and x.node is None for _, x in parameters)
+            or any(x.is_input for x in inputs)
         ):
             return
-        key = (call.node.kind, *map(self.sort, found))
+        key = (call.node.kind, *map(self.sort, inputs))
         if recorder.by_contents:
             self.recipes[key] = None
-            key = (call.node.kind, *[x if x.node is None else x.sort for x in found])
+            key = (call.node.kind, *[x if x.node is None else x.sort for x in inputs])
         self.recipes[key] = Recipe(
             b.nodes[-1].layer,
             shape,
             value.dtype,
             self.sort(value),
             tuple(places[id(x)] for x in data),
-            tuple((name, places[id(x)]) for name, x in own),
+            tuple((name, places[id(x)]) for name, x in parameters),
             written,
         )

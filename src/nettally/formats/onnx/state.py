@@ -83,11 +83,11 @@ class State:
 
     def alias(self, value: Value, name: str, call: NodeCall) -> None:
         """The same tensor under another name."""
-        made = Value(name, self.merged(name, value.shape, value.dtype, call), value.dtype)
-        made.node, made.root, made.given = value.node, value.root, value.given
-        made.contents, made.tensor = value.contents, value.tensor
-        made.items = value.items
-        self.define(made, call)
+        alias = Value(name, self.merged(name, value.shape, value.dtype, call), value.dtype)
+        alias.node, alias.root, alias.is_input = value.node, value.root, value.is_input
+        alias.contents, alias.tensor = value.contents, value.tensor
+        alias.items = value.items
+        self.define(alias, call)
 
     def merged(self, name: str, shape: Dims | None, dtype: int, call: NodeCall) -> Dims | None:
         """The shape that was found, and of what it leaves open the shape that the file states.

@@ -138,27 +138,27 @@ class Tensors:
                 f"the tensor '{tensor.name}' has an unknown type", at, f"data_type {tensor.dtype}"
             )
         bits = BITS.get(tensor.dtype, 0)
-        stated = found = 0
+        stated = actual = 0
         if tensor.field == 9 and bits:
-            stated, found = -(-count * bits // 8), tensor.size
+            stated, actual = -(-count * bits // 8), tensor.size
             what = "bytes"
         elif values:
-            stated, found, what = count * (2 if tensor.dtype in (14, 15) else 1), values, "values"
+            stated, actual, what = count * (2 if tensor.dtype in (14, 15) else 1), values, "values"
             if tensor.field in (5,) and bits < 8:
                 stated = -(-count * bits // 8)
         elif tensor.field in (4, 10) and parts == 1:
             stated = (
                 count * (4 if tensor.field == 4 else 8) * (2 if tensor.dtype in (14, 15) else 1)
             )
-            found, what = tensor.size, "bytes"
+            actual, what = tensor.size, "bytes"
         else:
             return
-        if stated != found:
+        if stated != actual:
             raise self.blob.error(
                 f"the tensor '{tensor.name}' has more or less contents than its dims say",
                 at,
                 f"dims {'x'.join(map(str, tensor.dims)) or 'none'} of {TYPES[tensor.dtype]}: "
-                f"{stated:,} {what}, {found:,} found",
+                f"{stated:,} {what}, {actual:,} found",
             )
 
     def sparse(self, field: Field) -> TensorProto:

@@ -33,15 +33,15 @@ class Value:
 
     node: the layer or input that makes it, None for a constant. contents: of a small constant.
     tensor: where a constant's contents lie. root: the tensor of the file that a constant comes
-    from by views, so that two uses of one weight are known as one; else its name. given: an input
-    of the graph. items: the tensors, of a value that is a sequence of them. sort: the same object
-    for all values of one shape, type and so on.
+    from by views, so that two uses of one weight are known as one; else its name. is_input:
+    whether it is an input of the graph. items: the tensors of a value that is a sequence. sort:
+    the same object for all values of one shape, type and so on.
     """
 
     # what few have, and no __slots__, so that the many are made quickly
     contents: Numbers | None = None
     tensor: TensorProto | None = None
-    given: bool = False
+    is_input: bool = False
     items: tuple[Value, ...] | None = None
     _root: str | None = None
 
@@ -143,39 +143,39 @@ class NodeCall:
 
     def value(self, place: int) -> Value:
         """An input that must be there."""
-        found = self.inputs[place] if place < len(self.inputs) else None
-        if found is None:
+        value = self.inputs[place] if place < len(self.inputs) else None
+        if value is None:
             raise self.error(
                 f"its input {place} is missing", f"{len(self.node.inputs)} inputs are given"
             )
-        return found
+        return value
 
     def weight(self, place: int) -> Value | None:
         """An input that stands for a learned tensor: a constant, or an input of the graph.
 
         None where there is none. Raises Unknown where it is computed from the data.
         """
-        found = self.get(place)
-        if found is None or found.node is None:
-            return found
-        if found.given:
-            self.b.weight_inputs.add(found.name)
-            return found
+        value = self.get(place)
+        if value is None or value.node is None:
+            return value
+        if value.is_input:
+            self.b.weight_inputs.add(value.name)
+            return value
         raise Unknown
 
     def contents(self, place: int) -> Numbers | None:
         """The values of a constant input; None where there is none, or they are not known."""
-        found = self.get(place)
-        return None if found is None else self.b.contents(found)
+        value = self.get(place)
+        return None if value is None else self.b.contents(value)
 
     def integers(self, place: int) -> list[int]:
         """The values of a constant input of integers. Raises Unknown."""
-        found = self.contents(place)
-        if found is None:
+        values = self.contents(place)
+        if values is None:
             raise Unknown
-        if not all(math.isfinite(each) for each in found):
-            raise self.error(f"its input {place} must be whole numbers", f"{found[:8]}")
-        return [int(each) for each in found]
+        if not all(math.isfinite(each) for each in values):
+            raise self.error(f"its input {place} must be whole numbers", f"{values[:8]}")
+        return [int(each) for each in values]
 
     def integer(self, place: int) -> int | None:
         """The value of a constant input of one integer; None where it is not known."""
@@ -186,14 +186,14 @@ class NodeCall:
     # --- attributes -----------------------------------------------------------------------------
 
     def attribute(self, name: str, kind: type | tuple[type, ...], default: Any) -> Any:
-        found = self.node.attributes.get(name, default)
-        if found is default:
+        value = self.node.attributes.get(name, default)
+        if value is default:
             return default
-        if isinstance(found, Ref):
+        if isinstance(value, Ref):
             raise self.error(f"its attribute '{name}' refers to one that is not there")
-        if not isinstance(found, kind):
-            raise self.error(f"its attribute '{name}' has another type", f"{type(found).__name__}")
-        return found
+        if not isinstance(value, kind):
+            raise self.error(f"its attribute '{name}' has another type", f"{type(value).__name__}")
+        return value
 
     def int(self, name: str, default: int = 0) -> int:
         return self.attribute(name, int, default)
@@ -202,26 +202,26 @@ class NodeCall:
         return short(self.attribute(name, (float, int), default))
 
     def word(self, name: str, default: str = "") -> str:
-        found = self.attribute(name, bytes, default)
-        return found.decode("utf-8", "replace") if isinstance(found, bytes) else found
+        value = self.attribute(name, bytes, default)
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
     def ints(self, name: str) -> list[int] | None:
-        found = self.attribute(name, list, None)
-        if found is not None and not all(type(each) is int for each in found):
+        values = self.attribute(name, list, None)
+        if values is not None and not all(type(each) is int for each in values):
             raise self.error(f"its attribute '{name}' is no list of integers")
-        return found
+        return values
 
     def floats(self, name: str) -> list[float] | None:
-        found = self.attribute(name, list, None)
-        if found is not None and not all(isinstance(each, (int, float)) for each in found):
+        values = self.attribute(name, list, None)
+        if values is not None and not all(isinstance(each, (int, float)) for each in values):
             raise self.error(f"its attribute '{name}' is no list of numbers")
-        return found
+        return values
 
     def graph(self, name: str) -> Graph:
-        found = self.attribute(name, Graph, None)
-        if found is None:
+        graph = self.attribute(name, Graph, None)
+        if graph is None:
             raise self.error(f"its attribute '{name}' is missing")
-        return found
+        return graph
 
     def axis(self, axis: int, rank: int, what: str = "axis") -> int:
         """An axis counted from the front. Raises ReadError outside the tensor."""

@@ -20,18 +20,18 @@ def per_axis(
     call: NodeCall, name: str, axes: int, default: int = 1, least: int = 1
 ) -> tuple[int, ...]:
     """An attribute with a number an axis. Raises ReadError for what ONNX does not allow."""
-    found = call.ints(name)
-    if found is None:
+    values = call.ints(name)
+    if values is None:
         return (default,) * axes
-    if len(found) != axes:
+    if len(values) != axes:
         raise call.error(
-            f"its attribute '{name}' has {len(found)} values for {axes} axes", f"{name} {found}"
+            f"its attribute '{name}' has {len(values)} values for {axes} axes", f"{name} {values}"
         )
-    for size in found:
+    for size in values:
         if not least <= size <= MAX_DIM:
             bound = "positive" if least else "not negative"
-            raise call.error(f"its attribute '{name}' must be {bound}", f"{name} {found}")
-    return tuple(found)
+            raise call.error(f"its attribute '{name}' must be {bound}", f"{name} {values}")
+    return tuple(values)
 
 
 class Windows:

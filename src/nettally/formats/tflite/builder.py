@@ -12,7 +12,16 @@ from ...network import NOTHING, Network, Node, Span
 from ..tensor_table import listing
 from .layout import first_axes, layouts, to_first
 from .names import Names
-from .operator_sets import CALLS, FUSED, HELD, PROCEDURES, NotUnderstood, Value, by_axis, is_learned
+from .operator_sets import (
+    CALLS,
+    FUSED,
+    PROCEDURES,
+    WITH_PARAMETERS,
+    NotUnderstood,
+    Value,
+    by_axis,
+    is_learned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,19 +81,19 @@ class Builder:
             nodes,
             outputs=tuple(name for name in outputs if name in known),
             source=self.span,
-            notes=tuple(self._said()),
+            notes=tuple(self._all_notes()),
         )
 
-    def _said(self) -> list[str]:
-        made = list(self.notes)
+    def _all_notes(self) -> list[str]:
+        notes = list(self.notes)
         if self.graph.others:
-            made.append(f"{self.graph.others:,} further subgraphs are not counted by themselves")
+            notes.append(f"{self.graph.others:,} further subgraphs are not counted by themselves")
         if self.odd:
-            told = [f"{kind} ({n:,})" if n > 1 else kind for kind, n in self.odd.items()]
-            made.append(f"not understood: {listing(told)}")
+            kinds = [f"{kind} ({n:,})" if n > 1 else kind for kind, n in self.odd.items()]
+            notes.append(f"not understood: {listing(kinds)}")
         if self.differ:
-            made.append(f"the file states other sizes: {listing(self.differ)}")
-        return made
+            notes.append(f"the file states other sizes: {listing(self.differ)}")
+        return notes
 
     def _reached(self, wanted: set[str]) -> tuple[Node, ...]:
         """The nodes without those that only compute sizes that nobody reads."""
@@ -98,15 +107,15 @@ class Builder:
         return tuple(reversed(kept))
 
     def _inputs(self) -> None:
-        given = dict(self.source.inputs)
+        user_shapes = dict(self.source.inputs)
         for index in self.graph.inputs:
             tensor = self.graph.tensors[index]
             name = self.names.of_input(tensor)
             first = self.first[index]
             shape = to_first(tensor.shape) if first else tensor.shape
-            size = given.pop(name, None)
+            size = user_shapes.pop(name, None)
             if size is None and len(self.graph.inputs) == 1:
-                size = given.pop("", None)
+                size = user_shapes.pop("", None)
             if size is not None:
                 if len(size) not in (len(shape), len(shape) - 1):
                     raise ReadError(
@@ -135,8 +144,8 @@ class Builder:
                 )
             self.inputs[name] = shape
             self.values[index] = Value(name, shape, first)
-        if given:
-            odd = next(iter(given))
+        if user_shapes:
+            odd = next(iter(user_shapes))
             raise ReadError(
                 f"no input is called '{odd}'" if odd else "the file has several inputs",
                 where=self.source.name,
@@ -191,10 +200,10 @@ class Builder:
 
     def value(self, op: Operator, place: int = 0) -> Value:
         """An input that has to be computed. Raises NotUnderstood for a constant."""
-        found = self.computed(op, place)
-        if found is None:
+        value = self.computed(op, place)
+        if value is None:
             raise NotUnderstood("its input is a constant")
-        return found
+        return value
 
     def weight(self, op: Operator, place: int, axes: int) -> TensorInfo:
         """A constant with so many axes. Raises NotUnderstood where it is computed."""
@@ -208,10 +217,10 @@ class Builder:
     def numbers(self, op: Operator, place: int) -> tuple[int, ...]:
         """The whole numbers of an input. Raises NotUnderstood where they are not in the file."""
         tensor = self.tensor(op, place)
-        found = None if tensor is None else self.graph.contents(tensor)
-        if found is None:
+        numbers = None if tensor is None else self.graph.contents(tensor)
+        if numbers is None:
             raise NotUnderstood("what it is to do is computed")
-        return found
+        return numbers
 
     def layer(self, kind: str, **fields: Any) -> Layer:
         return layer_class(kind)(**fields)
@@ -254,7 +263,9 @@ class Builder:
         fused: int = 0,
         suffix: str = "",
     ) -> Value:
-        """Append the node of an operator's output, and its activation's; held against the file.
+        """Append the node of an operator's output, and that of its activation.
+
+        The output's sizes are compared with those that the file states.
 
         first: how the output lies, by default as the inputs. weights: the tensors behind the
         layer's parameters. suffix: of a name for a step on the way, which is no output.
@@ -265,7 +276,7 @@ class Builder:
         module = _module(name)
         xs = tuple(each.sizes for each in inputs)
         written = {"padding": padding} if padding else NOTHING
-        made = Node(
+        node = Node(
             name,
             layer,
             tuple(each.node for each in inputs),
@@ -275,9 +286,9 @@ class Builder:
             written=written,
         )
         if padding:
-            made = made.replace(layer=resolve(made, xs))  # type: ignore[arg-type] - none of them is None, as the caller saw to
-        y = made.layer.shape(xs)  # type: ignore[arg-type] - none of them is None, as the caller saw to
-        self._add(made)
+            node = node.replace(layer=resolve(node, xs))  # type: ignore[arg-type] - none of them is None, as the caller saw to
+        y = node.layer.shape(xs)  # type: ignore[arg-type] - none of them is None, as the caller saw to
+        self._add(node)
         lies_first = bool(inputs and inputs[0].first) if first is None else first
         value = Value(name, y, lies_first)
         if fused:
@@ -315,11 +326,13 @@ class Builder:
         where the weights are.
         """
         shared: dict[str, str] = {}
-        for own, tensor in weights.items():
+        for parameter, tensor in weights.items():
             key = tensor.buffer or -tensor.number - 1
-            owner = self.owners.setdefault(key, f"{name}.{own}")
-            if owner != f"{name}.{own}" and (own != "bias" or shared or len(weights) == 1):
-                shared[own] = owner
+            owner = self.owners.setdefault(key, f"{name}.{parameter}")
+            if owner != f"{name}.{parameter}" and (
+                parameter != "bias" or shared or len(weights) == 1
+            ):
+                shared[parameter] = owner
         return shared
 
     def opaque(self, op: Operator, reason: str, known: bool) -> None:
@@ -331,13 +344,13 @@ class Builder:
             index < 0 or self.stated_of(op, place) is not None
             for place, index in enumerate(op.outputs)
         )
-        told = f"{op.kind}: {reason}" if known and reason else op.kind
+        message = f"{op.kind}: {reason}" if known and reason else op.kind
         if not procedure:
-            self.odd[told] = self.odd.get(told, 0) + 1
+            self.odd[message] = self.odd.get(message, 0) + 1
         inputs = [self.values[i] for i in op.inputs if i in self.values]
-        held: tuple[tuple[str, Shape], ...] | None = None
+        tensors: tuple[tuple[str, Shape], ...] | None = None
         if not op.kind.startswith(("custom", "operator", "STABLEHLO")) and op.kind not in CALLS:
-            held = self._held(op) if op.kind in HELD else ()
+            tensors = self._parameters(op) if op.kind in WITH_PARAMETERS else ()
         for place, index in enumerate(op.outputs):
             if index < 0:
                 continue
@@ -352,7 +365,7 @@ class Builder:
                     type=op.kind,
                     size=size,
                     whole=size is not None,
-                    tensors=held if place == 0 else (),
+                    tensors=tensors if place == 0 else (),
                 )
             name = self.names.of(op, place)
             self._add(
@@ -366,13 +379,13 @@ class Builder:
             )
             self.values[index] = Value(name, size, self.first[index])
 
-    def _held(self, op: Operator) -> tuple[tuple[str, Shape], ...]:
-        found: dict[str, Shape] = {}
+    def _parameters(self, op: Operator) -> tuple[tuple[str, Shape], ...]:
+        tensors: dict[str, Shape] = {}
         for place in range(len(op.inputs)):
             tensor = self.tensor(op, place)
             if tensor is not None and tensor.constant and is_learned(tensor):
-                found[f"{'bias' if len(tensor.shape) == 1 else 'weight'}{place}"] = tensor.shape
-        return tuple(found.items())
+                tensors[f"{'bias' if len(tensor.shape) == 1 else 'weight'}{place}"] = tensor.shape
+        return tuple(tensors.items())
 
 
 def _module(name: str) -> str:

@@ -77,8 +77,8 @@ def layouts(graph: Graph) -> list[bool]:
         for i in touched[1:]:
             if rank(i) == rank(touched[0]):
                 parent[find(i)] = find(touched[0])
-    found = [False] * len(tensors)
+    spatial_groups = [False] * len(tensors)
     for i in range(len(tensors)):
         if spatial[i]:
-            found[find(i)] = True
-    return [rank(i) >= 4 and found[find(i)] for i in range(len(tensors))]
+            spatial_groups[find(i)] = True
+    return [rank(i) >= 4 and spatial_groups[find(i)] for i in range(len(tensors))]

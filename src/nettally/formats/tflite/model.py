@@ -176,12 +176,12 @@ def _tensor(index: int, table: Table, flat: Flat, buffers: tuple[int, int]) -> T
     kind, bits = TYPES.get(table.i8(1), (f"type {table.i8(1)}", 0))
     name = table.text(3, MAX_NAME)
     number = table.u32(2)
-    at, size = _held(number, flat, buffers, table.at)
+    at, size = _buffer_span(number, flat, buffers, table.at)
     quantization = table.table(4)
     quantized = bool(quantization and quantization.vector(2, 4)[1])
     if any(n < 0 for n in shape) and size:
         raise flat.error(f"the constant '{name[:80]}' has a size below 0", table.at, f"{shape}")
-    made = TensorInfo(
+    tensor = TensorInfo(
         index,
         name,
         shape,
@@ -195,16 +195,16 @@ def _tensor(index: int, table: Table, flat: Flat, buffers: tuple[int, int]) -> T
         size,
     )
     sparse = table.place(6)
-    if size and bits and not sparse and (made.values * bits + 7) // 8 != size:
+    if size and bits and not sparse and (tensor.values * bits + 7) // 8 != size:
         raise flat.error(
             f"the constant '{name[:80]}' has another length than it takes",
             at,
             f"{kind} {'x'.join(map(str, shape)) or '1'} in {size:,} bytes",
         )
-    return made
+    return tensor
 
 
-def _held(number: int, flat: Flat, buffers: tuple[int, int], at: int) -> tuple[int, int]:
+def _buffer_span(number: int, flat: Flat, buffers: tuple[int, int], at: int) -> tuple[int, int]:
     """Where a buffer's bytes begin, and how many there are; none are fetched."""
     start, count = buffers
     if not number:

@@ -36,12 +36,12 @@ class Names:
 
     def free(self, name: str) -> str:
         """The name itself, or with a number behind it."""
-        made = name
-        while made in self.taken:
+        candidate = name
+        while candidate in self.taken:
             self.used[name] = number = self.used.get(name, 1) + 1
-            made = f"{name}_{number}"
-        self.taken.add(made)
-        return made
+            candidate = f"{name}_{number}"
+        self.taken.add(candidate)
+        return candidate
 
     def of_input(self, tensor: TensorInfo) -> str:
         """A network input's name: the tensor's own."""
@@ -61,14 +61,14 @@ class Names:
         sources: list[str] = []
         if at is not None and at < len(op.inputs) and op.inputs[at] >= 0:
             sources.append(tensors[op.inputs[at]].name)
-        own = tensors[op.outputs[place]].name
-        sources.append(own)
+        output_name = tensors[op.outputs[place]].name
+        sources.append(output_name)
         for name in sources:
             for part in name.split(";"):
                 above, _, last = part.partition(":")[0].rpartition("/")
                 if above and last.rstrip("0123456789_") in known:
                     return _clean(above)
-        above, _, last = own.partition(";")[0].partition(":")[0].rpartition("/")
+        above, _, last = output_name.partition(";")[0].partition(":")[0].rpartition("/")
         return _clean(above or last) or f"{op.kind.lower()}_{op.number}"
 
 

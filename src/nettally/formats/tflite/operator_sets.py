@@ -17,7 +17,7 @@ FUSED = {1: ("relu", {}), 2: ("pointwise", {"function": "clip"}), 3: ("relu6", {
          4: ("tanh", {}), 5: ("pointwise", {"function": "sign"})}  # fmt: skip
 """Activations that stand within another operator, as layers."""
 
-HELD = frozenset(
+WITH_PARAMETERS = frozenset(
     (
         *("UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM"),
         *("RNN", "SVDF", "BATCH_MATMUL", "CONV_2D", "UNIDIRECTIONAL_SEQUENCE_RNN"),

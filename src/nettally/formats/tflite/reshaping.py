@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .layout import first_axes, to_first
 from .operator_sets import NotUnderstood, Value, is_learned, product
-from .values import held
+from .values import stored_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,15 +24,15 @@ def reshape(b: Builder, op: Operator) -> None:
     first = b.is_first(op)
     if stated is None or product(stated) != product(sizes):
         tensor = b.tensor(op, 1)
-        told = None if tensor is None else b.graph.contents(tensor)
-        if told is None and op.options is not None:
-            told = op.options.ints(0, 32, "axes")
-        if told is None or told.count(-1) > 1 or any(n < -1 for n in told):
+        target = None if tensor is None else b.graph.contents(tensor)
+        if target is None and op.options is not None:
+            target = op.options.ints(0, 32, "axes")
+        if target is None or target.count(-1) > 1 or any(n < -1 for n in target):
             raise NotUnderstood("its size is computed")
-        rest = product([n for n in told if n != -1])
-        if -1 in told and rest:
-            told = tuple(product(sizes) // rest if n == -1 else n for n in told)
-        stated = to_first(tuple(told)) if first else tuple(told)
+        rest = product([n for n in target if n != -1])
+        if -1 in target and rest:
+            target = tuple(product(sizes) // rest if n == -1 else n for n in target)
+        stated = to_first(tuple(target)) if first else tuple(target)
     _reshaped(b, op, x, stated, first)
 
 
@@ -130,7 +130,7 @@ def concat(b: Builder, op: Operator) -> None:
         if tensor is None or not tensor.constant:
             raise NotUnderstood("one of its inputs is left out")
         learned = is_learned(tensor)
-        size = to_first(tensor.shape) if first else held(b, op, tensor, rank, False)
+        size = to_first(tensor.shape) if first else stored_sizes(b, op, tensor, rank, False)
         layer = b.layer("tensor", size=size, learned=learned)
         weights = {"weight": tensor} if learned else {}
         inputs.append(
@@ -229,9 +229,9 @@ def resize(mode: str) -> Callable[[Builder, Operator], None]:
     def rule(b: Builder, op: Operator) -> None:
         x = b.value(op)
         tensor = b.tensor(op, 1)
-        told = None if tensor is None else b.graph.contents(tensor)
+        target = None if tensor is None else b.graph.contents(tensor)
         stated = b.stated_of(op)
-        size = told if told is not None else stated[2:] if stated else None
+        size = target if target is not None else stated[2:] if stated else None
         if size is None or len(size) != 2 or any(n < 1 for n in size):
             raise NotUnderstood("its size is computed")
         b.emit(op, b.layer("resize", size=tuple(size), mode=mode), [x])

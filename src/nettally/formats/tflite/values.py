@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from .builder import Builder
     from .model import Operator, TensorInfo
 
-Rule = "Callable[[Builder, Operator], None]"
-
 
 def _unary(kind: str, **fields: Any) -> Callable[[Builder, Operator], None]:
     def rule(b: Builder, op: Operator) -> None:
@@ -105,7 +103,9 @@ def _lifted(b: Builder, op: Operator, value: Value, rank: int, first: bool) -> V
     return b.emit(op, layer, [value], suffix="axes", first=first)
 
 
-def held(b: Builder, op: Operator, tensor: TensorInfo, rank: int, first: bool) -> tuple[int, ...]:
+def stored_sizes(
+    b: Builder, op: Operator, tensor: TensorInfo, rank: int, first: bool
+) -> tuple[int, ...]:
     """A constant's sizes as they meet those of a computed value."""
     sizes = (1,) * (rank - len(tensor.shape)) + tensor.shape if rank > len(tensor.shape) else ()
     sizes = sizes or tensor.shape
@@ -145,19 +145,19 @@ def _binary(
         if len(tensor.shape) > rank:
             x = _lifted(b, op, x, len(tensor.shape), False)
             rank = len(tensor.shape)
-        size = held(b, op, tensor, rank, x.first)
+        size = stored_sizes(b, op, tensor, rank, x.first)
         if operation:
             layer = b.layer(
                 "combine", operation=operation, size=size, first=not place, learned=learned
             )
-            own = "bias" if operation == "add" else "weight"
-            weights: Mapping[str, TensorInfo] = {own: tensor} if learned else NOTHING
+            parameter = "bias" if operation == "add" else "weight"
+            weights: Mapping[str, TensorInfo] = {parameter: tensor} if learned else NOTHING
             b.emit(op, layer, [x], weights=weights, fused=fused, first=x.first)
             return
-        made = b.emit(
+        constant = b.emit(
             op, b.layer("tensor", size=size, learned=False), [], suffix="constant", first=x.first
         )
-        inputs = [made, x] if place == 0 else [x, made]
+        inputs = [constant, x] if place == 0 else [x, constant]
         b.emit(op, b.layer(kind, **fields), inputs, fused=fused, first=x.first)
 
     return rule
@@ -171,8 +171,8 @@ def squared_difference(b: Builder, op: Operator) -> None:
     x, y = b.value(op, 0), b.value(op, 1)
     if x.first != y.first or len(x.shape) != len(y.shape):
         raise NotUnderstood("its inputs lie in two ways")
-    made = b.emit(op, b.layer("subtract"), [x, y], suffix="difference")
-    b.emit(op, b.layer("square"), [made])
+    difference = b.emit(op, b.layer("subtract"), [x, y], suffix="difference")
+    b.emit(op, b.layer("square"), [difference])
 
 
 def where(b: Builder, op: Operator) -> None:

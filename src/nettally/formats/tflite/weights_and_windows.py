@@ -131,9 +131,9 @@ def _transposed(
     wanted = b.stated_of(op)
     if b.stated:
         tensor = b.tensor(op, 0)
-        told = None if tensor is None else b.graph.contents(tensor)
-        if told is not None and len(told) == len(kernel) + 2:
-            wanted = (told[0], told[-1], *told[1:-1])
+        stated = None if tensor is None else b.graph.contents(tensor)
+        if stated is not None and len(stated) == len(kernel) + 2:
+            wanted = (stated[0], stated[-1], *stated[1:-1])
     padding: list[tuple[int, int]] = []
     extra: list[int] = []
     assert x.sizes is not None
@@ -237,11 +237,11 @@ def matmul(b: Builder, op: Operator) -> None:
     weights: Mapping[str, TensorInfo] = NOTHING
     inputs = [b.plain(op, each) for each in (left, right) if each is not None]
     if left is None or right is None:
-        held = b.tensor(op, 0 if left is None else 1)
-        if held is None or not held.constant or not inputs:
+        stored = b.tensor(op, 0 if left is None else 1)
+        if stored is None or not stored.constant or not inputs:
             raise NotUnderstood("its factors are constants")
-        fields |= {"weight": held.shape, "left": left is None}
-        weights = {"weight": held}
+        fields |= {"weight": stored.shape, "left": left is None}
+        weights = {"weight": stored}
     b.emit(op, b.layer("matmul", **fields), inputs, weights=weights, first=False)
 
 
@@ -251,9 +251,9 @@ def lstm(b: Builder, op: Operator) -> None:
     options = op.options
     if options is None or options.u8(3):
         raise NotUnderstood("time comes first")
-    held = [b.tensor(op, place) for place in range(len(op.inputs))]
-    given = [i for i, each in enumerate(held) if each is not None and each.constant]
-    if given != [*range(1, 9), *range(12, 16)]:
+    tensors = [b.tensor(op, place) for place in range(len(op.inputs))]
+    present = [i for i, each in enumerate(tensors) if each is not None and each.constant]
+    if present != [*range(1, 9), *range(12, 16)]:
         raise NotUnderstood("it has peepholes, projections or coupled gates")
     weight = b.weight(op, 1, 2)
     if len(x.shape) != 3 or x.shape[-1] != weight.shape[1]:
@@ -288,13 +288,13 @@ def gather(b: Builder, op: Operator) -> None:
     x = b.plain(op, b.value(op))
     rank = len(x.shape)
     if indices is None:
-        held = b.tensor(op, 1)
-        if held is None:
+        constant = b.tensor(op, 1)
+        if constant is None:
             raise NotUnderstood("it gathers nothing")
         axis %= max(rank, 1)
         sizes = x.shape
-        made = (*sizes[:axis], *held.shape, *sizes[axis + 1 :])
-        layer = b.layer("arrange", type="GATHER", size=made, of=(sizes,))
+        size = (*sizes[:axis], *constant.shape, *sizes[axis + 1 :])
+        layer = b.layer("arrange", type="GATHER", size=size, of=(sizes,))
         b.emit(op, layer, [x], first=False)
         return
     layer = b.layer("gather", axis=axis % max(rank, 1))

@@ -20,15 +20,15 @@ def attention(call: NodeCall) -> None:
         raise Unknown
     ranks = {value.rank for value in (q, k, v)}
     if ranks not in ({3}, {4}):
-        told = ", ".join(shown(value.shape) for value in (q, k, v))
-        raise call.error("its inputs need 3 or 4 axes, all as many", told)
+        shapes = ", ".join(shown(value.shape) for value in (q, k, v))
+        raise call.error("its inputs need 3 or 4 axes, all as many", shapes)
     heads = call.int("q_num_heads") or (q.sizes[1] if len(q.sizes) == 4 else 0)
     keys = call.int("kv_num_heads") or (k.sizes[1] if len(k.sizes) == 4 else heads)
     if heads < 1 or keys < 1:
         raise call.error("its number of heads is missing", f"query {shown(q.shape)}")
     b = call.b
     wanted = [place for place, name in enumerate(call.node.outputs) if name and place]
-    made: list[Value] = []
+    keys_and_values: list[Value] = []
     for suffix, value, past in (("key", k, call.get(4)), ("value", v, call.get(5))):
         if (past is not None or wanted) and len(value.sizes) == 3:
             value = _apart(call, suffix, value, keys)
@@ -39,8 +39,8 @@ def attention(call: NodeCall) -> None:
             value = call.step(
                 f"all_{suffix}s", size, lambda: b.layer("concat", axis=2), [past, value]
             )
-        made.append(value)
-    k, v = made
+        keys_and_values.append(value)
+    k, v = keys_and_values
     out = (
         (*q.sizes[:3], v.sizes[3])
         if len(q.sizes) == 4
@@ -51,7 +51,7 @@ def attention(call: NodeCall) -> None:
     emit_attention(call, out, heads, keys, data)
     for place in wanted:
         if place in (1, 2):
-            value = made[place - 1]
+            value = keys_and_values[place - 1]
             call.emit(value.shape, lambda: b.layer("identity"), [value], place=place)
         else:  # the products of queries and keys, which the attention has counted
             size = (q.sizes[0], heads, q.sizes[-2], k.sizes[2])
@@ -66,10 +66,12 @@ def _apart(call: NodeCall, suffix: str, value: Value, heads: int) -> Value:
         raise call.error("its heads do not divide its channels", f"{channels}, {heads} heads")
     b = call.b
     split = (batch, places, heads, channels // heads)
-    made = call.step(f"{suffix}.split", split, lambda: b.layer("reshape", size=split[1:]), [value])
+    reshaped = call.step(
+        f"{suffix}.split", split, lambda: b.layer("reshape", size=split[1:]), [value]
+    )
     turned = (batch, heads, places, channels // heads)
     return call.step(
-        f"{suffix}.heads", turned, lambda: b.layer("permute", order=(0, 2, 1, 3)), [made]
+        f"{suffix}.heads", turned, lambda: b.layer("permute", order=(0, 2, 1, 3)), [reshaped]
     )
 
 
@@ -119,7 +121,7 @@ def packed_attention(call: NodeCall) -> None:
     layer = b.layer("linear", features=w[1], bias=bias is not None, axis=-1)
     whole = (*x.sizes[:2], w[1])
     weights = {"weight": weight, "bias": bias}
-    made = b.step(call, "projection", whole, lambda: layer, [x], weights)
+    projected = b.step(call, "projection", whole, lambda: layer, [x], weights)
     wide = w[1] // 3
     parts = [
         call.step(
@@ -128,7 +130,7 @@ def packed_attention(call: NodeCall) -> None:
             lambda place=place: b.layer(
                 "slice", axis=2, start=place * wide, stop=(place + 1) * wide
             ),
-            [made],
+            [projected],
         )
         for place, suffix in enumerate(("query", "key", "value"))
     ]

@@ -34,9 +34,9 @@ def _aligned(call: NodeCall, a: Value, b: Value) -> Value:
         return b
     shape = (*b.shape, *(1,) * missing)
     if b.constant:
-        made = Value(b.name, shape, b.dtype)
-        made.contents, made.tensor, made.root = b.contents, b.tensor, b.root
-        return made
+        stretched = Value(b.name, shape, b.dtype)
+        stretched.contents, stretched.tensor, stretched.root = b.contents, b.tensor, b.root
+        return stretched
     return call.step(
         "stretched", shape, lambda: call.b.layer("reshape", size=shape, whole=True), [b]
     )

@@ -28,36 +28,36 @@ def renamed(
     nodes: Sequence[NodeDef],
     names: dict[str, str],
     prefix: str,
-    given: Mapping[str, object] | None = None,
+    call_attributes: Mapping[str, object] | None = None,
 ) -> list[NodeDef]:
     """The nodes of a body under names of their own. Raises ReadError for too many of them.
 
     names: what the body's inputs are called outside, and what its outputs shall be; what else the
-    body makes gets the prefix. given: the attributes of the call, for those that refer to them.
+    body makes gets the prefix. call_attributes: of the call, which the body's may refer to.
     """
     b.write_out(len(nodes))
     for node in nodes:
         for name in node.outputs:
             if name:
                 names.setdefault(name, prefix + name)
-    made: list[NodeDef] = []
+    result: list[NodeDef] = []
     for node in nodes:
         kind = node.kind
-        own: dict[str, object] = {}
+        attributes: dict[str, object] = {}
         for key, value in kind.attributes.items():
-            if isinstance(value, Ref) and given is not None:
-                if value.name in given:
-                    own[key] = given[value.name]
+            if isinstance(value, Ref) and call_attributes is not None:
+                if value.name in call_attributes:
+                    attributes[key] = call_attributes[value.name]
             elif isinstance(value, Graph):
-                own[key] = _renamed_graph(b, value, names, prefix, given)
+                attributes[key] = _renamed_graph(b, value, names, prefix, call_attributes)
             else:
-                own[key] = value
-        if own != kind.attributes:
-            kind = Kind(kind.op, kind.domain, kind.overload, own)
+                attributes[key] = value
+        if attributes != kind.attributes:
+            kind = Kind(kind.op, kind.domain, kind.overload, attributes)
         inputs = [names.get(name, name) for name in node.inputs]
         outputs = [names[name] if name else "" for name in node.outputs]
-        made.append(NodeDef(node.at, node.name, kind, inputs, outputs))
-    return made
+        result.append(NodeDef(node.at, node.name, kind, inputs, outputs))
+    return result
 
 
 def _renamed_graph(
@@ -65,20 +65,22 @@ def _renamed_graph(
     graph: Graph,
     names: Mapping[str, str],
     prefix: str,
-    given: Mapping[str, object] | None,
+    call_attributes: Mapping[str, object] | None,
 ) -> Graph:
     """A body within a body: what it takes from outside has a new name."""
-    own = dict(names)
+    inner_names = dict(names)
     for info in graph.inputs:
-        own[info.name] = info.name
-    own.update({name: name for name in graph.initializers})
+        inner_names[info.name] = info.name
+    inner_names.update({name: name for name in graph.initializers})
     for node in graph.nodes:
         for name in node.outputs:
-            own[name] = prefix + name
+            inner_names[name] = prefix + name
     new = Graph()
     new.name, new.inputs, new.initializers = graph.name, graph.inputs, graph.initializers
-    new.nodes = renamed(b, graph.nodes, own, prefix, given)
-    new.outputs = [info._replace(name=own.get(info.name, info.name)) for info in graph.outputs]
+    new.nodes = renamed(b, graph.nodes, inner_names, prefix, call_attributes)
+    new.outputs = [
+        info._replace(name=inner_names.get(info.name, info.name)) for info in graph.outputs
+    ]
     return new
 
 
@@ -107,8 +109,8 @@ def function(call: NodeCall, body: Function) -> None:
             direct.append((names[inner], outer))
         else:
             names[inner] = outer
-    given = {**body.defaults, **call.node.attributes}
-    nodes = renamed(b, body.nodes, names, prefix, given)
+    attributes = {**body.defaults, **call.node.attributes}
+    nodes = renamed(b, body.nodes, names, prefix, attributes)
     opsets = b.opsets
     b.calls = (*b.calls, key)
     b.opsets = body.opsets or opsets
@@ -183,8 +185,8 @@ def opaque_output(
 def _inline(call: NodeCall, graph: Graph) -> None:
     if len(graph.outputs) != len(call.node.outputs):
         raise call.error("its branch has other outputs than it has")
-    made = body_of(call, graph, [], f"{call.name}.")
-    for value, name in zip(made, call.node.outputs, strict=True):
+    outputs = body_of(call, graph, [], f"{call.name}.")
+    for value, name in zip(outputs, call.node.outputs, strict=True):
         if name:
             call.b.alias(value, name, call)
 
@@ -207,20 +209,20 @@ def body_of(call: NodeCall, graph: Graph, inputs: Sequence[Value], prefix: str) 
     b.stated = {}
     _deeper(call, nodes, prefix)
     b.stated = stated
-    found: list[Value] = []
+    outputs: list[Value] = []
     for info in graph.outputs:
         value = b.values.get(names.get(info.name, info.name))
         if value is None:
             raise call.error(f"its body makes no '{info.name}'")
-        found.append(value)
-    return found
+        outputs.append(value)
+    return outputs
 
 
 def loop(call: NodeCall) -> None:
     """Loop: written out where the number of rounds is known, so that its weights are shared."""
     graph = call.graph("body")
     b = call.b
-    given = call.contents(0)
+    trip_count = call.contents(0)
     condition = call.contents(1) or None
     states = [call.value(place) for place in range(2, len(call.node.inputs))]
     if len(graph.inputs) != 2 + len(states) or len(graph.outputs) < 1 + len(states):
@@ -229,7 +231,7 @@ def loop(call: NodeCall) -> None:
         raise call.error("its body has fewer outputs than it has")
     endless = call.get(1) is None or (condition is not None and bool(condition[0]))
     never = condition is not None and not condition[0]
-    rounds = 0 if never else call.integer(0) if given and endless else None
+    rounds = 0 if never else call.integer(0) if trip_count and endless else None
     if rounds is not None and 0 <= rounds <= MAX_UNROLLED and _constant_condition(call, graph):
         _unroll(call, graph, states, rounds)
         return
@@ -273,11 +275,11 @@ def _unroll(call: NodeCall, graph: Graph, states: list[Value], rounds: int) -> N
     going = Value("", (), 9, None, [1])
     for turn in range(rounds):
         counter = Value("", (), INT64, None, [turn])
-        made = body_of(call, graph, [counter, going, *states], f"{call.name}.{turn}.")
-        states = made[1 : 1 + number]
-        for rows, value in zip(collected, made[1 + number :], strict=True):
+        outputs = body_of(call, graph, [counter, going, *states], f"{call.name}.{turn}.")
+        states = outputs[1 : 1 + number]
+        for rows, value in zip(collected, outputs[1 + number :], strict=True):
             rows.append(value)
-        stops = b.contents(made[0])
+        stops = b.contents(outputs[0])
         if stops and not stops[0]:
             break
     gathered(call, states, collected, [0] * len(collected))

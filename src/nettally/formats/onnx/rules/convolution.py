@@ -203,7 +203,7 @@ def deform_conv(call: NodeCall) -> None:
     taps = tuple(n * k if type(n) is int else None for n, k in zip(space, kernel, strict=True))
     sampled = (*shape[:2], *taps)
     b = call.b
-    made = call.step(
+    samples = call.step(
         "sampled",
         sampled,
         lambda: b.layer("procedure", type="DeformConv", size=sampled, of=[v.sizes for v in data]),
@@ -219,7 +219,7 @@ def deform_conv(call: NodeCall) -> None:
             groups=groups,
             bias=bias is not None,
         ),
-        [made],
+        [samples],
         weights={"weight": weight, "bias": bias},
     )
 

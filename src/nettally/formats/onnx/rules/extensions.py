@@ -122,10 +122,10 @@ def fourier(call: NodeCall) -> None:
         raise Unknown
     axis = call.int("axis", 1) if call.opset < 20 else -2
     if call.opset >= 20 and call.get(2) is not None:
-        found = call.integer(2)
-        if found is None:
+        axis_input = call.integer(2)
+        if axis_input is None:
             raise Unknown
-        axis = found
+        axis = axis_input
     axis = call.axis(axis, len(shape))
     size: Dim = shape[axis]
     if call.get(1) is not None:
@@ -235,16 +235,16 @@ def embedded(call: NodeCall) -> None:
         )
     shape, b = (batch, length, size), call.b
     embed = b.layer("embedding", rows=rows, size=(size,))
-    made = b.step(call, "words", shape, lambda: embed, [words], {"weight": table})
-    made.dtype = table.dtype
+    embeddings = b.step(call, "words", shape, lambda: embed, [words], {"weight": table})
+    embeddings.dtype = table.dtype
     # the first rows are added to each example; those of longer inputs are parameters as well
-    held = b.layer("tensor", size=places.sizes)
+    place_table = b.layer("tensor", size=places.sizes)
     row = Value("", places.shape, places.dtype)
-    b.place(call, row, b.unique(f"{call.name}.places"), held, (), {"weight": places})
+    b.place(call, row, b.unique(f"{call.name}.places"), place_table, (), {"weight": places})
     part = Value("", (length, size), places.dtype)
     first = b.layer("arrange", type="first rows", size=(length, size), of=(places.sizes,))
     b.place(call, part, b.unique(f"{call.name}.used"), first, (row.node or "",))
-    parts = [made, part]
+    parts = [embeddings, part]
     if kinds is not None and segments is not None:
         other = b.layer("embedding", rows=kinds.sizes[0], size=(size,))
         parts.append(b.step(call, "segments", shape, lambda: other, [segments], {"weight": kinds}))
@@ -290,22 +290,22 @@ def channels_last(call: NodeCall) -> None:
     inner = NodeCall(b, node, inputs, 13)
     inner.name = call.name
     b.rules[op](inner)
-    made = b.values[output]
-    if made.shape is None or len(made.shape) != rank:
+    result = b.values[output]
+    if result.shape is None or len(result.shape) != rank:
         raise Unknown
-    shape = (made.shape[0], *made.shape[2:], made.shape[1])
+    shape = (result.shape[0], *result.shape[2:], result.shape[1])
     back = (0, *range(2, rank), 1)
     call.name = b.unique(f"{call.name}.channels_last")
-    call.emit(shape, lambda: b.layer("permute", order=back), [made])
+    call.emit(shape, lambda: b.layer("permute", order=back), [result])
 
 
 def _turned(call: NodeCall, x: Value, order: tuple[int, ...], suffix: str) -> Value:
     assert x.shape is not None
     shape = tuple(x.shape[axis] for axis in order)
     if x.constant:
-        made = Value(x.name, shape, x.dtype)
-        made.root = x.root
-        return made
+        turned = Value(x.name, shape, x.dtype)
+        turned.root = x.root
+        return turned
     return call.step(suffix, shape, lambda: call.b.layer("permute", order=order), [x])
 
 

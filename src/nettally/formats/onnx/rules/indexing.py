@@ -31,34 +31,34 @@ def constant(call: NodeCall) -> None:
     attributes = call.node.attributes
     if len(attributes) != 1:
         raise call.error("a Constant has one value", f"attributes: {', '.join(attributes)}")
-    ((name, found),) = attributes.items()
-    if isinstance(found, TensorProto):
-        made = _define(call, found.dims, found.dtype)
-        made.tensor = found
-    elif name == "value_int" and type(found) is int:
-        _define(call, (), INT64, [found])
-    elif name == "value_float" and isinstance(found, float):
-        _define(call, (), FLOAT, [found])
-    elif name in ("value_ints", "value_floats") and isinstance(found, list):
-        few = found if len(found) <= MAX_CONTENTS else None
-        _define(call, (len(found),), INT64 if name == "value_ints" else FLOAT, few)
+    ((name, value),) = attributes.items()
+    if isinstance(value, TensorProto):
+        output = _define(call, value.dims, value.dtype)
+        output.tensor = value
+    elif name == "value_int" and type(value) is int:
+        _define(call, (), INT64, [value])
+    elif name == "value_float" and isinstance(value, float):
+        _define(call, (), FLOAT, [value])
+    elif name in ("value_ints", "value_floats") and isinstance(value, list):
+        few = value if len(value) <= MAX_CONTENTS else None
+        _define(call, (len(value),), INT64 if name == "value_ints" else FLOAT, few)
     elif name == "value_string":
         _define(call, (), STRING)
-    elif name == "value_strings" and isinstance(found, list):
-        _define(call, (len(found),), STRING)
+    elif name == "value_strings" and isinstance(value, list):
+        _define(call, (len(value),), STRING)
     else:
         raise call.error("its value has another type than its name says", name)
 
 
 def constant_of_shape(call: NodeCall) -> None:
-    given = call.node.attributes.get("value")
+    fill = call.node.attributes.get("value")
     dtype, number = FLOAT, 0.0
-    if isinstance(given, TensorProto):
-        dtype = given.dtype
-        held = Value("", given.dims, given.dtype)
-        held.tensor = given
-        found = call.b.contents(held)
-        number = found[0] if found else None
+    if isinstance(fill, TensorProto):
+        dtype = fill.dtype
+        stored = Value("", fill.dims, fill.dtype)
+        stored.tensor = fill
+        contents = call.b.contents(stored)
+        number = contents[0] if contents else None
     target = call.value(0)
     sizes = call.contents(0)
     if sizes is None:
@@ -102,14 +102,14 @@ def size_of(call: NodeCall) -> None:
 
 def range_of(call: NodeCall) -> None:
     dtype = call.value(0).dtype
-    found = [call.contents(place) for place in range(3)]
-    if any(each is None or len(each) != 1 for each in found):
+    contents = [call.contents(place) for place in range(3)]
+    if any(each is None or len(each) != 1 for each in contents):
         data = [v for v in call.inputs if v is not None and v.node is not None]
         if data:
             raise Unknown
         _define(call, (None,), dtype)
         return
-    start, limit, delta = (each[0] for each in found)  # type: ignore[index] - none is None, as looked at above
+    start, limit, delta = (each[0] for each in contents)  # type: ignore[index] - none is None, as looked at above
     if not delta or not all(map(math.isfinite, (start, limit, delta))):
         raise call.error("its delta is 0, or no number", f"{start}, {limit}, {delta}")
     count = max(math.ceil((limit - start) / delta), 0)
@@ -131,10 +131,16 @@ def gather(call: NodeCall) -> None:
     if indices.constant and not x.constant:
 
         def make() -> Layer:
-            found = b.contents(indices)
+            index_values = b.contents(indices)
             size = x.sizes[axis]
-            if axis and found and len(found) == 1 and -size <= found[0] < size and of in ((), (1,)):
-                place = int(found[0]) % size
+            if (
+                axis
+                and index_values
+                and len(index_values) == 1
+                and -size <= index_values[0] < size
+                and of in ((), (1,))
+            ):
+                place = int(index_values[0]) % size
                 if of == (1,):
                     return b.layer("slice", axis=axis, start=place, stop=place + 1)
             return b.layer("arrange", type="Gather", size=out, of=(x.sizes,))
@@ -217,9 +223,9 @@ def top_k(call: NodeCall) -> None:
 def non_zero(call: NodeCall) -> None:
     x = call.value(0)
     if x.constant:
-        found = call.contents(0)
-        if found is not None and known(x.shape):
-            count: Dim = sum(1 for each in found if each)
+        values = call.contents(0)
+        if values is not None and known(x.shape):
+            count: Dim = sum(1 for each in values if each)
             call.emit((len(x.shape), count), lambda: call.b.layer("identity"), [x], dtype=INT64)
             return
     _procedure(call, (x.rank, None), [x], 0, INT64)

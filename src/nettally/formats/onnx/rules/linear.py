@@ -51,9 +51,9 @@ def broadcast_shapes(call: NodeCall, *shapes: Dims) -> Dims:
     rank = max(len(shape) for shape in shapes)
     sizes: list[Dim] = []
     for axis in range(-rank, 0):
-        found = [shape[axis] for shape in shapes if -axis <= len(shape)]
-        large = {size for size in found if type(size) is int and size != 1}
-        others = {size for size in found if type(size) is not int}
+        along_axis = [shape[axis] for shape in shapes if -axis <= len(shape)]
+        large = {size for size in along_axis if type(size) is int and size != 1}
+        others = {size for size in along_axis if type(size) is not int}
         if len(large) > 1:
             raise call.error(
                 "the inputs' shapes do not agree", ", ".join(shown(shape) for shape in shapes)
@@ -160,12 +160,12 @@ def gemm(call: NodeCall, places: tuple[int, int, int] = (0, 1, 2)) -> None:
     def step(*rest: Any, **more: Any) -> Value:
         return call.step("product", *rest, **more)
 
-    made = multiply(call, a, b, flips=flips, out=step)
-    made.dtype = dtype
-    if made.constant and c.constant:
-        call.emit(shape, lambda: call.b.layer("add"), [made, c])
+    product = multiply(call, a, b, flips=flips, out=step)
+    product.dtype = dtype
+    if product.constant and c.constant:
+        call.emit(shape, lambda: call.b.layer("add"), [product, c])
         return
-    call.b.combined(call, "add", made, c, shape)
+    call.b.combined(call, "add", product, c, shape)
 
 
 def einsum(call: NodeCall) -> None:
@@ -191,17 +191,17 @@ def einsum(call: NodeCall) -> None:
     equation = f"{','.join(terms)}->{output}"
     shape = tuple(sizes[letter] for letter in output)
     data = [value for value in values if not value.constant]
-    held = [value for value in values if value.constant]
+    stored = [value for value in values if value.constant]
     fields: dict[str, Any] = {"equation": equation}
-    if held and data:
+    if stored and data:
         if len(values) != 2:
             raise Unknown
-        fields |= {"weight": held[0].shape, "left": values[0].constant}
+        fields |= {"weight": stored[0].shape, "left": values[0].constant}
     call.emit(
         shape,
         lambda: call.b.layer("einsum", **fields),
         data or values,
-        weights={"weight": held[0]} if held and data else None,
+        weights={"weight": stored[0]} if stored and data else None,
     )
 
 

@@ -32,7 +32,7 @@ def _attributes(kind: str, **names: tuple[str, float]) -> Callable[[NodeCall], N
     """An activation whose fields are attributes: our name = (ONNX's name, its default)."""
 
     def rule(call: NodeCall) -> None:
-        unary(call, kind, {own: call.float(*theirs) for own, theirs in names.items()})
+        unary(call, kind, {field: call.float(*theirs) for field, theirs in names.items()})
 
     return rule
 
@@ -44,10 +44,10 @@ def hard_sigmoid(call: NodeCall) -> None:
         unary(call, "hard_sigmoid", {})
     else:
         x, b = call.value(0), call.b
-        made = call.step(
+        line = call.step(
             "line", x.shape, lambda: b.layer("affine", slope=slope, offset=offset), [x]
         )
-        call.emit(x.shape, lambda: b.layer("clipped_relu", limit=1.0), [made])
+        call.emit(x.shape, lambda: b.layer("clipped_relu", limit=1.0), [line])
 
 
 def gelu(call: NodeCall) -> None:
@@ -66,11 +66,11 @@ def prelu(call: NodeCall) -> None:
         count *= size
     if shape is not None and len(shape) > 1:
         wide = sizes if len(sizes) == 1 and call.opset < 7 else None
-        own = (shape[1], *(1 for _ in shape[2:]))
+        per_channel = (shape[1], *(1 for _ in shape[2:]))
         if count == 1:
             fields = {"shared": True}
         elif (
-            sizes in (own, (1, *own))
+            sizes in (per_channel, (1, *per_channel))
             or wide == (shape[1],)
             or (len(shape) == 2 and sizes == (shape[1],))
         ):
@@ -130,9 +130,9 @@ def softmax(call: NodeCall, kind: str = "softmax") -> None:
         call.emit(shape, lambda: b.layer(kind, axis=axis), [x])
         return
     flat = (prod(shape[:axis]), prod(shape[axis:]))
-    made = call.step("flat", flat, lambda: b.layer("reshape", size=flat, whole=True), [x])
-    made = call.step("rows", flat, lambda: b.layer(kind), [made])
-    call.emit(shape, lambda: b.layer("reshape", size=shape, whole=True), [made])
+    rows = call.step("flat", flat, lambda: b.layer("reshape", size=flat, whole=True), [x])
+    rows = call.step("rows", flat, lambda: b.layer(kind), [rows])
+    call.emit(shape, lambda: b.layer("reshape", size=shape, whole=True), [rows])
 
 
 def along(call: NodeCall, name: str, default: int | None = -1) -> None:
@@ -188,11 +188,11 @@ def dynamic_quantize(call: NodeCall) -> None:
 def bias_gelu(call: NodeCall, approximate: bool = False) -> None:
     x, bias = call.value(0), call.weight(1)
     b, shape = call.b, x.shape
-    made = x
+    biased = x
     if bias is not None:
         layer = b.layer("combine", operation="add", size=bias.sizes)
-        made = b.step(call, "bias", shape, lambda: layer, [x], {"bias": bias})
-    call.emit(shape, lambda: b.layer("gelu", approximate=approximate), [made])
+        biased = b.step(call, "bias", shape, lambda: layer, [x], {"bias": bias})
+    call.emit(shape, lambda: b.layer("gelu", approximate=approximate), [biased])
 
 
 def quick_gelu(call: NodeCall) -> None:

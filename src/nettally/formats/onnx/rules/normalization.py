@@ -38,13 +38,13 @@ def batch_norm(call: NodeCall) -> None:
         raise call.error("its input has no axes")
     if not call.int("spatial", 1) and call.opset < 9 and shape is not None and len(shape) > 2:
         raise Unknown  # a mean for each value: no layer of ours
-    found = [
+    vectors = [
         _vector(call, place, shape, what)
         for place, what in ((1, "scale"), (2, "bias"), (3, "mean"), (4, "variance"))
     ]
-    own = {
+    parameters = {
         name: value
-        for name, value in (("weight", found[0]), ("bias", found[1]))
+        for name, value in (("weight", vectors[0]), ("bias", vectors[1]))
         if value is None or call.b.is_learned(value, True)
     }
     if shape is not None and len(shape) == 1:
@@ -56,14 +56,14 @@ def batch_norm(call: NodeCall) -> None:
             lambda: call.b.layer(
                 "batch_norm",
                 epsilon=call.float("epsilon", 1e-5),
-                **{name: False for name in ("weight", "bias") if name not in own},
+                **{name: False for name in ("weight", "bias") if name not in parameters},
             ),
             [x],
-            weights=own,
+            weights=parameters,
         )
     for place in range(1, len(call.node.outputs)):
         # in training, the new mean and variance, which nothing but the next step reads
-        statistic = found[2 if place in (1, 3) else 3]
+        statistic = vectors[2 if place in (1, 3) else 3]
         axes = tuple(axis for axis in range(len(shape or ())) if axis != 1)
         call.emit(
             None if statistic is None else statistic.shape,
@@ -120,7 +120,7 @@ def group_norm(call: NodeCall) -> None:
             f"{', '.join(map(shown, per))}; {shape[1]} channels, {groups} groups",
         )
     b = call.b
-    made = call.step(
+    normalized = call.step(
         "normalized",
         shape,
         lambda: b.layer("group_norm", groups=groups, weight=False, bias=False, epsilon=epsilon),
@@ -128,12 +128,14 @@ def group_norm(call: NodeCall) -> None:
     )
     split = (shape[0], groups, -1)
     rest = (shape[0], groups, shape[1] // groups * _product(shape[2:]))
-    made = call.step("groups", rest, lambda: b.layer("reshape", size=split[1:]), [made])
+    normalized = call.step("groups", rest, lambda: b.layer("reshape", size=split[1:]), [normalized])
     for suffix, operation, weight in (("scale", "multiply", scale), ("bias", "add", bias)):
         layer = b.layer("combine", operation=operation, size=(groups, 1))
-        own = "bias" if operation == "add" else "weight"
-        made = b.step(call, suffix, rest, lambda layer=layer: layer, [made], {own: weight})
-    call.emit(shape, lambda: b.layer("reshape", size=shape[1:]), [made])
+        parameter = "bias" if operation == "add" else "weight"
+        normalized = b.step(
+            call, suffix, rest, lambda layer=layer: layer, [normalized], {parameter: weight}
+        )
+    call.emit(shape, lambda: b.layer("reshape", size=shape[1:]), [normalized])
 
 
 def _product(sizes: tuple[int, ...]) -> int:
@@ -165,7 +167,9 @@ def layer_norm(call: NodeCall, kind: str = "layer_norm") -> None:
         )  # fmt: skip
     else:  # a scale that is stretched, or a batch that is normalised over too
         tensors = tuple(
-            (own, w.sizes) for own, w in (("weight", scale), ("bias", bias)) if w is not None
+            (parameter, w.sizes)
+            for parameter, w in (("weight", scale), ("bias", bias))
+            if w is not None
         )
         call.emit(
             shape,
@@ -196,19 +200,19 @@ def skip_layer_norm(call: NodeCall, kind: str = "layer_norm") -> None:
     bias = call.weight(4 if with_beta else 3)
     b = call.b
     shape = x.sizes
-    made = call.step("sum", shape, lambda: b.layer("add"), [x, skip])
+    total = call.step("sum", shape, lambda: b.layer("add"), [x, skip])
     if bias is not None:
         layer = b.layer("combine", operation="add", size=bias.sizes)
-        made = b.step(call, "bias", shape, lambda: layer, [made], {"bias": bias})
+        total = b.step(call, "bias", shape, lambda: layer, [total], {"bias": bias})
     fields: dict[str, object] = {"axes": 1, "epsilon": call.float("epsilon", 1e-12)}
     if with_beta:
         fields |= {"weight": scale is not None, "bias": beta is not None}
     call.emit(
-        shape, lambda: b.layer(kind, **fields), [made], weights={"weight": scale, "bias": beta}
+        shape, lambda: b.layer(kind, **fields), [total], weights={"weight": scale, "bias": beta}
     )
     outputs = call.node.outputs
     if len(outputs) > 3 and outputs[3]:
-        call.emit(shape, lambda: b.layer("identity"), [made], place=3)
+        call.emit(shape, lambda: b.layer("identity"), [total], place=3)
 
 
 def lrn(call: NodeCall) -> None:
@@ -233,8 +237,8 @@ def dropout(call: NodeCall) -> None:
     x = call.value(0)
     rate = call.float("ratio", 0.5)
     if call.opset >= 12 and call.get(1) is not None:
-        given = call.contents(1)
-        rate = short(float(given[0])) if given else 0.5
+        ratio = call.contents(1)
+        rate = short(float(ratio[0])) if ratio else 0.5
     call.emit(x.shape, lambda: call.b.layer("dropout", rate=rate), [x])
     if len(call.node.outputs) > 1 and call.node.outputs[1]:
         # which values were kept; a type of its own since version 7

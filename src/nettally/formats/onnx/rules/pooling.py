@@ -104,12 +104,12 @@ def roi_pool(call: NodeCall) -> None:
         number = rois.shape[0]
     indices = call.get(2) if call.node.op == "RoiAlign" else None
     if indices is not None and indices.shape:
-        given = indices.shape[0]
-        if type(given) is int and type(number) is int and given != number:
+        count = indices.shape[0]
+        if type(count) is int and type(number) is int and count != number:
             raise call.error(
-                "it has more or fewer batch indices than regions", f"{given}, {number}"
+                "it has more or fewer batch indices than regions", f"{count}, {number}"
             )
-        number = given if type(number) is not int else number
+        number = count if type(number) is not int else number
     if shape is None:
         raise Unknown
     data = [v for v in call.inputs if v is not None and v.node is not None]

@@ -41,20 +41,20 @@ def recurrent(call: NodeCall, kind: str) -> None:
     }
     if bias is not None:
         expected["B"] = (bias.sizes, (directions, 2 * gates * hidden))
-    for name, (found, fitting) in expected.items():
-        if found != fitting or hidden < 1:
+    for name, (actual, fitting) in expected.items():
+        if actual != fitting or hidden < 1:
             raise call.error(
-                f"its {name} does not fit", f"{shown(found)}, {shown(fitting)} expected"
+                f"its {name} does not fit", f"{shown(actual)}, {shown(fitting)} expected"
             )
     first = call.int("layout") == 1
     batch, steps = (x.shape[:2]) if first else (x.shape[1], x.shape[0])
     whole = (batch, steps, directions * hidden)
     b = call.b
     tensors = {"weight": weight, "state": state}
-    made = x
+    sequence = x
     if not first:
         turned = (batch, steps, x.shape[2])
-        made = call.step(
+        sequence = call.step(
             "batch_first",
             turned,
             lambda: b.layer("permute", order=(1, 0, 2), whole=True),
@@ -62,15 +62,15 @@ def recurrent(call: NodeCall, kind: str) -> None:
         )
     peephole = call.weight(7) if kind == "lstm" else None
     if peephole is not None:
-        held = [("weight_ih", w), ("weight_hh", r), ("peephole", peephole.sizes)]
-        held += [("bias", bias.sizes)] if bias is not None else []
-        layer = b.layer("opaque", type="LSTM", size=whole, whole=True, tensors=tuple(held))
+        stored = [("weight_ih", w), ("weight_hh", r), ("peephole", peephole.sizes)]
+        stored += [("bias", bias.sizes)] if bias is not None else []
+        layer = b.layer("opaque", type="LSTM", size=whole, whole=True, tensors=tuple(stored))
     else:
         layer = b.layer(
             kind, features=hidden, directions=directions, biases=2 if bias is not None else 0
         )
-    made = _own(call, layer, whole, made, tensors)
-    _outputs(call, made, first, (batch, steps, directions, hidden))
+    sequence = _own(call, layer, whole, sequence, tensors)
+    _outputs(call, sequence, first, (batch, steps, directions, hidden))
 
 
 def _own(
@@ -96,15 +96,17 @@ def _own(
     return value
 
 
-def _outputs(call: NodeCall, made: Value, first: bool, sizes: tuple[int, int, int, int]) -> None:
+def _outputs(
+    call: NodeCall, sequence: Value, first: bool, sizes: tuple[int, int, int, int]
+) -> None:
     batch, steps, directions, hidden = sizes
     b = call.b
     if call.node.outputs and call.node.outputs[0]:
         split = (batch, steps, directions, hidden)
         if first:
-            call.emit(split, lambda: b.layer("reshape", size=split[1:]), [made])
+            call.emit(split, lambda: b.layer("reshape", size=split[1:]), [sequence])
         else:
-            apart = call.step("ways", split, lambda: b.layer("reshape", size=split[1:]), [made])
+            apart = call.step("ways", split, lambda: b.layer("reshape", size=split[1:]), [sequence])
             call.emit(
                 (steps, directions, batch, hidden),
                 lambda: b.layer("permute", order=(1, 2, 0, 3), whole=True),
@@ -114,8 +116,8 @@ def _outputs(call: NodeCall, made: Value, first: bool, sizes: tuple[int, int, in
     for place in (1, 2):
         call.emit(
             last,
-            lambda: b.layer("arrange", type="the last state", size=last, of=(made.sizes,)),
-            [made],
+            lambda: b.layer("arrange", type="the last state", size=last, of=(sequence.sizes,)),
+            [sequence],
             place=place,
         )
 

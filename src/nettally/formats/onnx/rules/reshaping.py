@@ -39,8 +39,8 @@ def reshape(call: NodeCall) -> None:
         wanted: list[int] | None = call.ints("shape")
     else:
         target = call.value(1)
-        found = call.contents(1)
-        if found is None:
+        values = call.contents(1)
+        if values is None:
             _stated(call, x, target)
             return
         wanted = call.integers(1)

@@ -31,9 +31,11 @@ def resize(call: NodeCall) -> None:
     axes: Sequence[int] = range(len(shape))
     if call.opset >= 18 and call.ints("axes") is not None:
         axes = [call.axis(axis, len(shape)) for axis in call.ints("axes") or ()]
-    given = scales if scales is not None else sizes
-    if given is not None and len(given) != len(axes):
-        raise call.error("it needs one scale or size an axis", f"{len(given)} for {len(axes)} axes")
+    stated = scales if scales is not None else sizes
+    if stated is not None and len(stated) != len(axes):
+        raise call.error(
+            "it needs one scale or size an axis", f"{len(stated)} for {len(axes)} axes"
+        )
     mode = call.word("mode", "nearest")
     if mode not in _MODES:
         raise call.error("its mode is unknown", f"mode '{mode}'")
@@ -71,8 +73,8 @@ _MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic
 
 
 def _region(call: NodeCall, axes: int) -> list[float] | None:
-    found = call.contents(1) if call.opset >= 11 else None
-    return [float(each) for each in found] if found and len(found) == 2 * axes else None
+    region = call.contents(1) if call.opset >= 11 else None
+    return [float(each) for each in region] if region and len(region) == 2 * axes else None
 
 
 def _resizing(
@@ -90,14 +92,14 @@ def _resizing(
     place = 1 if upsample or call.opset < 11 else 2
     value = call.get(place)
     if value is not None and value.shape != (0,):
-        found = call.contents(place)
-        if found or (found is None and call.contents(3) is None):
-            return (None if found is None else [float(each) for each in found]), None
+        values = call.contents(place)
+        if values or (values is None and call.contents(3) is None):
+            return (None if values is None else [float(each) for each in values]), None
     value = call.get(3)
     if value is None or value.shape == (0,):
         raise call.error("it has neither scales nor sizes")
-    found = call.contents(3)
-    return None, (None if found is None else call.integers(3))
+    values = call.contents(3)
+    return None, (None if values is None else call.integers(3))
 
 
 def _kept_ratio(call: NodeCall, sizes: Sequence[Dim], wanted: list[int], policy: str) -> list[int]:

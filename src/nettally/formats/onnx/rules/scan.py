@@ -78,9 +78,9 @@ def _scan_unrolled(
             )
             for place, (piece, whole) in enumerate(zip(pieces, scanned, strict=True))
         ]
-        made = body_of(call, graph, [*states, *taken], f"{call.name}.{turn}.")
-        states = made[: len(states)]
-        for rows, value in zip(collected, made[len(states) :], strict=True):
+        outputs = body_of(call, graph, [*states, *taken], f"{call.name}.{turn}.")
+        states = outputs[: len(states)]
+        for rows, value in zip(collected, outputs[len(states) :], strict=True):
             rows.append(value)
     axes = call.ints("scan_output_axes") or [0] * len(collected)
     if len(axes) != len(collected):
@@ -97,18 +97,18 @@ def sequence_map(call: NodeCall) -> None:
     values = [call.value(place) for place in range(len(call.inputs))]
     if len(graph.inputs) != len(values) or len(call.node.outputs) > len(graph.outputs):
         raise call.error("its body has other inputs or outputs than it has")
-    made: list[list[Value]] = []
+    results: list[list[Value]] = []
     for turn in range(len(first)):
-        given: list[Value] = []
+        inputs: list[Value] = []
         for value in values:
             items = value.items
             if items is not None and len(items) != len(first):
                 raise call.error("its sequences have different lengths", f"{len(items)}")
-            given.append(value if items is None else items[turn])
-        made.append(body_of(call, graph, given, f"{call.name}.{turn}."))
+            inputs.append(value if items is None else items[turn])
+        results.append(body_of(call, graph, inputs, f"{call.name}.{turn}."))
     for place, name in enumerate(call.node.outputs):
         if name:
-            define(call, [outputs[place] for outputs in made], place)
+            define(call, [outputs[place] for outputs in results], place)
 
 
 RULES: dict[str, Callable[[NodeCall], None]] = {"Scan": scan, "SequenceMap": sequence_map}

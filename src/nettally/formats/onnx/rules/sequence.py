@@ -44,12 +44,12 @@ def _place(call: NodeCall, place: int, most: int, default: int) -> int:
     """A place in a sequence, counted from its end where it is negative."""
     if call.get(place) is None:
         return default
-    found = call.integer(place)
-    if found is None:
+    position = call.integer(place)
+    if position is None:
         raise Unknown
-    if not -most <= found <= most:
-        raise call.error("its position is outside its sequence", f"{found}, {most} tensors")
-    return found + most if found < 0 else found
+    if not -most <= position <= most:
+        raise call.error("its position is outside its sequence", f"{position}, {most} tensors")
+    return position + most if position < 0 else position
 
 
 def construct(call: NodeCall) -> None:
@@ -95,11 +95,11 @@ def split(call: NodeCall) -> None:
     size = x.shape[axis]
     if type(size) is not int:
         raise Unknown
-    given = call.get(1)
-    keep = given is not None or bool(call.int("keepdims", 1))
-    if given is None:
+    lengths = call.get(1)
+    keep = lengths is not None or bool(call.int("keepdims", 1))
+    if lengths is None:
         parts = [1] * size
-    elif given.shape == ():
+    elif lengths.shape == ():
         each = call.integers(1)[0]
         if each < 1:
             raise call.error("its parts must be positive", f"split {each}")
@@ -131,13 +131,13 @@ def _piece(
             return call.b.layer("slice", axis=axis, start=start, stop=start + part)
         return arranged(call, shape, [x])
 
-    made = call.step(suffix, shape, make, [x])
-    if made.constant and known(x.shape):
-        found = call.b.contents(x)
-        if found is not None:
+    piece = call.step(suffix, shape, make, [x])
+    if piece.constant and known(x.shape):
+        values = call.b.contents(x)
+        if values is not None:
             places = [(start, part, 1) if a == axis else (0, n, 1) for a, n in enumerate(x.shape)]
-            made.contents = sliced(found, x.shape, places)
-    return made
+            piece.contents = sliced(values, x.shape, places)
+    return piece
 
 
 def concat_from(call: NodeCall) -> None:
@@ -166,10 +166,10 @@ def concat_from(call: NodeCall) -> None:
 
 
 def _unsqueezed(call: NodeCall, item: Value, shape: Dims, number: int) -> Value:
-    made = call.step(f"item{number}", shape, lambda: arranged(call, shape, [item]), [item])
-    if made.constant and known(shape) and (found := call.b.contents(item)) is not None:
-        made.contents = found if len(found) <= MAX_CONTENTS else None
-    return made
+    tensor = call.step(f"item{number}", shape, lambda: arranged(call, shape, [item]), [item])
+    if tensor.constant and known(shape) and (values := call.b.contents(item)) is not None:
+        tensor.contents = values if len(values) <= MAX_CONTENTS else None
+    return tensor
 
 
 # --- values that may be missing -------------------------------------------------------------------

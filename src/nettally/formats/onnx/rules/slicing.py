@@ -26,8 +26,8 @@ def split(call: NodeCall) -> None:
     size = x.shape[axis]
     parts: list[int] | None = call.ints("split")
     if parts is None and (call.opset >= 13 or call.opset == 1) and call.get(1) is not None:
-        found = call.contents(1)
-        if found is None:
+        contents = call.contents(1)
+        if contents is None:
             raise Unknown
         parts = call.integers(1)
     if parts is None and type(size) is int:
@@ -68,10 +68,10 @@ def _slice_out(call: NodeCall, x: Value, shape: Dims, axis: int, start: int, pla
 
     value = call.emit(shape, make, [x], place=place)
     if value.constant and known(shape) and known(x.shape):
-        found = b.contents(x)
-        if found is not None:
+        values = b.contents(x)
+        if values is not None:
             taken = [(start if a == axis else 0, n, 1) for a, n in enumerate(shape)]
-            value.contents = sliced(found, x.shape, taken)
+            value.contents = sliced(values, x.shape, taken)
 
 
 def slice_(call: NodeCall) -> None:
@@ -87,15 +87,15 @@ def slice_(call: NodeCall) -> None:
     else:
         for place in (3, 4):  # an input of which nothing is said is as good as none
             value = call.get(place)
-            if value is not None and value.given and value.shape is None:
+            if value is not None and value.is_input and value.shape is None:
                 call.inputs[place] = None
-        found = [call.contents(place) if call.get(place) else None for place in range(1, 5)]
-        given = [call.get(place) is not None for place in range(1, 5)]
-        if any(each is None and there for each, there in zip(found, given, strict=True)):
-            _cut_unknown(call, x, found[2], given[2])
+        contents = [call.contents(place) if call.get(place) else None for place in range(1, 5)]
+        present = [call.get(place) is not None for place in range(1, 5)]
+        if any(each is None and there for each, there in zip(contents, present, strict=True)):
+            _cut_unknown(call, x, contents[2], present[2])
             return
         starts, ends, axes, steps = (
-            None if each is None else call.integers(place) for place, each in enumerate(found, 1)
+            None if each is None else call.integers(place) for place, each in enumerate(contents, 1)
         )
     if starts is None or ends is None or len(starts) != len(ends):
         raise call.error("its starts and ends must be as many", f"{starts}, {ends}")
@@ -129,10 +129,10 @@ def _cut(call: NodeCall, x: Value, taken: list[tuple[int, int, int]], out: Dims)
     plain = 0 not in changed and all(taken[axis][1] and taken[axis][2] > 0 for axis in changed)
     if x.constant or not changed or not plain:
         layer = b.layer("identity") if not changed else arranged(call, out, [x])
-        made = call.emit(out, lambda: layer, [x])
-        found = b.contents(x) if made.constant and math.prod(out) <= MAX_CONTENTS else None
-        if found is not None and b.spend(math.prod(out) + 1):
-            made.contents = sliced(found, sizes, taken)
+        output = call.emit(out, lambda: layer, [x])
+        values = b.contents(x) if output.constant and math.prod(out) <= MAX_CONTENTS else None
+        if values is not None and b.spend(math.prod(out) + 1):
+            output.contents = sliced(values, sizes, taken)
         return
     value, partly = x, list(sizes)
     for number, axis in enumerate(changed, 1):
@@ -162,10 +162,10 @@ def _extent(start: int, end: int, step: int, size: int) -> tuple[int, int]:
     return (start, count) if count else (0, 0)
 
 
-def _cut_unknown(call: NodeCall, x: Value, axes: Any, given: bool) -> None:
+def _cut_unknown(call: NodeCall, x: Value, axes: Any, has_axes: bool) -> None:
     """A slice whose ends are computed: the axes that it does not touch are known."""
     assert x.shape is not None
-    if given and axes is not None:
+    if has_axes and axes is not None:
         over = {call.axis(axis, len(x.shape)) for axis in call.integers(3)}
     else:
         over = set(range(len(x.shape)))
@@ -223,8 +223,8 @@ def _padded(
     b = call.b
     more = tuple((max(a, 0), max(z, 0)) for a, z in pairs)
     less = tuple((max(-a, 0), max(-z, 0)) for a, z in pairs)
-    own = {"reflect": "reflect", "edge": "replicate"}.get(mode, "zero")
-    fields: dict[str, Any] = {"mode": own}
+    pad_mode = {"reflect": "reflect", "edge": "replicate"}.get(mode, "zero")
+    fields: dict[str, Any] = {"mode": pad_mode}
     if mode == "constant" and value and math.isfinite(value):
         fields = {"mode": "constant", "value": value}
     nowhere = ((0, 0), (0, 0))
