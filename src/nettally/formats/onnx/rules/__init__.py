@@ -15,12 +15,14 @@ from . import (
     math,
     normalization,
     pooling,
+    procedures,
     recurrent,
     reduction,
     reshaping,
     resizing,
     scan,
     sequence,
+    signals,
     slicing,
 )
 
@@ -44,6 +46,8 @@ FAMILIES = (
     attention,
     recurrent,
     sequence,
+    procedures,
+    signals,
     extensions,
     control_flow,
     scan,

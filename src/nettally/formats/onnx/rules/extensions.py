@@ -1,11 +1,11 @@
-"""Operators that are met rarely: of old and later sets, of signals, of ONNX Runtime's own."""
+"""Operators that are not in the standard now: of old sets, of ONNX Runtime, QONNX and Brevitas."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..proto import FLOAT, INT32, Kind, NodeDef
+from ..proto import INT32, Kind, NodeDef
 from ..values import NodeCall, Unknown, Value, shown
 from .attention import packed_attention
 from .indexing import grid_sample
@@ -15,35 +15,6 @@ from .reshaping import concat, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from ..proto import Dim, Dims
-
-
-def _procedure(
-    call: NodeCall, shape: Dims | None, data: list[Value], dtype: int | None = None
-) -> None:
-    b = call.b
-    data = [value for value in data if value.node is not None] or data
-    call.emit(
-        shape,
-        lambda: b.layer(
-            "procedure", type=call.node.op, size=shape, of=tuple(v.sizes for v in data)
-        ),
-        data,
-        dtype=dtype,
-    )
-
-
-def same(call: NodeCall) -> None:
-    """A procedure that keeps the first input's shape: RotaryEmbedding, TensorScatter, Inverse."""
-    x = call.value(0)
-    data = [value for value in call.inputs if value is not None]
-    _procedure(call, x.shape, data, x.dtype)
-
-
-def bit_cast(call: NodeCall) -> None:
-    x = call.value(0)
-    call.emit(x.shape, lambda: call.b.layer("identity"), [x], dtype=call.int("to", x.dtype))
 
 
 # --- of sets before the seventh, which converters of that time wrote ------------------------------
@@ -86,114 +57,6 @@ def crop(call: NodeCall) -> None:
         raise call.error("its border cuts away more than there is", f"{border}, {shown(x.shape)}")
     sides = ((top, bottom), (left, right))
     call.emit(size, lambda: call.b.layer("crop", border=sides), [x])
-
-
-# --- signals --------------------------------------------------------------------------------------
-
-
-def _define(call: NodeCall, shape: Dims, dtype: int) -> None:
-    call.b.define(Value(call.node.outputs[0], shape, dtype), call)
-
-
-def window(call: NodeCall) -> None:
-    """HannWindow and such: as many values as its input says."""
-    size = call.integer(0)
-    if size is not None and size < 0:
-        raise call.error("its size is negative", f"size {size}")
-    if call.value(0).constant:
-        _define(call, (size,), call.int("output_datatype", FLOAT))
-    else:
-        _procedure(call, (None,), [call.value(0)], FLOAT)
-
-
-def mel_weights(call: NodeCall) -> None:
-    """MelWeightMatrix: a row for each frequency of the transform, a column for each band."""
-    bands, size = call.integer(0), call.integer(1)
-    if bands is None or size is None or bands < 0 or size < 0:
-        raise Unknown
-    _define(call, (size // 2 + 1, bands), call.int("output_datatype", FLOAT))
-
-
-def fourier(call: NodeCall) -> None:
-    """DFT: along an axis, of a given length; the last axis has the real and imaginary part."""
-    x = call.value(0)
-    shape = x.shape
-    if shape is None or len(shape) < 2:
-        raise Unknown
-    axis = call.int("axis", 1) if call.opset < 20 else -2
-    if call.opset >= 20 and call.get(2) is not None:
-        axis_input = call.integer(2)
-        if axis_input is None:
-            raise Unknown
-        axis = axis_input
-    axis = call.axis(axis, len(shape))
-    size: Dim = shape[axis]
-    if call.get(1) is not None:
-        size = call.integer(1)
-    one_sided, inverse = bool(call.int("onesided")), bool(call.int("inverse"))
-    parts = 2
-    if one_sided and inverse:  # of the half that is there, to a real signal of twice its length
-        parts = 1
-        if call.get(1) is None:
-            size = 2 * (size - 1) if type(size) is int else None
-    elif one_sided:
-        size = size // 2 + 1 if type(size) is int else None
-    _procedure(call, (*shape[:axis], size, *shape[axis + 1 : -1], parts), [x])
-
-
-def short_time_fourier(call: NodeCall) -> None:
-    """STFT: a transform of each frame of the signal."""
-    x, frame = call.value(0), call.get(2)
-    step = call.integer(1)
-    if x.shape is None or len(x.shape) < 2:
-        raise Unknown
-    size: Dim = None
-    if call.get(3) is not None:
-        size = call.integer(3)
-    elif frame is not None and frame.shape:
-        size = frame.shape[0]
-    length = x.shape[1]
-    frames: Dim = None
-    if type(size) is int and type(length) is int and step and step > 0 and size <= length:
-        frames = (length - size) // step + 1
-    if type(size) is int and call.int("onesided", 1):
-        size = size // 2 + 1
-    _procedure(call, (x.shape[0], frames, size, 2), [x])
-
-
-# --- others of the standard -----------------------------------------------------------------------
-
-
-def determinant(call: NodeCall) -> None:
-    x = call.value(0)
-    if x.shape is None or len(x.shape) < 2:
-        raise Unknown
-    _procedure(call, x.shape[:-2], [x])
-
-
-def multinomial(call: NodeCall) -> None:
-    x = call.value(0)
-    if x.shape is None or len(x.shape) != 2:
-        raise Unknown
-    _procedure(call, (x.shape[0], call.int("sample_size", 1)), [x], call.int("dtype", INT32))
-
-
-def loss(call: NodeCall) -> None:
-    """A loss: one number, or one for each target."""
-    x, target = call.value(0), call.value(1)
-    shape = target.shape if call.word("reduction", "mean") == "none" else ()
-    if len(call.node.outputs) > 1:
-        raise Unknown
-    _procedure(call, shape, [x, target], x.dtype)
-
-
-def affine_grid(call: NodeCall) -> None:
-    theta = call.value(0)
-    sizes = call.contents(1)
-    if sizes is None or len(sizes) not in (4, 5):
-        raise Unknown
-    whole = call.integers(1)
-    _procedure(call, (whole[0], *whole[2:], len(whole) - 2), [theta])
 
 
 # --- ONNX Runtime's -------------------------------------------------------------------------------
@@ -314,22 +177,11 @@ _QUANTIZE = partial(unary, kind="pointwise", fields={"function": "quantize"})
 
 
 RULES: dict[str, Callable[[NodeCall], None]] = {
-    **dict.fromkeys(("RotaryEmbedding", "TensorScatter"), same),
-    **dict.fromkeys(("com.microsoft:RotaryEmbedding", "com.microsoft:Inverse"), same),
-    "BitCast": bit_cast,
     "ImageScaler": image_scaler,
     "Affine": affine,
     "ScaledTanh": scaled_tanh,
     "ParametricSoftplus": partial(unary, kind="softplus", fields={}),
     "Crop": crop,
-    **dict.fromkeys(("HannWindow", "HammingWindow", "BlackmanWindow"), window),
-    "MelWeightMatrix": mel_weights,
-    "DFT": fourier,
-    "STFT": short_time_fourier,
-    "Det": determinant,
-    "Multinomial": multinomial,
-    **dict.fromkeys(("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"), loss),
-    "AffineGrid": affine_grid,
     "com.microsoft:QAttention": packed_attention,
     "com.microsoft:QLinearConcat": quantized_concat,
     "com.microsoft:QLinearAveragePool": quantized_pool,

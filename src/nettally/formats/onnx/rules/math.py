@@ -155,6 +155,11 @@ def cast(call: NodeCall) -> None:
 _NAMES = {"FLOAT": 1, "UINT8": 2, "INT8": 3, "INT32": 6, "INT64": 7, "BOOL": 9, "DOUBLE": 11}
 
 
+def bit_cast(call: NodeCall) -> None:
+    x = call.value(0)
+    call.emit(x.shape, lambda: call.b.layer("identity"), [x], dtype=call.int("to", x.dtype))
+
+
 def quantize(call: NodeCall) -> None:
     """QuantizeLinear: the type is that of the zero point."""
     x = call.value(0)
@@ -255,6 +260,7 @@ RULES: dict[str, Callable[[NodeCall], None]] = {
     **dict.fromkeys(("Bernoulli", "RandomNormalLike", "RandomUniformLike"), random),
     "Cast": cast,
     "CastLike": cast,
+    "BitCast": bit_cast,
     "QuantizeLinear": quantize,
     "DequantizeLinear": dequantize,
     "DynamicQuantizeLinear": dynamic_quantize,
