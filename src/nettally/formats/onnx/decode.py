@@ -177,22 +177,33 @@ class _Decoder(Nodes):
                 return name, Ref(self.text(each, "ref_attr_name"))
             else:
                 self.skip(each, "AttributeProto", _ATTRIBUTE)
+        return name, self.chosen(name, kind, single, several, field[4])
+
+    def chosen(
+        self,
+        name: str,
+        kind: int,
+        single: dict[int, object],
+        several: dict[int, list[object]],
+        at: int,
+    ) -> object:
+        """The value of an attribute of this type, among those that stand in its fields."""
         place = _ATTRIBUTE_TYPES.get(kind)
         if place is None and kind == 0:  # IR version 1 and 2 may leave the type out
             place = next(iter((*single, *several)), None)
         if place is None:
             if kind and kind not in (12, 14):
                 raise self.blob.error(
-                    f"the attribute '{name}' has an unknown type", field[4], f"type {kind}"
+                    f"the attribute '{name}' has an unknown type", at, f"type {kind}"
                 )
-            return name, None
+            return None
         if place in single:
-            return name, single[place]
+            return single[place]
         if place in several or place in (7, 8, 9, 10, 11):
-            return name, several.get(place, [])
+            return several.get(place, [])
         if place in (5, 6, 22, 14):
-            raise self.blob.error(f"the attribute '{name}' has no value", field[4])
-        return name, {2: 0.0, 3: 0, 4: b""}[place]
+            raise self.blob.error(f"the attribute '{name}' has no value", at)
+        return {2: 0.0, 3: 0, 4: b""}[place]
 
     def info(self, field: Field) -> Info:
         name, info = "", Info("", 0, None)

@@ -39,6 +39,7 @@ class Nodes(Tensors):
         if self.count > MAX_NODES:
             raise self.blob.error("the file has too many nodes", at, f"over {MAX_NODES:,}")
 
+    # long: this is the inner loop for each node, where a call would be felt
     def nodes(self, into: list[NodeDef], depth: int) -> Callable[[bytes, int, int], int]:
         """What decodes plain nodes that stand one after another, as nearly all do.
 

@@ -75,6 +75,7 @@ class Repeats:
         self.recipes: dict[tuple[object, ...], Recipe | None] = {}
         self.sorts: dict[object, object] = {}
 
+    # long: this is the inner loop for each node, where a call would be felt
     def run(self, nodes: Sequence[NodeDef], place: int) -> int:
         """Write out the nodes from ``place`` on by their recipes.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..values import MAX_DIM, NodeCall, Unknown, Value, known, shown
-from ..windows import WORDS, Windows, image, kernel_of, per_axis
+from ..windows import WORDS, Pairs, Windows, image, kernel_of, per_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +34,7 @@ def conv(
     except Unknown:
         _computed(call, x, shape, call.value(weights).shape, dtype)
         return
-    if shape is not None and w is not None and len(w) != len(shape):
-        raise call.error(
-            f"its weights have {len(w) - 2} axes of space, its input has {len(shape) - 2}",
-            f"weights {shown(w)}, input {shown(shape)}",
-        )
+    _check_axes(call, shape, w)
     kernel = kernel_of(call, w)
     groups = call.int("group", 1)
     if kernel is None or shape is None or w is None:
@@ -70,6 +66,14 @@ def conv(
     )
 
 
+def _check_axes(call: NodeCall, x: Dims | None, w: Dims | None) -> None:
+    if x is not None and w is not None and len(w) != len(x):
+        raise call.error(
+            f"its weights have {len(w) - 2} axes of space, its input has {len(x) - 2}",
+            f"weights {shown(w)}, input {shown(x)}",
+        )
+
+
 def _check_groups(call: NodeCall, x: Dims, w: Dims, groups: int) -> None:
     channels, seen, filters = x[1], w[1], w[0]
     if groups < 1:
@@ -99,15 +103,11 @@ def _computed(
 
 
 def conv_transpose(call: NodeCall) -> None:
-    """ConvTranspose: strides·(size - 1) + output_padding + span - pads, or output_shape."""
+    """ConvTranspose: see ``_transposed_axes`` for its output's sizes."""
     x, shape = image(call)
     weight, w = _weight_shape(call, 1)
     bias = call.weight(2)
-    if shape is not None and w is not None and len(w) != len(shape):
-        raise call.error(
-            f"its weights have {len(w) - 2} axes of space, its input has {len(shape) - 2}",
-            f"weights {shown(w)}, input {shown(shape)}",
-        )
+    _check_axes(call, shape, w)
     kernel = kernel_of(call, w)
     if kernel is None or shape is None or w is None:
         raise Unknown
@@ -122,42 +122,7 @@ def conv_transpose(call: NodeCall) -> None:
     filters = per_group * groups if type(per_group) is int else None
     if filters is not None and filters > MAX_DIM:
         raise call.error("its filters are too many", f"{per_group} times {groups}")
-    axes = len(kernel)
-    extra = per_axis(call, "output_padding", axes, 0, 0)
-    wanted = call.ints("output_shape")
-    if wanted is not None:
-        wanted = wanted[2:] if len(wanted) == axes + 2 else wanted
-        if len(wanted) != axes or any(size < 0 for size in wanted):
-            raise call.error("its output_shape can't be", f"output_shape {wanted}, {axes} axes")
-    pairs: list[tuple[int, int]] = []
-    space: list[Dim] = []
-    more: list[int] = []
-    for axis, size in enumerate(shape[2:]):
-        s, span, e = windows.stride[axis], windows.span[axis], extra[axis]
-        if type(size) is not int:
-            pairs.append((0, 0))
-            more.append(e)
-            space.append(wanted[axis] if wanted else None)
-            continue
-        full = (size - 1) * s + span + e
-        if wanted is None and windows.word not in WORDS:
-            pair = windows.padding[axis]
-        else:
-            cut = full - (wanted[axis] if wanted else size * s)
-            if cut < 0:  # the kernel is smaller than its stride: what is missing is added
-                e, full, cut = e - cut, full - cut, 0
-            less = cut // 2
-            # the odd one is cut after for SAME_UPPER, else before (the operator's own text)
-            pair = (less, cut - less) if windows.word == "SAME_UPPER" else (cut - less, less)
-        out = full - sum(pair)
-        if out < 0:
-            raise call.error(
-                "its padding cuts away the whole output",
-                f"size {size}, kernel {kernel[axis]}, stride {s}, pads {pair[0]} and {pair[1]}",
-            )
-        pairs.append(pair)
-        more.append(e)
-        space.append(out)
+    space, padding, output_padding = _transposed_axes(call, windows, shape[2:])
     if bias is not None and known(bias.shape) and bias.shape != (filters,):
         raise call.error(
             "its bias does not fit its weights", f"bias {shown(bias.shape)}, weights {shown(w)}"
@@ -169,8 +134,8 @@ def conv_transpose(call: NodeCall) -> None:
             filters=filters,
             kernel=kernel,
             stride=windows.stride,
-            padding=tuple(pairs),
-            output_padding=tuple(more),
+            padding=padding,
+            output_padding=output_padding,
             dilation=windows.dilation,
             groups=groups,
             bias=bias is not None,
@@ -178,6 +143,54 @@ def conv_transpose(call: NodeCall) -> None:
         [x],
         weights={"weight": weight, "bias": bias},
     )
+
+
+def _transposed_axes(
+    call: NodeCall, windows: Windows, sizes: Dims
+) -> tuple[Dims, Pairs, tuple[int, ...]]:
+    """Of each axis of space: the output's size, the padding, and the output padding.
+
+    The size is stride·(size - 1) + output_padding + span - pads, or the output_shape, from which
+    the padding follows.
+    """
+    axes = len(sizes)
+    extra = per_axis(call, "output_padding", axes, 0, 0)
+    wanted = call.ints("output_shape")
+    if wanted is not None:
+        wanted = wanted[2:] if len(wanted) == axes + 2 else wanted
+        if len(wanted) != axes or any(size < 0 for size in wanted):
+            raise call.error("its output_shape can't be", f"output_shape {wanted}, {axes} axes")
+    space: list[Dim] = []
+    padding: list[tuple[int, int]] = []
+    output_padding: list[int] = []
+    for axis, size in enumerate(sizes):
+        stride, span, more = windows.stride[axis], windows.span[axis], extra[axis]
+        if type(size) is not int:
+            padding.append((0, 0))
+            output_padding.append(more)
+            space.append(wanted[axis] if wanted else None)
+            continue
+        full = (size - 1) * stride + span + more
+        if wanted is None and windows.word not in WORDS:
+            pair = windows.padding[axis]
+        else:
+            cut = full - (wanted[axis] if wanted else size * stride)
+            if cut < 0:  # the kernel is smaller than its stride: what is missing is added
+                more, full, cut = more - cut, full - cut, 0
+            less = cut // 2
+            # the odd one is cut after for SAME_UPPER, else before (the operator's own text)
+            pair = (less, cut - less) if windows.word == "SAME_UPPER" else (cut - less, less)
+        out = full - sum(pair)
+        if out < 0:
+            kernel = windows.kernel[axis]
+            raise call.error(
+                "its padding cuts away the whole output",
+                f"size {size}, kernel {kernel}, stride {stride}, pads {pair[0]} and {pair[1]}",
+            )
+        padding.append(pair)
+        output_padding.append(more)
+        space.append(out)
+    return tuple(space), tuple(padding), tuple(output_padding)
 
 
 def deform_conv(call: NodeCall) -> None:
