@@ -44,8 +44,9 @@ def read(source: Source) -> Network:
     """
     from .builder import Builder
     from .model import model
+    from .rules import RULES
 
     with Blob(source.name, source.path, source.data) as blob:
         if blob.size < 16:
             raise blob.error("the file is too short for a TFLite model", blob.size)
-        return Builder(model(blob), source).network()
+        return Builder(model(blob), source, RULES).network()

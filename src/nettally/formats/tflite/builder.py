@@ -32,11 +32,17 @@ if TYPE_CHECKING:
 
 
 class Builder:
-    """The state of one reading."""
+    """The state of one reading.
 
-    def __init__(self, graph: Graph, source: Source) -> None:
+    rules: what an operator becomes, by its kind. They are given, since they build with this class.
+    """
+
+    def __init__(
+        self, graph: Graph, source: Source, rules: Mapping[str, Callable[[Builder, Operator], None]]
+    ) -> None:
         self.graph = graph
         self.source = source
+        self.rules = rules
         self.nodes: list[Node] = []
         self.values: dict[int, Value] = {}
         self.aliases: dict[int, int] = {}
@@ -54,12 +60,10 @@ class Builder:
 
     def network(self) -> Network:
         """The network. Raises ReadError."""
-        from .rules import RULES
-
         self._inputs()
         for op in self.graph.operators:
             try:
-                self._operator(op, RULES)
+                self._operator(op)
             except LayerError as error:
                 raise ReadError(
                     f"{op.kind}: {error.what}",
@@ -160,9 +164,7 @@ class Builder:
 
     # --- one operator ------------------------------------------------------------------------
 
-    def _operator(
-        self, op: Operator, rules: Mapping[str, Callable[[Builder, Operator], None]]
-    ) -> None:
+    def _operator(self, op: Operator) -> None:
         for i in op.inputs:
             if i >= 0 and i not in self.values and i not in self.aliases:
                 tensor = self.graph.tensors[i]
@@ -175,7 +177,7 @@ class Builder:
         for i in op.outputs:
             if i in self.values or (i >= 0 and self.graph.tensors[i].constant):
                 raise self.error(op, "it makes a tensor that is there already", f"tensor {i}")
-        rule = rules.get(op.kind)
+        rule = self.rules.get(op.kind)
         if rule is not None and (not op.outputs or min(op.outputs) < 0):
             raise self.error(op, "it has no output", f"outputs {op.outputs[:8]}")
         try:
