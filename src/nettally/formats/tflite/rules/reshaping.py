@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .layout import first_axes, to_first
-from .operator_sets import NotUnderstood, Value, is_learned, product
-from .values import stored_sizes
+from ..layout import first_axes, to_first
+from ..operator_sets import NotUnderstood, Value, is_learned, product
+from .elementwise import stored_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...network import Layer, Shape
-    from .builder import Builder
-    from .model import Operator
+    from ....network import Layer, Shape
+    from ..builder import Builder
+    from ..model import Operator
 
 
 def reshape(b: Builder, op: Operator) -> None:

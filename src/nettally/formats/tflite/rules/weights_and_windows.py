@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...network import NOTHING
-from .operator_sets import NotUnderstood, Value, is_learned, product
+from ....network import NOTHING
+from ..operator_sets import NotUnderstood, Value, is_learned, product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ...network import Shape
-    from ..encodings.flatbuffers import Table
-    from .builder import Builder
-    from .model import Operator, TensorInfo
+    from ....network import Shape
+    from ...encodings.flatbuffers import Table
+    from ..builder import Builder
+    from ..model import Operator, TensorInfo
 
 PADDINGS = {0: "same", 1: ""}
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...network import NOTHING
-from .layout import to_first
-from .operator_sets import NotUnderstood, Value, is_learned
+from ....network import NOTHING
+from ..layout import to_first
+from ..operator_sets import NotUnderstood, Value, is_learned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .builder import Builder
-    from .model import Operator, TensorInfo
+    from ..builder import Builder
+    from ..model import Operator, TensorInfo
 
 
 def _unary(kind: str, **fields: Any) -> Callable[[Builder, Operator], None]:
