@@ -12,16 +12,8 @@ from ...network import NOTHING, Network, Node, Span
 from ..tensor_table import listing
 from .layout import first_axes, layouts, to_first
 from .names import Names
-from .operator_sets import (
-    CALLS,
-    FUSED,
-    PROCEDURES,
-    WITH_PARAMETERS,
-    NotUnderstood,
-    Value,
-    by_axis,
-    is_learned,
-)
+from .operator_sets import CALLS, FUSED, PROCEDURES, WITH_PARAMETERS
+from .values import NotUnderstood, Value, by_axis, is_learned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....network import NOTHING
 from ..layout import to_first
-from ..operator_sets import NotUnderstood, Value, is_learned
+from ..values import NotUnderstood, Value, is_learned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

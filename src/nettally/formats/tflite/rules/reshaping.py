@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..layout import first_axes, to_first
-from ..operator_sets import NotUnderstood, Value, is_learned, product
+from ..values import NotUnderstood, Value, is_learned, product
 from .elementwise import stored_sizes
 
 if TYPE_CHECKING:

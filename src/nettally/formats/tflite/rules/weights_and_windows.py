@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ....network import NOTHING
-from ..operator_sets import NotUnderstood, Value, is_learned, product
+from ..values import NotUnderstood, Value, is_learned, product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
