@@ -15,7 +15,6 @@ from nettally import read, tally
 from nettally.errors import NettallyError, ReadError
 from nettally.formats import Source, onnx
 from nettally.formats.encodings.protobuf import Blob
-from nettally.formats.onnx.builder import inferred
 from nettally.formats.onnx.decode import model as decode
 from nettally.formats.onnx.values import Value
 from nettally.network import Network
@@ -42,8 +41,7 @@ def of(
 
 
 def shapes(data: bytes) -> dict[str, Value]:
-    with Blob("net.onnx", None, data) as blob:
-        return dict(inferred(decode(blob), Source("net.onnx", data), blob))
+    return dict(onnx.inferred(Source("net.onnx", data)))
 
 
 def kinds(net: Network) -> list[str]:

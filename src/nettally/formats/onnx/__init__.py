@@ -8,8 +8,11 @@ from ..encodings.protobuf import BYTES, VARINT, Blob
 from ..source import Format
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...network import Network
     from ..source import Source
+    from .values import Value
 
 FORMAT = Format(
     "ONNX",
@@ -77,8 +80,25 @@ def read(source: Source) -> Network:
     Raises ReadError where the file is damaged, contradicts itself, or leaves the sizes of an input
     open that ``source.inputs`` does not give.
     """
-    from .builder import build
+    from .builder import Builder
     from .decode import model
+    from .rules import RULES
 
     with Blob(source.name, source.path, source.data) as blob:
-        return build(model(blob), source, blob)
+        return Builder(model(blob), source, blob, RULES).network()
+
+
+def inferred(source: Source) -> Mapping[str, Value]:
+    """Every value of the graph, by name, with the inputs' sizes as the file states them.
+
+    What is open or a symbol there stays so. Raises ReadError.
+    """
+    from .builder import Builder
+    from .decode import model
+    from .rules import RULES
+
+    with Blob(source.name, source.path, source.data) as blob:
+        builder = Builder(model(blob), source, blob, RULES)
+        builder.counting = False
+        builder.start({info.name: info.dims for info in builder.data})
+        return builder.values

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import LayerError, ReadError
 from ...network import Network
@@ -13,16 +12,16 @@ from .inputs import bind
 from .layers import Layers, dotted, listed
 from .proto import Graph
 from .repeats import Repeats
-from .rules.control_flow import function
-from .values import NodeCall, Unknown, Value, known
+from .state import NodeReader
+from .values import Unknown, Value, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ...network import Shape
+    from ...network import Layer, Shape
     from ..encodings.protobuf import Blob
     from ..source import Source
-    from .proto import Dims, Model, NodeDef, TensorProto
+    from .proto import Dims, Function, Model, NodeDef, TensorProto
 
 MAX_WRITTEN = 100_000
 """How many nodes of functions and bodies are written out, each time that they are run."""
@@ -31,26 +30,60 @@ MAX_NOTES = 40
 """How many kinds of notes are told."""
 
 
-def build(model: Model, source: Source, blob: Blob) -> Network:
-    """The network of a model. Raises ReadError."""
-    return Builder(model, source, blob).network()
+class NodeCall(NodeReader):
+    """One node of the graph as its rule sees it."""
+
+    __slots__ = ()
+
+    b: Builder  # not any State: only a builder makes these
+
+    def __init__(self, b: Builder, node: NodeDef, inputs: list[Value | None], opset: int) -> None:
+        super().__init__(b, node, inputs, opset)
+
+    def emit(
+        self,
+        shape: Dims | None,
+        make: Callable[[], Layer],
+        data: Sequence[Value],
+        *,
+        place: int = 0,
+        dtype: int | None = None,
+        weights: Mapping[str, Value | None] | None = None,
+        written: Mapping[str, Any] | None = None,
+    ) -> Value:
+        """An output: its shape, the layer that makes it, and what the layer reads.
+
+        make is called where the shape is known. dtype: the first input's where it is not said.
+        """
+        return self.b.emit(self, shape, make, data, place, dtype, weights, written)
+
+    def step(
+        self,
+        suffix: str,
+        shape: Dims | None,
+        make: Callable[[], Layer],
+        data: Sequence[Value],
+        weights: Mapping[str, Value | None] | None = None,
+    ) -> Value:
+        """A layer on the way to an output, where ONNX's node is more than one of ours."""
+        return self.b.step(self, suffix, shape, make, data, weights)
 
 
-def inferred(model: Model, source: Source, blob: Blob) -> Mapping[str, Value]:
-    """Every value of the graph, by name, with the inputs' sizes as the file states them.
+class Rules(NamedTuple):
+    """What the builder is given, since rules build with it: it imports none of them.
 
-    What is open or a symbol there stays so. Raises ReadError.
+    operators: by ``Operator``, or ``domain:Operator`` where the domain is not ONNX's own.
+    function: what a call of one of the file's own functions becomes.
     """
-    builder = Builder(model, source, blob)
-    builder.counting = False
-    builder.start({info.name: info.dims for info in builder.data})
-    return builder.values
+
+    operators: Mapping[str, Callable[[NodeCall], None]]
+    function: Callable[[NodeCall, Function], None]
 
 
 class Builder(Layers):
     """The state of one reading."""
 
-    def __init__(self, model: Model, source: Source, blob: Blob) -> None:
+    def __init__(self, model: Model, source: Source, blob: Blob, rules: Rules) -> None:
         super().__init__(blob, source.name)
         self.model = model
         self.learned = model.learned
@@ -65,9 +98,8 @@ class Builder(Layers):
         self.depth = 0
         self.calls: tuple[tuple[str, str, str], ...] = ()
         self.used: set[str] | None = None
-        from .rules import RULES  # its modules build parts of a graph, and import this one
-
-        self.rules: Mapping[str, Callable[[NodeCall], None]] = RULES
+        self.rules = rules.operators
+        self.function = rules.function
 
     # --- the whole ------------------------------------------------------------------------------
 
@@ -230,7 +262,7 @@ class Builder(Layers):
         if functions:
             body = functions.get((node.domain, node.op, node.overload))
             if body is not None:
-                return partial(function, body=body)
+                return lambda call: self.function(call, body)
         return self.rules.get(f"{node.domain}:{node.op}" if node.domain else node.op)
 
     def constant(self, name: str, tensor: TensorProto) -> Value:

@@ -20,9 +20,10 @@ from .proto import BITS, BOOL, FLOATS, INT8, INT16, INT32, INT64, UINT8, UINT16,
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .values import NodeCall, Numbers, Value
+    from .state import NodeReader
+    from .values import Numbers, Value
 
-    Fold = Callable[[NodeCall, tuple[int, ...], int], Numbers | None]
+    Fold = Callable[[NodeReader, tuple[int, ...], int], Numbers | None]
 
 
 def strides(shape: Sequence[int]) -> list[int]:
@@ -45,7 +46,7 @@ def stretched(values: Numbers, shape: Sequence[int], to: Sequence[int]) -> Numbe
     return [values[sum(map(int.__mul__, place, steps))] for place in places(*map(range, to))]
 
 
-def _all(call: NodeCall) -> list[Numbers] | None:
+def _all(call: NodeReader) -> list[Numbers] | None:
     contents: list[Numbers] = []
     for value in call.inputs:
         if value is not None:
@@ -57,7 +58,7 @@ def _all(call: NodeCall) -> list[Numbers] | None:
 
 
 def _broadcasting(function: Callable[..., Any]) -> Fold:
-    def fold(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+    def fold(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
         contents = _all(call)
         if contents is None:
             return None
@@ -74,7 +75,7 @@ def _divide(a: Any, b: Any) -> Any:
     return a / b
 
 
-def _modulo(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _modulo(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     function = math.fmod if call.int("fmod") else lambda a, b: a % b
     values = _broadcasting(function)(call, shape, place)
     if values is not None and call.value(0).dtype not in FLOATS:
@@ -126,7 +127,7 @@ def cast(values: Numbers, dtype: int) -> Numbers | None:
     return None
 
 
-def _cast(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _cast(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values = call.contents(0)
     if values is None:
         return None
@@ -134,16 +135,16 @@ def _cast(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     return cast(values, to)
 
 
-def _same(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _same(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     return call.contents(0)
 
 
-def _expand(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _expand(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values = call.contents(0)
     return None if values is None else stretched(values, call.value(0).sizes, shape)
 
 
-def _tile(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _tile(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values = call.contents(0)
     if values is None:
         return None
@@ -155,7 +156,7 @@ def _tile(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
     ]
 
 
-def _gather(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _gather(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values, indices = call.contents(0), call.contents(1)
     if values is None or indices is None:
         return None
@@ -174,7 +175,7 @@ def _gather(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | Non
     return result
 
 
-def _concat(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _concat(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     contents = _all(call)
     if contents is None:
         return None
@@ -187,7 +188,7 @@ def _concat(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | Non
     return result
 
 
-def _transpose(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _transpose(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values = call.contents(0)
     if values is None:
         return None
@@ -221,7 +222,7 @@ _REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-def _reduce(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _reduce(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     """Over all of a list only, as shapes are."""
     values = call.contents(0)
     value = call.value(0)
@@ -237,7 +238,7 @@ def _where(a: Any, b: Any, c: Any) -> Any:
     return b if a else c
 
 
-def _nonzero(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _nonzero(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values = call.contents(0)
     sizes = call.value(0).sizes
     if values is None:
@@ -250,7 +251,7 @@ def _nonzero(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | No
     return [position[axis] for axis in range(len(sizes)) for position in at]
 
 
-def _scatter_nd(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _scatter_nd(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values, indices, updates = call.contents(0), call.contents(1), call.contents(2)
     if values is None or indices is None or updates is None:
         return None
@@ -267,7 +268,7 @@ def _scatter_nd(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers |
     return result
 
 
-def _cumulative(call: NodeCall, shape: tuple[int, ...], place: int) -> Numbers | None:
+def _cumulative(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
     values = call.contents(0)
     if values is None or len(shape) != 1 or call.int("exclusive") or call.int("reverse"):
         return None
@@ -330,7 +331,7 @@ FOLDS: dict[str, Fold] = {
 """How the values of constants are computed, by operator; Slice and Split do it themselves."""
 
 
-def fold(call: NodeCall, value: Value, most: int) -> Numbers | None:
+def fold(call: NodeReader, value: Value, most: int) -> Numbers | None:
     """The contents of a constant output, where they are few and can be known."""
     function = FOLDS.get(call.node.op) if not call.node.domain else None
     if function is None:

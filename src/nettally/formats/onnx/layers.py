@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ...network import Layer
     from .proto import Dims
-    from .values import NodeCall
+    from .state import NodeReader
 
 MAX_PLACES = 1_000_000
 """How many layers a network may have, with the bodies of functions and loops written out."""
@@ -59,7 +59,7 @@ class Layers(State):
 
     def emit(
         self,
-        call: NodeCall,
+        call: NodeReader,
         shape: Dims | None,
         make: Callable[[], Layer],
         data: Sequence[Value],
@@ -68,7 +68,7 @@ class Layers(State):
         weights: Mapping[str, Value | None] | None = None,
         written: Mapping[str, Any] | None = None,
     ) -> Value:
-        """An output of a node; see ``Call.emit``."""
+        """An output of a node; see ``NodeCall.emit``."""
         outputs = call.node.outputs
         name = outputs[place] if place < len(outputs) else ""
         if dtype is None:
@@ -98,14 +98,14 @@ class Layers(State):
             self.define(value, call)
         return value
 
-    def check_sizes(self, call: NodeCall, shape: Dims) -> None:
+    def check_sizes(self, call: NodeReader, shape: Dims) -> None:
         for size in shape:
             if type(size) is int and not 0 <= size <= MAX_DIM:
                 raise call.error("a size is negative or too large", shown(shape))
 
     def step(
         self,
-        call: NodeCall,
+        call: NodeReader,
         suffix: str,
         shape: Dims | None,
         make: Callable[[], Layer],
@@ -124,7 +124,7 @@ class Layers(State):
 
     def add(
         self,
-        call: NodeCall,
+        call: NodeReader,
         value: Value,
         label: str,
         make: Callable[[], Layer],
@@ -169,7 +169,7 @@ class Layers(State):
 
     def place(
         self,
-        call: NodeCall,
+        call: NodeReader,
         value: Value,
         label: str,
         layer: Layer,
@@ -232,7 +232,7 @@ class Layers(State):
 
     def combined(
         self,
-        call: NodeCall,
+        call: NodeReader,
         operation: str,
         a: Value,
         b: Value,
@@ -271,7 +271,7 @@ class Layers(State):
 
     # --- what is not known ----------------------------------------------------------------------
 
-    def unresolved(self, call: NodeCall) -> None:
+    def unresolved(self, call: NodeReader) -> None:
         """Outputs whose shapes are as the file states them, or not known."""
         node = call.node
         kind = "opaque" if node.domain else BY_SIZE.get(node.op, "opaque")
@@ -295,7 +295,7 @@ class Layers(State):
             self.define(value, call)
 
     def by_size(
-        self, call: NodeCall, kind: str, shape: Dims | None, data: Sequence[Value]
+        self, call: NodeReader, kind: str, shape: Dims | None, data: Sequence[Value]
     ) -> Layer:
         """The layer of an operator of which only the output's size is known, or not even that."""
         fields: dict[str, Any] = {"type": call.node.op}

@@ -10,45 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...network import NOTHING, Node
 from .layers import MAX_PLACES, dotted
+from .recorder import Recorder
 from .values import Value, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ...network import Layer, Shape
-    from .builder import Builder
-    from .proto import Dims, NodeDef
-    from .values import NodeCall
+    from .proto import NodeDef
+    from .state import NodeReader, State
 
 
 _new_value = object.__new__
 _new = tuple.__new__  # a third of the time of Node(...)
-
-
-class Emitted(NamedTuple):
-    """What a rule asked for: see ``Layers.emit``."""
-
-    shape: Dims | None
-    data: Sequence[Value]
-    weights: Mapping[str, Value | None]
-    written: Mapping[str, Any]
-
-
-class Recorder:
-    """What a rule did. emitted: the layers that it made. by_contents: it looked at constants."""
-
-    def __init__(self) -> None:
-        self.emitted: list[Emitted | None] = []  # None: a layer on the way
-        self.by_contents = False
-
-    def note(
-        self,
-        shape: Dims | None,
-        data: Sequence[Value],
-        weights: Mapping[str, Value | None] | None,
-        written: Mapping[str, Any] | None,
-    ) -> None:
-        self.emitted.append(Emitted(shape, data, weights or NOTHING, written or NOTHING))
 
 
 class Recipe(NamedTuple):
@@ -70,8 +44,8 @@ class Repeats:
     constants themselves.
     """
 
-    def __init__(self, builder: Builder) -> None:
-        self.builder = builder
+    def __init__(self, state: State) -> None:
+        self.state = state
         self.recipes: dict[tuple[object, ...], Recipe | None] = {}
         self.sorts: dict[object, object] = {}
 
@@ -81,7 +55,7 @@ class Repeats:
 
         Ends at the first that has none, or has more to it: that place is returned.
         """
-        b, recipes, sort_of = self.builder, self.recipes, self.sort
+        b, recipes, sort_of = self.state, self.recipes, self.sort
         values, names, stated, owners, out_nodes = b.values, b.names, b.stated, b.owners, b.nodes
         span, end = b.span, min(len(nodes), place + MAX_PLACES - len(out_nodes))
         while place < end:
@@ -140,7 +114,7 @@ class Repeats:
 
     def sort(self, value: Value) -> object:
         """The sort of a value: the same object for all that a rule can't tell apart."""
-        stated = self.builder.learned
+        stated = self.state.learned
         learned = stated.get(value.root) if stated and value.node is None else None
         key = (value.shape, value.dtype, value.node is None, value.is_input, learned)
         sort = self.sorts.get(key)
@@ -149,12 +123,12 @@ class Repeats:
         value.sort = sort
         return sort
 
-    def record(self, rule: Callable[[NodeCall], None], call: NodeCall) -> None:
+    def record(self, rule: Callable[[Any], None], call: NodeReader) -> None:
         """Ask the rule, and keep what it did as a recipe, if it is one.
 
         It is where it made one layer of the node's inputs, and nothing else was done or said.
         """
-        b = self.builder
+        b = self.state
         nodes, notes = len(b.nodes), sum(b.notes.values())
         recorder = b.recorder = Recorder()
         try:
@@ -164,7 +138,7 @@ class Repeats:
         if len(b.nodes) == nodes + 1 and sum(b.notes.values()) == notes:
             self.keep(call, recorder)
 
-    def keep(self, call: NodeCall, recorder: Recorder) -> None:
+    def keep(self, call: NodeReader, recorder: Recorder) -> None:
         b, inputs = call.b, [x for x in call.inputs if x is not None]
         emitted = recorder.emitted[0] if len(recorder.emitted) == 1 else None
         value = b.values.get(call.node.outputs[0])

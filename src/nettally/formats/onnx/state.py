@@ -1,25 +1,30 @@
-"""What is known while a graph is read: values, what the file states of them, what is to be said."""
+"""What is known while a graph is read, of its values and of the node that is looked at."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+from ...errors import ReadError
 from ...network import Node, Span
 from .inputs import Sizes
-from .proto import TYPES, contents
-from .values import MAX_CONTENTS, Value, shown
+from .proto import TYPES, Graph, Ref, contents
+from .values import MAX_CONTENTS, Unknown, Value, short, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
     from ...network import Layer
     from ..encodings.protobuf import Blob
-    from .proto import Dims, Info
-    from .repeats import Recorder
-    from .values import NodeCall, Numbers
+    from .proto import Dims, Info, NodeDef
+    from .recorder import Recorder
+    from .values import Numbers
 
 MAX_STEPS = 2_000_000
 """How many values of constants are computed in all."""
+
+MAX_SHOWN, MAX_TOLD = 80, 600
+"""How much of a name, and of a sentence with names, an error tells."""
 
 
 class State:
@@ -58,7 +63,7 @@ class State:
 
     # --- values ---------------------------------------------------------------------------------
 
-    def define(self, value: Value, call: NodeCall) -> None:
+    def define(self, value: Value, call: NodeReader) -> None:
         if value.name in self.values:
             raise call.error(f"the value '{value.name}' is made twice")
         self.values[value.name] = value
@@ -81,7 +86,7 @@ class State:
         self.steps[0] += steps
         return self.steps[0] <= MAX_STEPS
 
-    def alias(self, value: Value, name: str, call: NodeCall) -> None:
+    def alias(self, value: Value, name: str, call: NodeReader) -> None:
         """The same tensor under another name."""
         alias = Value(name, self.merged(name, value.shape, value.dtype, call), value.dtype)
         alias.node, alias.root, alias.is_input = value.node, value.root, value.is_input
@@ -89,7 +94,7 @@ class State:
         alias.items = value.items
         self.define(alias, call)
 
-    def merged(self, name: str, shape: Dims | None, dtype: int, call: NodeCall) -> Dims | None:
+    def merged(self, name: str, shape: Dims | None, dtype: int, call: NodeReader) -> Dims | None:
         """The shape that was found, and of what it leaves open the shape that the file states.
 
         Raises ReadError where the two contradict each other, unless the user changed the sizes.
@@ -130,6 +135,119 @@ class State:
             f"{shown(stated)}, not {shown(shape)}"
         )
         return shape
+
+
+class NodeReader:
+    """A node's inputs and attributes, checked, and where it stands, for errors."""
+
+    __slots__ = ("b", "inputs", "name", "node", "opset")
+
+    def __init__(self, b: State, node: NodeDef, inputs: list[Value | None], opset: int) -> None:
+        self.b = b
+        self.node = node
+        self.inputs = inputs
+        self.opset = opset
+        self.name = ""
+
+    # --- inputs ---------------------------------------------------------------------------------
+
+    def get(self, place: int) -> Value | None:
+        """An input that may be left out."""
+        return self.inputs[place] if place < len(self.inputs) else None
+
+    def value(self, place: int) -> Value:
+        """An input that must be there."""
+        value = self.inputs[place] if place < len(self.inputs) else None
+        if value is None:
+            raise self.error(
+                f"its input {place} is missing", f"{len(self.node.inputs)} inputs are given"
+            )
+        return value
+
+    def weight(self, place: int) -> Value | None:
+        """An input that stands for a learned tensor: a constant, or an input of the graph.
+
+        None where there is none. Raises Unknown where it is computed from the data.
+        """
+        value = self.get(place)
+        if value is None or value.node is None:
+            return value
+        if value.is_input:
+            self.b.weight_inputs.add(value.name)
+            return value
+        raise Unknown
+
+    def contents(self, place: int) -> Numbers | None:
+        """The values of a constant input; None where there is none, or they are not known."""
+        value = self.get(place)
+        return None if value is None else self.b.contents(value)
+
+    def integers(self, place: int) -> list[int]:
+        """The values of a constant input of integers. Raises Unknown."""
+        values = self.contents(place)
+        if values is None:
+            raise Unknown
+        if not all(math.isfinite(each) for each in values):
+            raise self.error(f"its input {place} must be whole numbers", f"{values[:8]}")
+        return [int(each) for each in values]
+
+    def integer(self, place: int) -> int | None:
+        """The value of a constant input of one integer; None where it is not known."""
+        if not self.contents(place):
+            return None
+        return self.integers(place)[0]
+
+    # --- attributes -----------------------------------------------------------------------------
+
+    def attribute(self, name: str, kind: type | tuple[type, ...], default: Any) -> Any:
+        value = self.node.attributes.get(name, default)
+        if value is default:
+            return default
+        if isinstance(value, Ref):
+            raise self.error(f"its attribute '{name}' refers to one that is not there")
+        if not isinstance(value, kind):
+            raise self.error(f"its attribute '{name}' has another type", f"{type(value).__name__}")
+        return value
+
+    def int(self, name: str, default: int = 0) -> int:
+        return self.attribute(name, int, default)
+
+    def float(self, name: str, default: float = 0.0) -> float:
+        return short(self.attribute(name, (float, int), default))
+
+    def word(self, name: str, default: str = "") -> str:
+        value = self.attribute(name, bytes, default)
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+    def ints(self, name: str) -> list[int] | None:
+        values = self.attribute(name, list, None)
+        if values is not None and not all(type(each) is int for each in values):
+            raise self.error(f"its attribute '{name}' is no list of integers")
+        return values
+
+    def floats(self, name: str) -> list[float] | None:
+        values = self.attribute(name, list, None)
+        if values is not None and not all(isinstance(each, (int, float)) for each in values):
+            raise self.error(f"its attribute '{name}' is no list of numbers")
+        return values
+
+    def graph(self, name: str) -> Graph:
+        graph = self.attribute(name, Graph, None)
+        if graph is None:
+            raise self.error(f"its attribute '{name}' is missing")
+        return graph
+
+    def axis(self, axis: int, rank: int, what: str = "axis") -> int:
+        """An axis counted from the front. Raises ReadError outside the tensor."""
+        if not -rank <= axis < rank:
+            raise self.error(f"its {what} is outside its input", f"{what} {axis}, {rank} axes")
+        return axis % rank
+
+    def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
+        node = self.node
+        label = node.name or "".join(node.outputs[:1])
+        where = f"{self.b.name}: {node.op[:MAX_SHOWN]} '{label[:MAX_SHOWN]}'"
+        return ReadError(what[:MAX_TOLD], where=where, values=values[:MAX_TOLD], hint=hint)
 
 
 def _type(dtype: int) -> str:

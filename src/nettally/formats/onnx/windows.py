@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .values import MAX_DIM, NodeCall, Value, known, shown
+from .values import MAX_DIM, Value, known, shown
 
 if TYPE_CHECKING:
     from ...network import Layer
+    from .builder import NodeCall
     from .proto import Dim, Dims
 
 Pairs = tuple[tuple[int, int], ...]

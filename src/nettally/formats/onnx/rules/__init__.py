@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..builder import Rules
 from . import (
     attention,
     binary,
@@ -25,11 +24,6 @@ from . import (
     signals,
     slicing,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..values import NodeCall
 
 FAMILIES = (
     convolution,
@@ -54,7 +48,7 @@ FAMILIES = (
 )
 """The modules with rules; each has a table ``RULES`` of them by operator."""
 
-RULES: Mapping[str, Callable[[NodeCall], None]] = {
-    operator: rule for family in FAMILIES for operator, rule in family.RULES.items()
-}
-"""By ``Operator``, or ``domain:Operator`` where the domain is not ONNX's own."""
+RULES = Rules(
+    {operator: rule for family in FAMILIES for operator, rule in family.RULES.items()},
+    control_flow.function,
+)

@@ -6,11 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import BOOL
-from ..values import NodeCall, Unknown, Value, known
+from ..values import Unknown, Value, known
 from .linear import broadcast_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ..builder import NodeCall
 
 
 def _binary(call: NodeCall, operation: str, dtype: int | None = None) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..builder import NodeCall
 from ..proto import INT64, Graph, Kind, NodeDef, Ref
-from ..values import NodeCall, Value, known
+from ..values import Value, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values import MAX_DIM, NodeCall, Unknown, Value, known, shown
+from ..values import MAX_DIM, Unknown, Value, known, shown
 from ..windows import WORDS, Pairs, Windows, image, kernel_of, per_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

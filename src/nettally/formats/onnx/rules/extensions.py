@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..builder import NodeCall
 from ..proto import INT32, Kind, NodeDef
-from ..values import NodeCall, Unknown, Value, shown
+from ..values import Unknown, Value, shown
 from .attention import packed_attention
 from .indexing import grid_sample
 from .math import softmax, unary

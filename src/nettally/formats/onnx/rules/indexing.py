@@ -6,12 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..proto import FLOAT, INT64, STRING, TensorProto
-from ..values import MAX_CONTENTS, NodeCall, Unknown, Value, known, shown, times
+from ..values import MAX_CONTENTS, Unknown, Value, known, shown, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ....network import Layer
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ....errors import LayerError
 from ....layers.merging import broadcast
 from ..proto import FLOAT, INT32
-from ..values import NodeCall, Unknown, Value, known, shown
+from ..values import Unknown, Value, known, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

@@ -7,11 +7,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..proto import BOOL, FLOAT, FLOATS, UINT8
-from ..values import NodeCall, Unknown, known, shown
+from ..values import Unknown, known, shown
 from .linear import broadcast_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ..builder import NodeCall
 
 
 def unary(call: NodeCall, kind: str, fields: dict[str, Any], dtype: int | None = None) -> None:

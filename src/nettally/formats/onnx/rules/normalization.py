@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import BOOL, FLOAT
-from ..values import NodeCall, Unknown, Value, known, short, shown
+from ..values import Unknown, Value, known, short, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

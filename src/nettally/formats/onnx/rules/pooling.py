@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..proto import INT64
-from ..values import NodeCall, Unknown, shown
+from ..values import Unknown, shown
 from ..windows import Windows, arranged, image, per_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ....network import Layer
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

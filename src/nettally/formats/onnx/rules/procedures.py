@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..proto import INT32
-from ..values import NodeCall, Unknown, Value
+from ..values import Unknown, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..builder import NodeCall
     from ..proto import Dims
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..values import NodeCall, Unknown, Value, known, shown
+from ..values import Unknown, Value, known, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ....network import Shape
+    from ..builder import NodeCall
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 

@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import INT64
-from ..values import NodeCall, Unknown
+from ..values import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ....network import Layer
+    from ..builder import NodeCall
 
 
 def reduce(call: NodeCall, operation: str, since: int = 18) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..values import NodeCall, Unknown, Value, known, shown, times
+from ..values import Unknown, Value, known, shown, times
 from .linear import broadcast_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ....network import Layer
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

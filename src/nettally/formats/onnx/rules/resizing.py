@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..values import NodeCall, Unknown, Value, known, shown
+from ..values import Unknown, Value, known, shown
 from ..windows import arranged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ....network import Layer
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..values import NodeCall, Unknown, Value
+from ..builder import NodeCall
+from ..values import Unknown, Value
 from .control_flow import MAX_UNROLLED, body_of, gathered, opaque_output
 from .sequence import define
 

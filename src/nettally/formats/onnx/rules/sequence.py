@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..builder import NodeCall
 from ..constants import sliced
 from ..proto import BOOL, INT64, Kind, NodeDef
-from ..values import MAX_CONTENTS, NodeCall, Unknown, Value, known, shown
+from ..values import MAX_CONTENTS, Unknown, Value, known, shown
 from ..windows import arranged
 from .reshaping import concat
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..proto import FLOAT
-from ..values import NodeCall, Unknown, Value
+from ..values import Unknown, Value
 from .procedures import procedure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 

@@ -6,13 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..constants import sliced
-from ..values import MAX_CONTENTS, NodeCall, Unknown, Value, known, shown
+from ..values import MAX_CONTENTS, Unknown, Value, known, shown
 from ..windows import arranged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ....network import Layer
+    from ..builder import NodeCall
     from ..proto import Dim, Dims
 
 
