@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from .proto import Dims, Function, Model, NodeDef, TensorProto
 
 MAX_WRITTEN = 100_000
-"""How many nodes of functions and bodies are written out, each time that they are run."""
+"""The most nodes of functions and bodies that are written out, counted in each run."""
 
 MAX_NOTES = 40
-"""How many kinds of notes are told."""
+"""The most kinds of notes that are kept."""
 
 
 class NodeCall(NodeReader):
@@ -70,7 +70,7 @@ class NodeCall(NodeReader):
 
 
 class Rules(NamedTuple):
-    """What the builder is given, since rules build with it: it imports none of them.
+    """The rules that a builder calls. It imports none of them, since they use it.
 
     operators: by ``Operator``, or ``domain:Operator`` where the domain is not ONNX's own.
     function: what a call of one of the file's own functions becomes.
@@ -151,7 +151,7 @@ class Builder(Layers):
             if known(shape):
                 self.inputs[name] = shape
             if info.kind:  # a sequence, a map: nothing is known of what is in it
-                self.hold(name, self.layer("opaque", type=info.kind, tensors=()))
+                self.append_node(name, self.layer("opaque", type=info.kind, tensors=()))
         graph = self.whole
         for name, tensor in graph.initializers.items():
             self.values[name] = self.constant(name, tensor)
@@ -191,7 +191,7 @@ class Builder(Layers):
     # --- nodes ----------------------------------------------------------------------------------
 
     def run(self, nodes: Sequence[NodeDef], prefix: str) -> None:
-        """Run nodes in order; prefix: of the names of a body's.
+        """Run nodes in order. prefix: put before the names of a body's nodes.
 
         Raises ReadError where a node reads what no node makes, or the graph goes in a circle.
         """
@@ -271,7 +271,7 @@ class Builder(Layers):
         return value
 
     def needed(self, name: str) -> bool:
-        """Whether something reads a value; of one within a body, that is not looked at."""
+        """Whether something reads a value; a value within a body always counts as read."""
         if not name or self.calls or self.prefix:
             return bool(name)
         if self.used is None:
@@ -312,7 +312,7 @@ class Builder(Layers):
         return other
 
     def outer(self, graphs: Sequence[Graph]) -> list[Value]:
-        """What bodies take from outside, of what is computed."""
+        """The computed values outside that bodies read."""
         values: dict[str, Value] = {}
         waiting = list(graphs)
         while waiting:

@@ -1,8 +1,8 @@
-"""Computing the small constants of a graph, of which its shapes are made, in plain Python.
+"""Computes the small constants of a graph, which its shapes are made of, in plain Python.
 
 A function here takes the node's call, the output's shape and its place among the outputs, and
-gives the values in order; or None, where they can't be known. All inputs are constants whose
-values are known, except where a function asks for less.
+gives the values in order, or None where they can't be known. What the node's layer would read are
+constants, but their values may be unknown.
 """
 
 # pyright: reportUnknownLambdaType=false
@@ -223,7 +223,7 @@ _REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
 
 
 def _reduce(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
-    """Over all of a list only, as shapes are."""
+    """Reduces a whole list, as shapes are; other reductions are not computed."""
     values = call.contents(0)
     value = call.value(0)
     if not values or value.rank != 1 or prod(shape) != 1:
@@ -345,7 +345,7 @@ def fold(call: NodeReader, value: Value, most: int) -> Numbers | None:
     try:
         values = function(call, shape, 0)  # type: ignore[arg-type] - all ints, as just asked
     except (ArithmeticError, ValueError, TypeError, LookupError):
-        return None  # what can't be computed is not known
+        return None  # the values can't be computed
     if values is None or len(values) != count:
         return None
     # ONNX's integers have 64 bits; what does not fit wraps there, and is no size of anything

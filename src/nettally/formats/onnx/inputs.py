@@ -20,7 +20,7 @@ LENGTHS = ("seq", "len", "time", "step", "token", "frame", "word", "height", "wi
 
 
 class Sizes:
-    """What the symbols stand for, and whether the file's own sizes were overridden."""
+    """The sizes that symbols stand for, and whether the user overrode sizes of the file."""
 
     def __init__(self) -> None:
         self.symbols: dict[str, int] = {}
@@ -28,7 +28,7 @@ class Sizes:
         self.notes: list[str] = []
 
     def of(self, dims: Dims | None) -> Dims | None:
-        """Stated sizes with the symbols that are bound; those that are not are not known."""
+        """Stated sizes, with a number for each symbol that has one."""
         if dims is None:
             return None
         symbols = self.symbols

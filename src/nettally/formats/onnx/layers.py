@@ -28,7 +28,7 @@ class Layers(State):
     """Puts layers into the network."""
 
     def needed(self, name: str) -> bool:
-        """Whether something reads a node's second output."""
+        """Whether something reads an output."""
         raise NotImplementedError
 
     def unique(self, name: str) -> str:
@@ -78,7 +78,7 @@ class Layers(State):
         if name in self.stated:
             computed, shape = shape, self.merged(name, shape, dtype, call)
             if computed is not shape and not known(computed) and known(shape):
-                # only the file knows the size: what the rule had in mind may not fit
+                # only the file knows the size: the layer that the rule chose may not fit it
                 kind, stated = BY_SIZE.get(call.node.op, "opaque"), shape
                 make = lambda: self.by_size(call, kind, stated, data)  # noqa: E731 - takes the place of an argument
         value = Value(name, shape, dtype)
@@ -190,11 +190,11 @@ class Layers(State):
         module = ""
         if "." in label and (self.prefix or "/" in call.node.name):
             module = label.rpartition(".")[0]
-        self.hold(label, layer, inputs, module, written, shared)
+        self.append_node(label, layer, inputs, module, written, shared)
         self.read.update(inputs)
         value.node = label
 
-    def hold(
+    def append_node(
         self,
         label: str,
         layer: Layer,
@@ -225,7 +225,7 @@ class Layers(State):
             layer = self.layer("tensor", size=shape, learned=learned)
         of = self.owner(value, f"{label}.weight") if learned else ""
         shared = {"weight": of} if learned and of != f"{label}.weight" else None
-        self.hold(label, layer, shared=shared)
+        self.append_node(label, layer, shared=shared)
         if not self.probing:
             value.node, value.sort = label, None
         return label
@@ -239,9 +239,9 @@ class Layers(State):
         shape: Dims | None,
         dtype: int | None = None,
     ) -> Value:
-        """Two tensors value by value; a constant one is the layer's own, and learned if it is many.
+        """Two tensors, value by value. The layer stores a constant one, as a parameter.
 
-        A single number is a constant of the arithmetic: it is no parameter.
+        A single number is a constant of the arithmetic, and no parameter.
         """
         kind = operation if operation in _MERGES else "pointwise"
         fields = {} if kind == operation else {"function": operation}
@@ -303,7 +303,7 @@ class Layers(State):
             return self.layer("opaque", **fields)
         if kind != "opaque" and all(known(each.shape) for each in data):
             return self.layer(kind, **fields, size=shape, of=tuple(each.shape for each in data))
-        # its constant tensors are what it holds, by place
+        # it stores its constant tensors, named by their place among the inputs
         tensors = tuple(
             (f"weight{place}", value.shape)
             for place, value in enumerate(call.inputs)

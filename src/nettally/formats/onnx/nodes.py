@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..encodings.protobuf import Blob, Field
 
 SHORT = 256
-"""Attributes of a node that are longer than this together, in bytes, are looked at each time."""
+"""Attributes of a node that are longer together, in bytes, are decoded each time."""
 
 _new_node = tuple.__new__  # a third of the time of NodeDef(...)
 
@@ -41,15 +41,14 @@ class Nodes(Tensors):
 
     # long: this is the inner loop for each node, where a call would be felt
     def nodes(self, into: list[NodeDef], depth: int) -> Callable[[bytes, int, int], int]:
-        """What decodes plain nodes that stand one after another, as nearly all do.
+        """A function that decodes consecutive plain nodes, as nearly all are.
 
-        A node is plain that has its names first, each shorter than 16,384 bytes, and then the
-        rest of it. Of the nodes of a long network the rest is mostly the same, byte by byte, so
-        that it is looked at once.
+        A plain node begins with its names, each shorter than 16,384 bytes. What follows them is
+        mostly the same, byte by byte, in the nodes of a long network, so that it is decoded once.
         """
 
         def run(data: bytes, place: int, base: int) -> int:
-            """Decode what is plain from ``place`` on; where the first that is not begins.
+            """Decode plain nodes from ``place`` on; returns where the first other node begins.
 
             data: a part of the file, which begins at ``base``.
             """

@@ -63,7 +63,7 @@ _RAW = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e",
         13: "Q"}  # fmt: skip
 
 Dim = int | str | None
-"""A size; a symbol; or what is not said."""
+"""A size; a symbol; None where the file states neither."""
 
 Dims = tuple[Dim, ...]
 
@@ -86,7 +86,7 @@ class TensorProto:
 
 
 class Info(NamedTuple):
-    """A ValueInfoProto: dims is None where nothing is said; kind, where it is no tensor."""
+    """A ValueInfoProto. dims: None where the file states none. kind: of what is no tensor."""
 
     name: str
     dtype: int

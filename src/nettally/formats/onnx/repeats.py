@@ -1,7 +1,7 @@
-"""Nodes that do the same to inputs of the same sort, of which a rule is asked only once.
+"""Nodes that do the same to inputs of the same sort: a rule is called for the first of them only.
 
-A network of 100,000 nodes has a few dozen kinds of them. What a rule made of one is kept as a
-recipe, and written out for the others with their own names.
+A network of 100,000 nodes has a few dozen kinds of them. What the rule made of the first is kept
+as a recipe, and written out for the others with their own names.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Recipe(NamedTuple):
 class Repeats:
     """The recipes, by a node's kind and the sorts of its inputs.
 
-    None stands for those that depend on what constants hold: of these the recipes are kept by the
-    constants themselves.
+    None stands for recipes that depend on the values of constants: these are kept by the constants
+    themselves.
     """
 
     def __init__(self, state: State) -> None:
@@ -119,14 +119,14 @@ class Repeats:
         key = (value.shape, value.dtype, value.node is None, value.is_input, learned)
         sort = self.sorts.get(key)
         if sort is None:
-            sort = self.sorts[key] = object()  # its hash is had for nothing
+            sort = self.sorts[key] = object()  # whose hash costs nothing
         value.sort = sort
         return sort
 
     def record(self, rule: Callable[[Any], None], call: NodeReader) -> None:
-        """Ask the rule, and keep what it did as a recipe, if it is one.
+        """Call the rule, and keep what it did as a recipe, if it can be one.
 
-        It is where it made one layer of the node's inputs, and nothing else was done or said.
+        It can where the rule made one layer of the node's inputs, and did nothing else.
         """
         b = self.state
         nodes, notes = len(b.nodes), sum(b.notes.values())
@@ -148,7 +148,7 @@ class Repeats:
         places = {id(x): place for place, x in enumerate(inputs)}
         parameters = [(name, weight) for name, weight in weights.items() if weight is not None]
         if (
-            len(places) < len(inputs)  # which is meant can't be told where two are one
+            len(places) < len(inputs)  # where two inputs are one value, which is meant is unclear
             or not known(shape)
             or value.shape != shape
             or value.node != call.name

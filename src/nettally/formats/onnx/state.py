@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from .values import Numbers
 
 MAX_STEPS = 2_000_000
-"""How many values of constants are computed in all."""
+"""The most values of constants that are computed in all."""
 
-MAX_SHOWN, MAX_TOLD = 80, 600
-"""How much of a name, and of a sentence with names, an error tells."""
+MAX_NAME, MAX_MESSAGE = 80, 600
+"""The most characters of a name, and of a message, in an error."""
 
 
 class State:
@@ -95,7 +95,7 @@ class State:
         self.define(alias, call)
 
     def merged(self, name: str, shape: Dims | None, dtype: int, call: NodeReader) -> Dims | None:
-        """The shape that was found, and of what it leaves open the shape that the file states.
+        """The shape that a rule computed; sizes that it leaves open are the file's stated ones.
 
         Raises ReadError where the two contradict each other, unless the user changed the sizes.
         """
@@ -121,8 +121,8 @@ class State:
                     other if type(one) is not int else one
                     for one, other in zip(shape, stated, strict=True)
                 )
-        # The shape inference of ONNX keeps a window that starts in the padding at the end, so that
-        # what it wrote after such a pool is wrong. That is said; anything else is refused.
+        # ONNX's shape inference counts a window that starts in the padding at the end, so that the
+        # shapes it wrote after such a pool are wrong. A note says so; anything else is refused.
         if not self.rounded and not call.int("ceil_mode"):
             raise call.error(
                 f"the file states another shape for '{name}' than the node makes",
@@ -246,8 +246,8 @@ class NodeReader:
     def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
         node = self.node
         label = node.name or "".join(node.outputs[:1])
-        where = f"{self.b.name}: {node.op[:MAX_SHOWN]} '{label[:MAX_SHOWN]}'"
-        return ReadError(what[:MAX_TOLD], where=where, values=values[:MAX_TOLD], hint=hint)
+        where = f"{self.b.name}: {node.op[:MAX_NAME]} '{label[:MAX_NAME]}'"
+        return ReadError(what[:MAX_MESSAGE], where=where, values=values[:MAX_MESSAGE], hint=hint)
 
 
 def _type(dtype: int) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .proto import Dim, Dims, TensorProto
 
 MAX_CONTENTS = 1024
-"""How many values of a constant are looked at; shapes are made of fewer."""
+"""The most values of a constant that are read; shapes have fewer."""
 
 MAX_DIM = 2**63 - 1
 """The largest size that ONNX can write; a larger one is an overflow there."""
@@ -30,7 +30,7 @@ class Value:
     the same object for all values of one shape, type and so on.
     """
 
-    # what few have, and no __slots__, so that the many are made quickly
+    # class attributes that few values change, and no __slots__: so the many are made quickly
     contents: Numbers | None = None
     tensor: TensorProto | None = None
     is_input: bool = False

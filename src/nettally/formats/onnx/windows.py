@@ -36,7 +36,7 @@ def per_axis(
 
 
 class Windows:
-    """kernel, stride, dilation and padding of a node, and what comes out along each axis."""
+    """kernel, stride, dilation and padding of a node, and the output's size along each axis."""
 
     def __init__(self, call: NodeCall, kernel: tuple[int, ...], x: Dims | None) -> None:
         self.call = call
@@ -65,7 +65,7 @@ class Windows:
             )
 
     def space(self, x: Dims) -> list[Dim]:
-        """The output's sizes of space; an automatic padding is settled."""
+        """The output's sizes of space; replaces an automatic padding by its numbers."""
         sizes: list[Dim] = []
         pairs: list[tuple[int, int]] = []
         for axis, size in enumerate(x[2:]):
@@ -117,7 +117,7 @@ class Windows:
 
 
 def kernel_of(call: NodeCall, w: Dims | None) -> tuple[int, ...] | None:
-    """The kernel: as the attribute says, which must be as the weights are."""
+    """The kernel: the attribute, which the weights must fit, or else the weights' own sizes."""
     stated = call.ints("kernel_shape")
     if stated is not None:
         per_axis(call, "kernel_shape", len(stated))
@@ -145,7 +145,7 @@ def image(call: NodeCall, place: int = 0) -> tuple[Value, Dims | None]:
 
 
 def arranged(call: NodeCall, size: Dims, data: list[Value]) -> Layer:
-    """The layer that puts values elsewhere by a rule of ONNX's own."""
+    """A layer that moves values by a rule of ONNX's own."""
     return call.b.layer(
         "arrange", type=call.node.op, size=size, of=tuple(value.shape for value in data)
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Builder:
     """The state of one reading.
 
-    rules: what an operator becomes, by its kind. They are given, since they build with this class.
+    rules: a function for each kind of operator. They are parameters, since they use this class.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class Builder:
         self.first = layouts(graph)
         self.owners: dict[int, str] = {}
         self.notes: list[str] = []
-        self.odd: dict[str, int] = {}
-        self.differ: list[str] = []
+        self.not_understood: dict[str, int] = {}
+        self.mismatches: list[str] = []
         self.stated = True
         self.span = Span(source.name, 0)
 
@@ -84,11 +84,13 @@ class Builder:
         notes = list(self.notes)
         if self.graph.others:
             notes.append(f"{self.graph.others:,} further subgraphs are not counted by themselves")
-        if self.odd:
-            kinds = [f"{kind} ({n:,})" if n > 1 else kind for kind, n in self.odd.items()]
+        if self.not_understood:
+            kinds = [
+                f"{kind} ({n:,})" if n > 1 else kind for kind, n in self.not_understood.items()
+            ]
             notes.append(f"not understood: {listing(kinds)}")
-        if self.differ:
-            notes.append(f"the file states other sizes: {listing(self.differ)}")
+        if self.mismatches:
+            notes.append(f"the file states other sizes: {listing(self.mismatches)}")
         return notes
 
     def _reached(self, wanted: set[str]) -> tuple[Node, ...]:
@@ -141,11 +143,11 @@ class Builder:
             self.inputs[name] = shape
             self.values[index] = Value(name, shape, first)
         if user_shapes:
-            odd = next(iter(user_shapes))
+            unknown = next(iter(user_shapes))
             raise ReadError(
-                f"no input is called '{odd}'" if odd else "the file has several inputs",
+                f"no input is called '{unknown}'" if unknown else "the file has several inputs",
                 where=self.source.name,
-                hint=closest(odd, self.inputs),
+                hint=closest(unknown, self.inputs),
             )
 
     def where(self, op: Operator) -> str:
@@ -305,7 +307,7 @@ class Builder:
         if stated is not None and stated and value.sizes is not None and stated != value.sizes:
             same_batch = self.graph.tensors[index].signature[:1] == (-1,)
             if not (same_batch and stated[1:] == value.sizes[1:]):
-                self.differ.append(
+                self.mismatches.append(
                     f"{value.node} is {by_axis(value.sizes)} and stated as {by_axis(stated)}"
                 )
         self.values[index] = value._replace(first=self.first[index] and value.first)
@@ -340,7 +342,7 @@ class Builder:
         )
         message = f"{op.kind}: {reason}" if known and reason else op.kind
         if not procedure:
-            self.odd[message] = self.odd.get(message, 0) + 1
+            self.not_understood[message] = self.not_understood.get(message, 0) + 1
         inputs = [self.values[i] for i in op.inputs if i in self.values]
         tensors: tuple[tuple[str, Shape], ...] | None = None
         if not op.kind.startswith(("custom", "operator", "STABLEHLO")) and op.kind not in CALLS:

@@ -1,4 +1,4 @@
-"""TFLite's models: what a file says, after tensorflow/lite/schema/schema.fbs, version 3."""
+"""The contents of a TFLite file, after tensorflow/lite/schema/schema.fbs, version 3."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TYPES = {
 """The kinds of numbers, and the bits that one takes; 0 where that varies."""
 
 WHOLE = {"INT32": "i", "INT64": "q"}
-"""What sizes and axes are given in."""
+"""The types of sizes and axes, and their codes for struct."""
 
 
 class TensorInfo(NamedTuple):

@@ -47,7 +47,7 @@ class NotUnderstood(Exception):
 
 
 def is_learned(tensor: TensorInfo) -> bool:
-    """Whether a constant counts as a parameter: several numbers, or what stands for such."""
+    """Whether a constant counts as a parameter: it has several numbers, real or quantized."""
     return tensor.values > 1 and (tensor.type in FLOATS or tensor.quantized)
 
 

@@ -37,7 +37,7 @@ def product_shape(call: NodeCall, a: Dims | None, b: Dims | None) -> Dims | None
 
 
 def broadcast_shapes(call: NodeCall, *shapes: Dims) -> Dims:
-    """The common shape, sizes of 1 stretched; None where it can't be told."""
+    """The common shape, sizes of 1 stretched; a size is None where it is not known."""
     first = shapes[0]
     for other in shapes:
         if other is not first and other != first:

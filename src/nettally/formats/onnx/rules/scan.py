@@ -19,7 +19,7 @@ MAX_SCANNED = 20_000
 
 
 def scan(call: NodeCall) -> None:
-    """Scan: written out where it is short; else the shapes of its outputs, and that is said."""
+    """Scan: written out where it is short; else opaque outputs with their shapes, and a note."""
     graph = call.graph("body")
     b = call.b
     number = call.int("num_scan_inputs")

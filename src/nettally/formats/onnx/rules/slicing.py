@@ -86,7 +86,7 @@ def slice_(call: NodeCall) -> None:
         starts, ends = call.ints("starts"), call.ints("ends")
         axes, steps = call.ints("axes"), None
     else:
-        for place in (3, 4):  # an input of which nothing is said is as good as none
+        for place in (3, 4):  # an input without stated sizes counts as left out
             value = call.get(place)
             if value is not None and value.is_input and value.shape is None:
                 call.inputs[place] = None
