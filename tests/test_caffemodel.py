@@ -127,7 +127,7 @@ def test_more_values_than_the_shape() -> None:
 
 def test_a_net_of_200_megabytes_is_not_fetched(tmp_path: Path) -> None:
     from nettally.formats.caffe.binary import decode
-    from nettally.formats.encodings.protobuf import Blob
+    from nettally.formats.encodings.blob import Blob
 
     path = tmp_path / "large.caffemodel"
     head = encode(parse("x", 'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" '

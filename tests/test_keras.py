@@ -726,8 +726,8 @@ def np_bytes(text: str) -> Any:
 def test_hdf5_as_libhdf5_writes_it(tmp_path: Path, newest: str, length: int, others: int) -> None:
     """Attributes of a fixed and of a variable length, in each layout that h5py has."""
     h5py = pytest.importorskip("h5py", reason="h5py, which writes them, is not installed")
+    from nettally.formats.encodings.blob import Blob
     from nettally.formats.encodings.hdf5 import text
-    from nettally.formats.encodings.protobuf import Blob
 
     path, said = tmp_path / "m.h5", "é" * (length // 2)
     for value in (said, said.encode(), np_bytes(said)):

@@ -14,7 +14,7 @@ import onnx_files as w
 from nettally import read, tally
 from nettally.errors import NettallyError, ReadError
 from nettally.formats import Source, onnx
-from nettally.formats.encodings.protobuf import Blob
+from nettally.formats.encodings.blob import Blob
 from nettally.formats.onnx.decode import model as decode
 from nettally.formats.onnx.values import Value
 from nettally.network import Network

@@ -14,7 +14,7 @@ import onnx_files as w
 from nettally import read
 from nettally.errors import NettallyError
 from nettally.formats import Source, onnx
-from nettally.formats.encodings.protobuf import Blob
+from nettally.formats.encodings.blob import Blob
 from nettally.formats.onnx.decode import _Decoder
 from nettally.formats.onnx.decode import model as decode
 from nettally.formats.onnx.proto import NodeDef

@@ -12,7 +12,7 @@ from nettally.errors import ReadError
 from nettally.formats.caffe.binary import decode
 from nettally.formats.caffe.schema import WORDS, fields, messages
 from nettally.formats.caffe.types import V1_NUMBERS
-from nettally.formats.encodings.protobuf import Blob
+from nettally.formats.encodings.blob import Blob
 from nettally.formats.encodings.protobuf_tree import Message
 from nettally.formats.encodings.prototxt import MAX_DEPTH, parse
 

@@ -30,7 +30,7 @@ def of_caffe(path: str, module: nn.Module) -> Tensors:
     seen. What is stored for layers without a place keeps a name of its own, ``fc8.blob0``.
     """
     from ..formats.caffe import caffemodel
-    from ..formats.encodings.protobuf import Blob
+    from ..formats.encodings.blob import Blob
 
     found: Tensors = {}
     with Blob(path, path) as blob:

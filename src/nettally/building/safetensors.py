@@ -34,7 +34,7 @@ _WORDS = {kind: word for word, kind in _KINDS.items()}
 def of_safetensors(path: str) -> Tensors:
     """The tensors of a file. Raises ReadError for what the reader of its header refuses."""
     from ..formats import Source, safetensors
-    from ..formats.encodings.protobuf import Blob
+    from ..formats.encodings.blob import Blob
 
     safetensors.read(Source(path, b"", path=path))  # which holds the header against the file
     found: Tensors = {}
@@ -58,7 +58,7 @@ def of_safetensors(path: str) -> Tensors:
 def metadata_of(path: str) -> dict[str, str]:
     """The text that goes with a file's tensors. Raises ReadError."""
     from ..formats import safetensors
-    from ..formats.encodings.protobuf import Blob
+    from ..formats.encodings.blob import Blob
 
     with Blob(path, path) as blob:
         for name, entry, _ in safetensors._entries(safetensors._header(blob), blob):

@@ -35,7 +35,7 @@ def reading(
     """How a tensor's values are fetched from a file; runs: where they begin, and their bytes."""
 
     def fetch() -> Tensor:
-        from ..formats.encodings.protobuf import Blob
+        from ..formats.encodings.blob import Blob
 
         with Blob(path, path) as blob:
             data = bytearray().join(blob.fetch(at, size) for at, size in runs)

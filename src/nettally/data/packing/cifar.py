@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...errors import ReadError
+from ...formats.encodings.blob import Blob
 from ...formats.encodings.pickle import Dictionary, Global, Machine, Thing
-from ...formats.encodings.protobuf import Blob
 from .source import Arrays, named
 from .tars import DAMAGED, small_files
 

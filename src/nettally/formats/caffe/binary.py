@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from ..encodings.protobuf import BYTES, FIXED32, FIXED64, SMALL, VARINT, Blob, signed, varints
+from ..encodings.protobuf import BYTES, FIXED32, FIXED64, SMALL, VARINT, signed, varints
 from ..encodings.protobuf import fields as wire_fields
 from ..encodings.protobuf_tree import Document, Field, Message
 from .schema import WORDS, Known, fields
@@ -13,6 +13,7 @@ from .types import V1_NUMBERS
 
 if TYPE_CHECKING:
     from ...errors import ReadError
+    from ..encodings.blob import Blob
 
 MAX_FIELDS = 1_000_000
 """How many fields a file may have; a tensor's values are one."""

@@ -95,7 +95,7 @@ def read(source: Source) -> Network:
     tensors alone: their parameters are counted, their shapes and work are not.
     Raises ReadError, with the place in the file, for what is damaged or contradicts itself.
     """
-    from ..encodings.protobuf import Blob
+    from ..encodings.blob import Blob
     from .binary import decode
     from .build import Unsized, network
     from .stored_tensors import unsized

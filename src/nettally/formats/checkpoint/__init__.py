@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..encodings.protobuf import Blob
+from ..encodings.blob import Blob
 from ..source import Format
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from .tensors import Described, whole
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..encodings.protobuf import Blob
+    from ..encodings.blob import Blob
 
 FIRST = ("state_dict", "model_state_dict", "model_state", "model", "module", "network", "net",
          "weights", "params")  # fmt: skip

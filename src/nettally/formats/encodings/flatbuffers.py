@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...errors import ReadError
-    from .protobuf import Blob
+    from .blob import Blob
 
 BLOCK = 2**14
 """How many bytes are fetched at once."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...errors import ReadError
-    from .protobuf import Blob
+    from .blob import Blob
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

@@ -7,15 +7,13 @@ that is not asked for, and what is longer than ``SMALL`` is never fetched as a w
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
-
-from ...errors import ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
-    from typing import Self
+
+    from ...errors import ReadError
+    from .blob import Blob
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """The wire types; 3 and 4 were groups, which are refused."""
@@ -26,69 +24,12 @@ SMALL = 2**15
 WINDOW = 2**16
 """How many bytes are fetched at once; more than ``SMALL`` and a tag."""
 
-MAX_TOLD = 600
-"""How much of a sentence with names an error tells."""
-
 MAX_NUMBER = 2**29 - 1
 """The largest number of a field."""
 
 Field = tuple[int, int, int, "bytes | None", int]
 """A field: its number; its wire type; its value, of bytes their length; the bytes themselves, None
 where there are more than ``SMALL`` or it is a number; and where the value begins in the file."""
-
-
-class Blob:
-    """A file, or bytes, of which parts are fetched. Use it in a ``with``."""
-
-    def __init__(self, name: str, path: str | None = None, data: bytes = b"") -> None:
-        self.name = name
-        self.fetched = 0
-        self._data = data
-        self._file = None
-        self.size = len(data)
-        if path is not None:
-            try:
-                self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed in __exit__
-                self.size = os.fstat(self._file.fileno()).st_size
-            except OSError as error:
-                raise ReadError(f"can't open the file: {error.strerror}", where=name) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def fetch(self, at: int, size: int) -> bytes:
-        """The bytes from ``at`` on. Raises ReadError where there are fewer than ``size``."""
-        if self._file is None:
-            found = self._data[at : at + size]
-        else:
-            try:
-                self._file.seek(at)
-                found = self._file.read(size)
-                while 0 < len(found) < size:  # a raw read may stop early
-                    more = self._file.read(size - len(found))
-                    if not more:
-                        break
-                    found += more
-            except OSError as error:
-                raise ReadError(f"can't read the file: {error.strerror}", where=self.name) from None
-        self.fetched += size
-        if len(found) < size:
-            raise self.error("the file ends too soon", at + len(found), f"{size:,} bytes expected")
-        return found
-
-    def error(self, what: str, at: int, values: str = "", hint: str = "") -> ReadError:
-        """A complaint about the place ``at``."""
-        where = f"{self.name} at byte {at:,}"
-        return ReadError(what[:MAX_TOLD], where=where, values=values[:MAX_TOLD], hint=hint)
 
 
 def fields(blob: Blob, at: int, size: int, data: bytes | None = None) -> Iterable[Field]:

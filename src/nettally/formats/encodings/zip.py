@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ...errors import ReadError
-    from .protobuf import Blob
+    from .blob import Blob
 
 END, END64, LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"

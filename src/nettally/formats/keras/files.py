@@ -72,7 +72,7 @@ def _model(said: Any, name: str) -> dict[str, Any]:
 
 def _archive(source: Source) -> dict[str, Any]:
     """The ``config.json`` of a ``.keras`` archive; its weights stay packed."""
-    from ..encodings.protobuf import Blob
+    from ..encodings.blob import Blob
     from ..encodings.zip import entries, unpack
 
     with Blob(source.name, source.path, source.data) as blob:
@@ -91,8 +91,8 @@ def _archive(source: Source) -> dict[str, Any]:
 
 def _attribute(source: Source) -> str:
     """The attribute ``model_config`` of an HDF5 file's root; nothing else of the file is read."""
+    from ..encodings.blob import Blob
     from ..encodings.hdf5 import holds, text
-    from ..encodings.protobuf import Blob
 
     with Blob(source.name, source.path, source.data) as blob:
         found = text(blob, "model_config", MAX_TEXT)

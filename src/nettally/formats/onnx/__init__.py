@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..encodings.protobuf import BYTES, VARINT, Blob
+from ..encodings.blob import Blob
+from ..encodings.protobuf import BYTES, VARINT
 from ..source import Format
 
 if TYPE_CHECKING:

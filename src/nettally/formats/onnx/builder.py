@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ...network import Layer, Shape
-    from ..encodings.protobuf import Blob
+    from ..encodings.blob import Blob
     from ..source import Source
     from .proto import Dims, Function, Model, NodeDef, TensorProto
 

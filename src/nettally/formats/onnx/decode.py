@@ -24,7 +24,8 @@ from .proto import (
 from .tensors import from_bits
 
 if TYPE_CHECKING:
-    from ..encodings.protobuf import Blob, Field
+    from ..encodings.blob import Blob
+    from ..encodings.protobuf import Field
     from .proto import Dim, Dims
 
 

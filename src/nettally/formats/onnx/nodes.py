@@ -11,7 +11,8 @@ from .tensors import Tensors
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..encodings.protobuf import Blob, Field
+    from ..encodings.blob import Blob
+    from ..encodings.protobuf import Field
 
 SHORT = 256
 """Attributes of a node that are longer together, in bytes, are decoded each time."""

@@ -15,7 +15,7 @@ from ..encodings.protobuf import signed, varints
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..encodings.protobuf import Blob
+    from ..encodings.blob import Blob
 
 MAX_DEPTH = 16
 """How deep graphs may stand within each other (bodies of If, Loop and Scan)."""

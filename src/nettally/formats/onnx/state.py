@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
     from ...network import Layer
-    from ..encodings.protobuf import Blob
+    from ..encodings.blob import Blob
     from .proto import Dims, Info, NodeDef
     from .recorder import Recorder
     from .values import Numbers

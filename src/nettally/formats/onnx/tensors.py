@@ -11,7 +11,8 @@ from .proto import BITS, MAX_RANK, TYPES, Model, TensorProto
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..encodings.protobuf import Blob, Field
+    from ..encodings.blob import Blob
+    from ..encodings.protobuf import Field
 
 
 class Tensors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..encodings.protobuf import Blob
+from ..encodings.blob import Blob
 from ..source import Format
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..encodings.flatbuffers import Flat, Table
 
 if TYPE_CHECKING:
-    from ..encodings.protobuf import Blob
+    from ..encodings.blob import Blob
 
 VERSION = 3
 

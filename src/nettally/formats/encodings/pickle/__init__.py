@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ....errors import ReadError
-    from ..protobuf import Blob
+    from ..blob import Blob
 
 MAX_PICKLE = 64 * 2**20
 """How long a pickle may be, in bytes; of a large model it has a few millions."""
