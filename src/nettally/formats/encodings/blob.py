@@ -46,22 +46,22 @@ class Blob:
     def fetch(self, at: int, size: int) -> bytes:
         """The bytes from ``at`` on. Raises ReadError where there are fewer than ``size``."""
         if self._file is None:
-            found = self._data[at : at + size]
+            data = self._data[at : at + size]
         else:
             try:
                 self._file.seek(at)
-                found = self._file.read(size)
-                while 0 < len(found) < size:  # a raw read may stop early
-                    more = self._file.read(size - len(found))
+                data = self._file.read(size)
+                while 0 < len(data) < size:  # a raw read may stop early
+                    more = self._file.read(size - len(data))
                     if not more:
                         break
-                    found += more
+                    data += more
             except OSError as error:
                 raise ReadError(f"can't read the file: {error.strerror}", where=self.name) from None
         self.fetched += size
-        if len(found) < size:
-            raise self.error("the file ends too soon", at + len(found), f"{size:,} bytes expected")
-        return found
+        if len(data) < size:
+            raise self.error("the file ends too soon", at + len(data), f"{size:,} bytes expected")
+        return data
 
     def error(self, what: str, at: int, values: str = "", hint: str = "") -> ReadError:
         """A complaint about the place ``at``."""

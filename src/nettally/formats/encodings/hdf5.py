@@ -57,9 +57,9 @@ def text(blob: Blob, name: str, most: int) -> str | None:
     stored in a way that is not read.
     """
     root = _root(blob)
-    for found in attributes(blob, root):
-        if found.name == name:
-            return _text(blob, root, found, most)
+    for attribute in attributes(blob, root):
+        if attribute.name == name:
+            return _text(blob, root, attribute, most)
     return None
 
 
@@ -212,34 +212,34 @@ def _attribute(blob: Blob, data: bytes, at: int) -> Attribute:
     return Attribute(name, parts[1], parts[2], data[place:], at)
 
 
-def _text(blob: Blob, root: Root, found: Attribute, most: int) -> str:
+def _text(blob: Blob, root: Root, attribute: Attribute, most: int) -> str:
     """The attribute's text, from the message itself or from the global heap."""
-    kind = _number(blob, found.kind, 0, 1, found.at) & 15
-    size = _number(blob, found.kind, 4, 4, found.at)
-    rank = _number(blob, found.space, 1, 1, found.at)
-    version = _number(blob, found.space, 0, 1, found.at)
-    null = version == 2 and _number(blob, found.space, 3, 1, found.at) == 2
-    variable = kind == VARIABLE and _number(blob, found.kind, 1, 1, found.at) & 15 == 1
+    kind = _number(blob, attribute.kind, 0, 1, attribute.at) & 15
+    size = _number(blob, attribute.kind, 4, 4, attribute.at)
+    rank = _number(blob, attribute.space, 1, 1, attribute.at)
+    version = _number(blob, attribute.space, 0, 1, attribute.at)
+    null = version == 2 and _number(blob, attribute.space, 3, 1, attribute.at) == 2
+    variable = kind == VARIABLE and _number(blob, attribute.kind, 1, 1, attribute.at) & 15 == 1
     if rank or null or not (variable or kind == FIXED_TEXT):
-        raise blob.error(f"its {found.name} is no text", found.at)
+        raise blob.error(f"its {attribute.name} is no text", attribute.at)
     if kind == FIXED_TEXT:
         if size > most:
-            raise _too_large(blob, found, size, most)
-        data = found.data[:size]
+            raise _too_large(blob, attribute, size, most)
+        data = attribute.data[:size]
         if len(data) < size:
-            raise blob.error("this HDF5 file is damaged: an attribute ends too soon", found.at)
+            raise blob.error("this HDF5 file is damaged: an attribute ends too soon", attribute.at)
     else:
-        data = _from_heap(blob, root, found, most)
+        data = _from_heap(blob, root, attribute, most)
     return data.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
-def _from_heap(blob: Blob, root: Root, found: Attribute, most: int) -> bytes:
+def _from_heap(blob: Blob, root: Root, attribute: Attribute, most: int) -> bytes:
     """An object of the global heap: its length, the collection's address, its number there."""
-    size = _number(blob, found.data, 0, 4, found.at)
-    heap = _number(blob, found.data, 4, root.offset, found.at)
-    index = _number(blob, found.data, 4 + root.offset, 4, found.at)
+    size = _number(blob, attribute.data, 0, 4, attribute.at)
+    heap = _number(blob, attribute.data, 4, root.offset, attribute.at)
+    index = _number(blob, attribute.data, 4 + root.offset, 4, attribute.at)
     if size > most:
-        raise _too_large(blob, found, size, most)
+        raise _too_large(blob, attribute, size, most)
     start = _fetch(blob, heap, 8 + root.length)
     if not start.startswith(b"GCOL\x01"):
         raise blob.error("this HDF5 file is damaged: this is no heap", heap)
@@ -265,6 +265,6 @@ def _from_heap(blob: Blob, root: Root, found: Attribute, most: int) -> bytes:
     raise blob.error("this HDF5 file is damaged: the heap has no such object", heap, f"{index}")
 
 
-def _too_large(blob: Blob, found: Attribute, size: int, most: int) -> ReadError:
+def _too_large(blob: Blob, attribute: Attribute, size: int, most: int) -> ReadError:
     values = f"{size:,} bytes, at most {most:,}"
-    return blob.error(f"its {found.name} is too large", found.at, values)
+    return blob.error(f"its {attribute.name} is too large", attribute.at, values)

@@ -123,10 +123,10 @@ _PARTS_AND_NUMBERS = re.compile(_STRING + r"|-?[\w.+-]+", re.DOTALL)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise _Twice
-    return made
+    return members
 
 
 def _refuse(word: str) -> Any:

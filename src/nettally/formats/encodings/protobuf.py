@@ -46,7 +46,7 @@ def fields(blob: Blob, at: int, size: int, data: bytes | None = None) -> Iterabl
 
 def split(blob: Blob, data: bytes, base: int) -> list[Field]:
     """The fields of a message of which all bytes are at hand; ``base`` is where it begins."""
-    found: list[Field] = []
+    parts: list[Field] = []
     place, end = 0, len(data)
     try:
         while place < end:
@@ -63,7 +63,7 @@ def split(blob: Blob, data: bytes, base: int) -> list[Field]:
                 stop = place + size
                 if stop > end:
                     raise _too_long(blob, base + place, size, base + end)
-                found.append((tag >> 3, 2, size, data[place:stop], base + place))
+                parts.append((tag >> 3, 2, size, data[place:stop], base + place))
                 place = stop
             elif wire == 0:
                 start = place
@@ -71,13 +71,13 @@ def split(blob: Blob, data: bytes, base: int) -> list[Field]:
                 place += 1
                 if value > 127:
                     value, place = _varint(blob, data, place - 1, end, base)
-                found.append((tag >> 3, 0, value, None, base + start))
+                parts.append((tag >> 3, 0, value, None, base + start))
             elif wire in (1, 5):
                 stop = place + (8 if wire == 1 else 4)
                 if stop > end:
                     raise IndexError
                 number = int.from_bytes(data[place:stop], "little")
-                found.append((tag >> 3, wire, number, None, base + place))
+                parts.append((tag >> 3, wire, number, None, base + place))
                 place = stop
             else:
                 raise _no_wire(blob, base + place - 1, tag)
@@ -85,7 +85,7 @@ def split(blob: Blob, data: bytes, base: int) -> list[Field]:
                 raise _no_field(blob, base + place, tag)
     except IndexError:
         raise blob.error("the message ends within a field", base + end) from None
-    return found
+    return parts
 
 
 def walk(
@@ -169,15 +169,15 @@ def _varint(blob: Blob, data: bytes, place: int, end: int, base: int) -> tuple[i
 
 def varints(blob: Blob, data: bytes, base: int) -> list[int]:
     """All the varints of a packed field."""
-    found: list[int] = []
+    values: list[int] = []
     place, end = 0, len(data)
     while place < end:
         value = data[place]
         place += 1
         if value > 127:
             value, place = _varint(blob, data, place - 1, end, base)
-        found.append(value)
-    return found
+        values.append(value)
+    return values
 
 
 def signed(value: int) -> int:

@@ -91,16 +91,17 @@ class Message:
 
     def one(self, name: str) -> Field | None:
         """The only field of a name. Raises ReadError where it is given twice."""
-        found = self.all(name)
-        if len(found) > 1:
-            lines = ", ".join(f"line {self.document.line(field.offset)}" for field in found[:4])
+        matches = self.all(name)
+        if len(matches) > 1:
+            lines = ", ".join(f"line {self.document.line(field.offset)}" for field in matches[:4])
+            often = "twice" if len(matches) == 2 else "several times"
             raise ReadError(
-                f"{self.name}: '{name}' is given {'twice' if len(found) == 2 else 'several times'}",
-                where=self.document.where(found[1].offset),
-                values=", ".join(_shown(field) for field in found[:4]) + f" ({lines})",
+                f"{self.name}: '{name}' is given {often}",
+                where=self.document.where(matches[1].offset),
+                values=", ".join(_shown(field) for field in matches[:4]) + f" ({lines})",
                 hint="it may be given once: which is meant?",
             )
-        return found[0] if found else None
+        return matches[0] if matches else None
 
     def error(
         self, what: str, field: Field | None = None, *, values: str = "", hint: str = ""
@@ -189,11 +190,11 @@ class Message:
             body = value.lower()
             if not body.lstrip("-").startswith("0x"):
                 try:
-                    found = float(body[:-1] if body.endswith("f") and body[-2:] != "nf" else body)
+                    number = float(body[:-1] if body.endswith("f") and body[-2:] != "nf" else body)
                 except ValueError:
-                    found = float("nan")
-                if found - found == 0:
-                    return found
+                    number = float("nan")
+                if number - number == 0:
+                    return number
         raise self.error(f"'{field.name}' is a number", field)
 
     def boolean(self, name: str, default: bool) -> bool:

@@ -101,11 +101,11 @@ class _Parser:
         token = token or self.token
         if token.kind == "end":
             return self._error(f"the file ends where {what} should come", token.offset)
-        found = token.text if len(token.text) <= 40 else token.text[:37] + "..."
+        text = token.text if len(token.text) <= 40 else token.text[:37] + "..."
         return self._error(
             f"{what} should come here",
             token.offset,
-            values=f"found {found}: {_line_of(self.document.text, token.offset)}",
+            values=f"found {text}: {_line_of(self.document.text, token.offset)}",
         )
 
     def parse(self) -> Message:

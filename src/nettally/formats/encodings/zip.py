@@ -57,7 +57,7 @@ def entries(blob: Blob) -> dict[str, Entry]:
     if start + size > ends:
         raise blob.error("the archive's directory lies over its own end", start, f"{size:,} bytes")
     directory = blob.fetch(start, size)
-    found: list[Entry] = []
+    files: list[Entry] = []
     names: set[str] = set()
     place = 0
     for _ in range(count):
@@ -65,21 +65,21 @@ def entries(blob: Blob) -> dict[str, Entry]:
         if entry.name in names:
             raise blob.error(f"the archive has two files '{entry.name[:80]}'", start + place)
         names.add(entry.name)
-        found.append(entry)
+        files.append(entry)
     if place != size:
         raise blob.error("the archive's directory has another length than it states", start + place)
-    found.sort(key=lambda entry: entry.at)
-    limits = [*[entry.at for entry in found], start][1:] if found else []
-    made: dict[str, Entry] = {}
-    for entry, limit in zip(found, limits, strict=True):
+    files.sort(key=lambda entry: entry.at)
+    limits = [*[entry.at for entry in files], start][1:] if files else []
+    by_name: dict[str, Entry] = {}
+    for entry, limit in zip(files, limits, strict=True):
         if entry.at + 30 + entry.packed > limit:
             raise blob.error(
                 f"'{entry.name[:80]}' lies over what follows it",
                 entry.at,
                 f"{entry.packed:,} bytes from {entry.at:,} on, the next begins at {limit:,}",
             )
-        made[entry.name] = entry._replace(limit=limit)
-    return made
+        by_name[entry.name] = entry._replace(limit=limit)
+    return by_name
 
 
 def unpack(blob: Blob, entry: Entry, most: int) -> bytes:
@@ -127,10 +127,10 @@ def data_at(blob: Blob, entry: Entry) -> int:
         raise blob.error(f"'{entry.name[:80]}' has no header of its own", entry.at)
     (method,) = struct.unpack_from("<H", head, 8)
     named, extra = struct.unpack_from("<HH", head, 26)
-    own = blob.fetch(entry.at + 30, named)
-    if _text(own) != entry.name or method != entry.method:
+    name = blob.fetch(entry.at + 30, named)
+    if _text(name) != entry.name or method != entry.method:
         raise blob.error(
-            f"'{entry.name[:80]}' is another file by its own header", entry.at, f"{own[:80]!r}"
+            f"'{entry.name[:80]}' is another file by its own header", entry.at, f"{name[:80]!r}"
         )
     return entry.at + 30 + named + extra
 
@@ -204,11 +204,11 @@ def _large(extra: bytes, size: int, packed: int, at: int) -> tuple[int, int, int
                     f"<{min(length, len(extra) - place - 4) // 8}Q", extra, place + 4
                 )
             )
-            told = [
+            sizes = [
                 values.pop(0) if each == 0xFFFFFFFF and values else each
                 for each in (size, packed, at)
             ]
-            return told[0], told[1], told[2]
+            return sizes[0], sizes[1], sizes[2]
         place += 4 + length
     return size, packed, at
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from . import MAX_NUMBER, Dictionary, Global, Mark, Thing
+from .values import Dictionary, Global, Mark, Thing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from . import Machine
+    from .state import State
+
+MAX_NUMBER = 64
+"""The longest number that is read, in bytes; a random generator's state may be longer."""
 
 NOT_READ = {
     105: "INST",
@@ -25,29 +28,29 @@ NOT_READ = {
 """Instructions that torch.save never makes, by their names."""
 
 
-def _constant(value: Any) -> Callable[[Machine], None]:
+def _constant(value: Any) -> Callable[[State], None]:
     return lambda m: m.stack.append(value)
 
 
-def _sized(form: str) -> Callable[[Machine], None]:
+def _sized(form: str) -> Callable[[State], None]:
     size = struct.calcsize(form)
 
-    def step(m: Machine) -> None:
+    def step(m: State) -> None:
         m.stack.append(struct.unpack(form, m.take(size))[0])
 
     return step
 
 
-def _counted(bytes_of_length: int, text: bool) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _counted(bytes_of_length: int, text: bool) -> Callable[[State], None]:
+    def step(m: State) -> None:
         data = m.take(int.from_bytes(m.take(bytes_of_length), "little"))
         m.stack.append(data.decode("utf-8", "replace") if text else data)
 
     return step
 
 
-def _long(bytes_of_length: int) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _long(bytes_of_length: int) -> Callable[[State], None]:
+    def step(m: State) -> None:
         data = m.take(int.from_bytes(m.take(bytes_of_length), "little"))
         m.stack.append(
             int.from_bytes(data, "little", signed=True) if len(data) <= MAX_NUMBER else Mark
@@ -56,7 +59,7 @@ def _long(bytes_of_length: int) -> Callable[[Machine], None]:
     return step
 
 
-def _number(m: Machine) -> None:
+def _number(m: State) -> None:
     line = m.line().strip()
     if line in (b"00", b"01"):
         m.stack.append(line == b"01")
@@ -71,7 +74,7 @@ def _number(m: Machine) -> None:
         raise m.error("this is no number", f"{digits[:40]!r}") from None
 
 
-def _float_line(m: Machine) -> None:
+def _float_line(m: State) -> None:
     line = m.line().strip()
     try:
         m.stack.append(float(line[:MAX_NUMBER]))
@@ -79,31 +82,31 @@ def _float_line(m: Machine) -> None:
         raise m.error("this is no number", f"{line[:40]!r}") from None
 
 
-def _text_line(m: Machine) -> None:
+def _text_line(m: State) -> None:
     m.stack.append(m.line().decode("utf-8", "replace").strip("'\""))
 
 
-def _mark(m: Machine) -> None:
+def _mark(m: State) -> None:
     m.marks.append(len(m.stack))
 
 
-def _pop(m: Machine) -> None:
+def _pop(m: State) -> None:
     if m.marks and m.marks[-1] == len(m.stack):
         m.marks.pop()
     else:
         m.stack.pop()
 
 
-def _pop_mark(m: Machine) -> None:
+def _pop_mark(m: State) -> None:
     m.pop_mark()
 
 
-def _duplicate(m: Machine) -> None:
+def _duplicate(m: State) -> None:
     m.stack.append(m.stack[-1])
 
 
-def _tuple(count: int) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _tuple(count: int) -> Callable[[State], None]:
+    def step(m: State) -> None:
         if len(m.stack) < count:
             raise IndexError
         items = tuple(m.stack[len(m.stack) - count :])
@@ -113,52 +116,52 @@ def _tuple(count: int) -> Callable[[Machine], None]:
     return step
 
 
-def _tuple_to_mark(m: Machine) -> None:
+def _tuple_to_mark(m: State) -> None:
     m.stack.append(tuple(m.pop_mark()))
 
 
-def _new_list(m: Machine) -> None:
+def _new_list(m: State) -> None:
     m.stack.append([])
 
 
-def _list_to_mark(m: Machine) -> None:
+def _list_to_mark(m: State) -> None:
     m.stack.append(m.pop_mark())
 
 
-def _new_dictionary(m: Machine) -> None:
+def _new_dictionary(m: State) -> None:
     m.stack.append(Dictionary())
 
 
-def _dictionary_to_mark(m: Machine) -> None:
+def _dictionary_to_mark(m: State) -> None:
     items = m.pop_mark()
-    made = Dictionary()
-    made.pairs.extend(_paired(m, items))
-    m.stack.append(made)
+    dictionary = Dictionary()
+    dictionary.pairs.extend(_paired(m, items))
+    m.stack.append(dictionary)
 
 
-def _paired(m: Machine, items: list[Any]) -> list[tuple[Any, Any]]:
+def _paired(m: State, items: list[Any]) -> list[tuple[Any, Any]]:
     if len(items) % 2:
         raise m.error("a dictionary has a key without a value")
     return list(zip(items[::2], items[1::2], strict=True))
 
 
-def _set_items(m: Machine, pairs: list[tuple[Any, Any]]) -> None:
+def _set_items(m: State, pairs: list[tuple[Any, Any]]) -> None:
     into = m.stack[-1]
     if not isinstance(into, (Dictionary, Thing)):
         raise m.error("the pickle sets items of what has none")
     into.pairs.extend(pairs)
 
 
-def _set_item(m: Machine) -> None:
+def _set_item(m: State) -> None:
     value, key = m.stack.pop(), m.stack.pop()
     _set_items(m, [(key, value)])
 
 
-def _set_items_to_mark(m: Machine) -> None:
+def _set_items_to_mark(m: State) -> None:
     _set_items(m, _paired(m, m.pop_mark()))
 
 
-def _extend(m: Machine, items: list[Any]) -> None:
+def _extend(m: State, items: list[Any]) -> None:
     into = m.stack[-1]
     if isinstance(into, Thing):
         into.items.extend(items)
@@ -168,104 +171,104 @@ def _extend(m: Machine, items: list[Any]) -> None:
         raise m.error("the pickle appends to what is no list")
 
 
-def _append(m: Machine) -> None:
+def _append(m: State) -> None:
     value = m.stack.pop()
     _extend(m, [value])
 
 
-def _append_to_mark(m: Machine) -> None:
+def _append_to_mark(m: State) -> None:
     _extend(m, m.pop_mark())
 
 
-def _new_set(m: Machine) -> None:
+def _new_set(m: State) -> None:
     m.stack.append(Thing(Global("builtins", "set"), ()))
 
 
-def _frozen_set(m: Machine) -> None:
-    made = Thing(Global("builtins", "frozenset"), ())
-    made.items.extend(m.pop_mark())
-    m.stack.append(made)
+def _frozen_set(m: State) -> None:
+    thing = Thing(Global("builtins", "frozenset"), ())
+    thing.items.extend(m.pop_mark())
+    m.stack.append(thing)
 
 
-def _global(m: Machine) -> None:
+def _global(m: State) -> None:
     module, name = m.line(), m.line()
     m.stack.append(Global(module.decode("utf-8", "replace"), name.decode("utf-8", "replace")))
 
 
-def _stack_global(m: Machine) -> None:
+def _stack_global(m: State) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         raise m.error("a name is no text")
     m.stack.append(Global(module, name))
 
 
-def _reduce(m: Machine) -> None:
+def _reduce(m: State) -> None:
     args, function = m.stack.pop(), m.stack.pop()
-    m.stack.append(m.call(m, function, args))
+    m.stack.append(m.call(function, args))
 
 
-def _new_object_with_names(m: Machine) -> None:
+def _new_object_with_names(m: State) -> None:
     names, args, maker = m.stack.pop(), m.stack.pop(), m.stack.pop()
-    made = m.call(m, maker, args)
-    if isinstance(made, Thing) and isinstance(names, Dictionary):
-        made.pairs.extend(names.pairs)
-    m.stack.append(made)
+    instance = m.call(maker, args)
+    if isinstance(instance, Thing) and isinstance(names, Dictionary):
+        instance.pairs.extend(names.pairs)
+    m.stack.append(instance)
 
 
-def _build(m: Machine) -> None:
-    state, made = m.stack.pop(), m.stack[-1]
-    if isinstance(made, Thing):
-        made.state = state
+def _build(m: State) -> None:
+    state, instance = m.stack.pop(), m.stack[-1]
+    if isinstance(instance, Thing):
+        instance.state = state
 
 
-def _persistent(m: Machine) -> None:
-    m.stack.append(m.load(m, m.stack.pop()))
+def _persistent(m: State) -> None:
+    m.stack.append(m.load(m.stack.pop()))
 
 
-def _get(bytes_of_index: int) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _get(bytes_of_index: int) -> Callable[[State], None]:
+    def step(m: State) -> None:
         m.stack.append(m.memo[int.from_bytes(m.take(bytes_of_index), "little")])
 
     return step
 
 
-def _put(bytes_of_index: int) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _put(bytes_of_index: int) -> Callable[[State], None]:
+    def step(m: State) -> None:
         m.memo[int.from_bytes(m.take(bytes_of_index), "little")] = m.stack[-1]
 
     return step
 
 
-def _index(m: Machine) -> int:
+def _index(m: State) -> int:
     line = m.line().strip()
     if not line.isdigit() or len(line) > 12:
         raise m.error("this is no place of the memo", f"{line[:40]!r}")
     return int(line)
 
 
-def _get_line(m: Machine) -> None:
+def _get_line(m: State) -> None:
     m.stack.append(m.memo[_index(m)])
 
 
-def _put_line(m: Machine) -> None:
+def _put_line(m: State) -> None:
     m.memo[_index(m)] = m.stack[-1]
 
 
-def _memoize(m: Machine) -> None:
+def _memoize(m: State) -> None:
     m.memo[len(m.memo)] = m.stack[-1]
 
 
-def _protocol(m: Machine) -> None:
+def _protocol(m: State) -> None:
     protocol = m.take(1)[0]
     if protocol > 5:
         raise m.error("the pickle is of a protocol that is not read", f"{protocol}", "2 to 5 are")
 
 
-def _frame(m: Machine) -> None:
+def _frame(m: State) -> None:
     m.take(8)  # how long the frame is says nothing that the instructions do not
 
 
-_STEPS: dict[str, Callable[[Machine], None]] = {
+_STEPS: dict[str, Callable[[State], None]] = {
     "\x80": _protocol, "\x95": _frame, "N": _constant(None), "\x88": _constant(True),
     "\x89": _constant(False), "K": _sized("<B"), "M": _sized("<H"), "J": _sized("<i"),
     "G": _sized(">d"), "\x8a": _long(1), "\x8b": _long(4), "I": _number, "L": _number,
