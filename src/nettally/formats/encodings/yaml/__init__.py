@@ -7,18 +7,26 @@ the last of two equal keys win, turns ``no`` and ``1:30`` into other things, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ....errors import ReadError
 from .plain import compose_plain
 from .tree import MAX_DEPTH, Mapping, Scalar, Sequence, Yaml, clip
 
-if TYPE_CHECKING:
-    from ...source import Source
-
 MAX_BYTES = 16 * 2**20
 MAX_NODES = 600_000
 MAX_SCALAR = 100_000
+
+
+class NamedText(Protocol):
+    """What is composed: a file's name, for errors, and its text, also as the bytes that it was."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def text(self) -> str: ...
 
 
 def parser(text: str) -> Any:
@@ -30,7 +38,7 @@ def parser(text: str) -> Any:
     return yaml.BaseLoader(text)
 
 
-def compose(source: Source) -> Yaml:
+def compose(source: NamedText) -> Yaml:
     """The file's one document. Raises ReadError with ``file:line``; time is linear in the size."""
     if len(source.data) > MAX_BYTES:
         raise ReadError(
@@ -74,46 +82,26 @@ def compose_events(text: str, file: str) -> Yaml:
 def _compose(events: Any, file: str) -> Yaml:
     import yaml
 
-    scalar_event, alias = yaml.ScalarEvent, yaml.AliasEvent
+    scalar, alias = yaml.ScalarEvent, yaml.AliasEvent
     list_start, list_end = yaml.SequenceStartEvent, yaml.SequenceEndEvent
     map_start, map_end = yaml.MappingStartEvent, yaml.MappingEndEvent
     document_start, stream_end = yaml.DocumentStartEvent, yaml.StreamEndEvent
-    root: Yaml | None = None
-    stack: list[Sequence | Mapping] = []
-    keys: list[Scalar | None] = []  # for each open mapping, the key that waits for its value
-    seen: list[set[str]] = []
-    count = documents = 0
+    tree = _Tree(file)
+    documents = 0
     next_event = events.get_event
-
-    def refuse(what: str, line: int, hint: str = "", values: str = "") -> ReadError:
-        return ReadError(what, where=f"{file}:{line}", hint=hint, values=values)
-
     while True:
         event = next_event()
         kind = event.__class__
-        node: Yaml
-        if kind is scalar_event:
-            line = event.start_mark.line + 1
-            node = Scalar(event.value, line, not event.style)
-            if len(node.text) > MAX_SCALAR:
-                raise refuse(
-                    "a text is too long",
-                    line,
-                    values=f"{len(node.text):,} characters, at most {MAX_SCALAR:,}",
-                )
-        elif kind is map_start or kind is list_start:
-            line = event.start_mark.line + 1
-            node = Mapping({}, line) if kind is map_start else Sequence([], line)
-            if len(stack) >= MAX_DEPTH:
-                raise refuse(f"lists nest more than {MAX_DEPTH} deep", line)
+        if kind is scalar:
+            tree.scalar(event)
+        elif kind is map_start:
+            tree.open(Mapping({}, event.start_mark.line + 1), event)
+        elif kind is list_start:
+            tree.open(Sequence([], event.start_mark.line + 1), event)
         elif kind is map_end or kind is list_end:
-            closed = stack.pop()
-            if closed.__class__ is Mapping:
-                keys.pop()
-                seen.pop()
-            continue
+            tree.close()
         elif kind is alias:
-            raise refuse(
+            raise tree.error(
                 f"'*{clip(event.anchor)}': an alias is not allowed",
                 event.start_mark.line + 1,
                 "a block with parameters says the same thing in many places",
@@ -121,44 +109,88 @@ def _compose(events: Any, file: str) -> Yaml:
         elif kind is document_start:
             documents += 1
             if documents > 1:
-                raise refuse("a file holds one document", event.start_mark.line + 1)
-            continue
+                raise tree.error("a file holds one document", event.start_mark.line + 1)
         elif kind is stream_end:
-            if root is None:
-                raise refuse("the file is empty", 1)
-            return root
-        else:
-            continue
+            if tree.root is None:
+                raise tree.error("the file is empty", 1)
+            return tree.root
 
-        count += 1
-        if count > MAX_NODES:
-            raise refuse("the file has too many parts", line, values=f"over {MAX_NODES:,}")
+
+class _Tree:
+    """The tree as far as it is composed, and the lists and mappings in it that are still open."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.root: Yaml | None = None
+        self.stack: list[Sequence | Mapping] = []
+        self.keys: list[Scalar | None] = []  # of each open mapping, the key that waits for a value
+        self.seen: list[set[str]] = []
+        self.count = 0
+
+    def error(self, what: str, line: int, hint: str = "", values: str = "") -> ReadError:
+        return ReadError(what, where=f"{self.file}:{line}", hint=hint, values=values)
+
+    def scalar(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        node = Scalar(event.value, line, not event.style)
+        if len(node.text) > MAX_SCALAR:
+            raise self.error(
+                "a text is too long",
+                line,
+                values=f"{len(node.text):,} characters, at most {MAX_SCALAR:,}",
+            )
+        self._add(node, event)
+
+    def open(self, node: Sequence | Mapping, event: Any) -> None:
+        """A list or a mapping begins."""
+        if len(self.stack) >= MAX_DEPTH:
+            raise self.error(f"lists nest more than {MAX_DEPTH} deep", node.line)
+        self._add(node, event)
+        self.stack.append(node)
+        if node.__class__ is Mapping:
+            self.keys.append(None)
+            self.seen.append(set())
+
+    def close(self) -> None:
+        """The innermost list or mapping ends."""
+        closed = self.stack.pop()
+        if closed.__class__ is Mapping:
+            self.keys.pop()
+            self.seen.pop()
+
+    def _add(self, node: Yaml, event: Any) -> None:
+        """Puts a node into the list or mapping that is open, there as a key or as its value."""
+        line = node.line
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise self.error("the file has too many parts", line, values=f"over {MAX_NODES:,}")
         if event.anchor is not None:
-            raise refuse(f"'&{clip(event.anchor)}': an anchor is not allowed", line)
+            raise self.error(f"'&{clip(event.anchor)}': an anchor is not allowed", line)
         if event.tag is not None:
-            raise refuse(
+            raise self.error(
                 f"'{clip(event.tag)}': a tag is not allowed", line, "everything here is plain text"
             )
-        if not stack:
-            root = node
+        if not self.stack:
+            self.root = node
+            return
+        parent = self.stack[-1]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+            return
+        key = self.keys[-1]
+        if key is None:
+            self.keys[-1] = self._key(node)
         else:
-            parent = stack[-1]
-            if parent.__class__ is Sequence:
-                parent.items.append(node)  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
-            elif keys[-1] is None:
-                if node.__class__ is not Scalar:
-                    raise refuse("a key must be a plain text", line)
-                if node.text == "<<" and node.plain:  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
-                    raise refuse("'<<': merging keys is not allowed", line)
-                if node.text in seen[-1]:  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
-                    raise refuse(f"'{clip(node.text)}' stands here twice", line)  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
-                seen[-1].add(node.text)  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
-                keys[-1] = node  # type: ignore[assignment] - a Scalar, as above
-            else:
-                parent.pairs[keys[-1]] = node  # type: ignore[union-attr] - its class was compared, which is quicker than isinstance
-                keys[-1] = None
-        if kind is not scalar_event:
-            stack.append(node)  # type: ignore[arg-type] - no Scalar, as just asked
-            if kind is map_start:
-                keys.append(None)
-                seen.append(set())
+            parent.pairs[key] = node
+            self.keys[-1] = None
+
+    def _key(self, node: Yaml) -> Scalar:
+        """The node, if it may be the next key of the mapping that is open."""
+        if not isinstance(node, Scalar):
+            raise self.error("a key must be a plain text", node.line)
+        if node.text == "<<" and node.plain:
+            raise self.error("'<<': merging keys is not allowed", node.line)
+        if node.text in self.seen[-1]:
+            raise self.error(f"'{clip(node.text)}' stands here twice", node.line)
+        self.seen[-1].add(node.text)
+        return node
