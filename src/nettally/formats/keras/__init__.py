@@ -61,9 +61,10 @@ def read(source: Source) -> Network:
     from .files import config
     from .graph import model
     from .inputs import inputs as inputs_of
+    from .layers import HANDLERS
 
     top = model(config(source), source.name)
-    builder = Builder(source.name)
+    builder = Builder(source.name, HANDLERS)
     inputs = inputs_of(top, source, builder)
     outputs = _run(top, inputs, builder, "", top.trainable)
     names = list(dict.fromkeys(value.node for value in outputs))
@@ -77,7 +78,7 @@ def read(source: Source) -> Network:
         tuple(builder.nodes),
         outputs=tuple(name for name in names if name not in shapes),
         source=Span(source.name, 0),
-        notes=(*_variables(builder), *builder.told()),
+        notes=(*_variables(builder), *builder.sentences()),
         title=top.name if top.name != stem else "",
     )
 
@@ -93,60 +94,75 @@ def _run(
         return _row(top, inputs, builder, prefix, trainable)
     from .graph import actual, order
 
-    made: dict[tuple[str, int], list[Value]] = {}
     if len(inputs) != len(top.inputs):
         raise ReadError(
             f"the model '{top.name[:60]}' has {len(top.inputs)} inputs",
             where=top.file,
             values=f"{len(inputs)} given",
         )
-    given = {ref.layer for ref in top.inputs}
+    input_names = {ref.layer for ref in top.inputs}
+    outputs: dict[tuple[str, int], list[Value]] = {}
     for ref, value in zip(top.inputs, inputs, strict=True):
-        made[ref.layer, 0] = [value]
+        outputs[ref.layer, 0] = [value]
 
     def value_of(ref: Any, reader: Spec, *, end: bool = False) -> Value:
         source = top.layers[ref.layer]
-        call = 0 if ref.layer in given else actual(source, ref, reader, end=end)
-        found = made.get((ref.layer, call))
-        if found is None or not 0 <= ref.output < len(found):
+        call = 0 if ref.layer in input_names else actual(source, ref, reader, end=end)
+        values = outputs.get((ref.layer, call))
+        if values is None or not 0 <= ref.output < len(values):
             raise reader.error(
                 f"it reads output {ref.output} of '{ref.layer[:60]}'",
-                f"which has {len(found or ())}",
+                f"which has {len(values or ())}",
             )
-        return found[ref.output]
+        return values[ref.output]
 
-    wanted: dict[tuple[str, int], int] = {}
-    for spec in top.layers.values():
-        for inbound in spec.inbound:
-            for ref in inbound.refs():
-                if ref.output and ref.layer not in given:
-                    place = ref.layer, actual(top.layers[ref.layer], ref, spec)
-                    wanted[place] = max(wanted.get(place, 0), min(ref.output, 1000))
-    stated: dict[tuple[str, int, int], Any] = {}
-    for ref, shape in top.stated.items():
-        source = top.layers[ref.layer]
-        if ref.layer not in given and source.inbound:
-            stated[ref.layer, actual(source, ref, source), ref.output] = shape
+    last_read = _last_outputs_read(top, input_names)
+    stated = _stated_shapes(top, input_names)
     for spec, call in order(top):
         inbound = spec.inbound[call]
         values = [value_of(ref, spec) for ref in inbound.refs()]
-        told = stated.get((spec.name, call, 0))
-        made[spec.name, call] = _call(
-            builder, spec, values, inbound, prefix, trainable, told, _resolver(value_of, spec)
+        first_shape = stated.get((spec.name, call, 0))
+        resolve = _resolver(value_of, spec)
+        outputs[spec.name, call] = _call(
+            builder, spec, values, inbound, prefix, trainable, first_shape, resolve
         )
-        _further(builder, made[spec.name, call], wanted.get((spec.name, call), 0), spec)
-        for place, value in enumerate(made[spec.name, call]):
-            _hold(builder, spec, value, stated.get((spec.name, call, place)))
-    left = [
-        spec.name
-        for spec in top.layers.values()
-        if spec.name not in given
-        and not any((spec.name, i) in made for i in range(len(spec.inbound)))
-        and not spec.module.startswith("keras.src.ops")
-    ]
-    for name in left:
-        builder.note("layers that lead to no output, left out as Keras does", name)
+        _further(builder, outputs[spec.name, call], last_read.get((spec.name, call), 0), spec)
+        for place, value in enumerate(outputs[spec.name, call]):
+            _check_stated(builder, spec, value, stated.get((spec.name, call, place)))
+    for spec in top.layers.values():
+        if (
+            spec.name not in input_names
+            and not any((spec.name, i) in outputs for i in range(len(spec.inbound)))
+            and not spec.module.startswith("keras.src.ops")
+        ):
+            builder.note("layers that lead to no output, left out as Keras does", spec.name)
     return [value_of(ref, top.layers[ref.layer], end=True) for ref in top.outputs]
+
+
+def _last_outputs_read(top: Model, input_names: set[str]) -> dict[tuple[str, int], int]:
+    """The last output that others read of a call, where it is not the first."""
+    from .graph import actual
+
+    last: dict[tuple[str, int], int] = {}
+    for spec in top.layers.values():
+        for inbound in spec.inbound:
+            for ref in inbound.refs():
+                if ref.output and ref.layer not in input_names:
+                    call = ref.layer, actual(top.layers[ref.layer], ref, spec)
+                    last[call] = max(last.get(call, 0), min(ref.output, 1000))
+    return last
+
+
+def _stated_shapes(top: Model, input_names: set[str]) -> dict[tuple[str, int, int], Any]:
+    """The shapes that the file states, by layer, call and output."""
+    from .graph import actual
+
+    stated: dict[tuple[str, int, int], Any] = {}
+    for ref, shape in top.stated.items():
+        source = top.layers[ref.layer]
+        if ref.layer not in input_names and source.inbound:
+            stated[ref.layer, actual(source, ref, source), ref.output] = shape
+    return stated
 
 
 def _further(builder: Builder, values: list[Value], last: int, spec: Spec) -> None:
@@ -194,12 +210,11 @@ def _call(
     inbound: Inbound | None,
     prefix: str,
     trainable: bool,
-    told: Any,
+    stated: Any,
     resolve: Any,
 ) -> list[Value]:
     """One call of one layer, or of a model."""
     from .config import shape_of
-    from .layers import HANDLERS
     from .ops import keras_op
 
     if spec.model is not None:
@@ -208,12 +223,12 @@ def _call(
     call = LayerCall(builder, spec, values, inbound, prefix=prefix, trainable=trainable)
     if resolve is not None:
         call.values = resolve
-    if told is not None and None not in told[1:]:
+    if stated is not None and None not in stated[1:]:
         batch = next((value.shape[0] for value in values if value.shape is not None), 1)
-        call.stated = (batch, *told[1:])
+        call.stated = (batch, *stated[1:])
     if spec.quantised:
-        builder.note("QKeras' layers, counted as those with all their bits", spec.said)
-    handler = HANDLERS.get(spec.cls)
+        builder.note("QKeras' layers, counted as those with all their bits", spec.class_name)
+    handler = builder.handlers.get(spec.cls)
     if spec.module.startswith(("keras.src.ops", "keras.ops")) or spec.cls == "GetItem":
         handler = keras_op
     if spec.cls == "Lambda":
@@ -224,17 +239,17 @@ def _call(
     if handler is None:
         return [call.opaque("layers that are not understood", _type(spec))]
     try:
-        made = handler(call)
+        outputs = handler(call)
     except Unknown:
-        made = call.opaque()
-    return made if isinstance(made, list) else [made]
+        outputs = call.opaque()
+    return outputs if isinstance(outputs, list) else [outputs]
 
 
 def _type(spec: Spec) -> str:
-    return "Lambda (code, which is not run)" if spec.cls == "Lambda" else spec.said
+    return "Lambda (code, which is not run)" if spec.cls == "Lambda" else spec.class_name
 
 
-def _hold(builder: Builder, spec: Spec, value: Value, stated: Any) -> None:
+def _check_stated(builder: Builder, spec: Spec, value: Value, stated: Any) -> None:
     """ReadError where the file states another shape for what a layer puts out."""
     if stated is None or value.shape is None or not builder.stated_hold:
         return
@@ -275,10 +290,10 @@ def _variables(builder: Builder) -> list[str]:
 
 
 def _count(tensors: Mapping[str, Shape], shared: Mapping[str, str]) -> int:
-    found = 0
+    total = 0
     for name, shape in tensors.items():
         size = 1
         for each in shape:
             size *= each
-        found += 0 if name in shared else size
-    return found
+        total += 0 if name in shared else size
+    return total

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ...network import Layer, Shape
     from .config import Inbound, Spec
 
-    Made = "Value | list[Value]"
     Handler = Callable[["LayerCall"], Any]
 
 MAX_NODES = 100_000
@@ -60,10 +59,14 @@ def back(shape: Shape) -> Shape:
 
 
 class Builder:
-    """The nodes so far, and what there is to say of them."""
+    """The nodes so far, and what there is to say of them.
 
-    def __init__(self, file: str) -> None:
+    handlers: what reads a layer, by its class.
+    """
+
+    def __init__(self, file: str, handlers: Mapping[str, Handler]) -> None:
         self.file = file
+        self.handlers = handlers
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape | None] = {}
         self.names: set[str] = set()
@@ -76,20 +79,20 @@ class Builder:
 
     def free(self, name: str) -> str:
         """The name, or where it is taken, the next with a number."""
-        found, number = name, self.tried.get(name, 0)
-        while found in self.names:
+        candidate, number = name, self.tried.get(name, 0)
+        while candidate in self.names:
             number += 1
-            found = f"{name}_{number}"
+            candidate = f"{name}_{number}"
         self.tried[name] = number
-        self.names.add(found)
-        return found
+        self.names.add(candidate)
+        return candidate
 
     def note(self, sentence: str, which: str) -> None:
         """Something to say of several layers: the sentence once, with what it is about."""
         counts = self.notes.setdefault(sentence, {})
         counts[which] = counts.get(which, 0) + 1
 
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         sentences: list[str] = []
         for sentence, counts in self.notes.items():
             shown = [
@@ -147,12 +150,12 @@ class LayerCall:
             return default
         args = self.inbound.args
         if name in self.inbound.kwargs:
-            found = self.inbound.kwargs[name]
+            value = self.inbound.kwargs[name]
         elif place < len(args):
-            found = args[place]
+            value = args[place]
         else:
             return default
-        return self.values(found)
+        return self.values(value)
 
     def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
         return self.spec.error(what, values, hint)
@@ -191,9 +194,9 @@ class LayerCall:
             layer = self._layer("permute", order=order)
         name = self.b.free(self.name + suffix)
         self.b.add(self._node(name, layer, (value.node,)), wanted)
-        made = Value(name, shape, first)
-        self.b.kept[value.node, first] = made
-        return made
+        result = Value(name, shape, first)
+        self.b.kept[value.node, first] = result
+        return result
 
     # --- nodes ---
 
@@ -225,14 +228,14 @@ class LayerCall:
         suffix: str = "",
         *,
         plain: bool = False,
-        own: bool = True,
+        shares_parameters: bool = True,
         written: Mapping[str, Any] = NOTHING,
         **fields: Any,
     ) -> Value:
         """Append a node under the layer's name; what it puts out.
 
         Its inputs must lie alike; so does what it puts out, or with ``plain`` as Keras has it.
-        own: the parameters are the layer's, so that a second call shares them.
+        shares_parameters: the parameters are the layer's, so that a second call shares them.
         """
         values = [self.x] if inputs is None else [inputs] if isinstance(inputs, Value) else inputs
         first = not plain and bool(values) and values[0].first
@@ -245,7 +248,7 @@ class LayerCall:
         if shape is not None and any(not 1 <= size <= MAX_SIZE for size in shape):
             raise self.error("its output has a size that cannot be", "x".join(map(str, shape)))
         name = self.b.free(self.name + suffix) if suffix else self._main()
-        shared = self._share(layer, xs, name, suffix) if own else NOTHING
+        shared = self._share(layer, xs, name, suffix) if shares_parameters else NOTHING
         if not self.trainable:
             self.b.frozen.add(name)
         node = self._node(name, layer, tuple([value.node for value in values]), shared, written)
@@ -292,11 +295,11 @@ class LayerCall:
     ) -> Value:
         """Append a node that nobody understands; its shape where the file states it."""
         if why:
-            self.b.note(why, type_ or self.spec.said)
+            self.b.note(why, type_ or self.spec.class_name)
         shape = self.stated
         name = self.b.free(self.name + suffix) if suffix else self._main()
         size = None if shape is None else shape[1:]
-        kind = (type_ or self.spec.said)[:80]
+        kind = (type_ or self.spec.class_name)[:80]
         layer = self._layer("opaque", type=kind, size=size, tensors=tensors)
         self.b.add(self._node(name, layer, tuple([v.node for v in self.inputs])), shape)
         return Value(name, shape)
@@ -307,24 +310,22 @@ class LayerCall:
         """The tensors laid out alike, with as many axes each (Keras' merging layers add them)."""
         if not values:
             raise self.error("this layer is called with nothing")
-        if not values:
-            raise self.error("it has no input")
         rank = max(value.rank for value in values)
         first = any(value.first for value in values) and all(
             value.first or value.rank == rank or stretch for value in values
         )
-        found: list[Value] = []
+        aligned: list[Value] = []
         for value in values:
             if value.rank < rank and stretch:
                 value = self.grown(self.plain(value), rank)
-            found.append(self.first(value) if first and value.rank > 2 else self.plain(value))
-        return found
+            aligned.append(self.first(value) if first and value.rank > 2 else self.plain(value))
+        return aligned
 
     def grown(self, value: Value, rank: int) -> Value:
         """A plain tensor with axes of 1 behind its batch."""
         shape = value.sizes
         size = (*(1,) * (rank - len(shape)), *shape[1:])
-        return self.make("reshape", value, ".axes", plain=True, own=False, size=size)
+        return self.make("reshape", value, ".axes", plain=True, shares_parameters=False, size=size)
 
     def place(self, value: Value, axis: int) -> int:
         """An axis counted from the front. Raises ReadError where there is none."""

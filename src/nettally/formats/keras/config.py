@@ -105,28 +105,31 @@ class Inbound(NamedTuple):
 
     def refs(self) -> list[Ref]:
         """The tensors, in order; those of masks and training flags are none."""
-        found: list[Ref] = []
-        _collect(list(self.args), found)
+        refs: list[Ref] = []
+        _collect(list(self.args), refs)
         for key, value in self.kwargs.items():
             if key not in ("mask", "training"):
-                _collect(value, found)
-        return found
+                _collect(value, refs)
+        return refs
 
 
-def _collect(value: Any, found: list[Ref]) -> None:
+def _collect(value: Any, refs: list[Ref]) -> None:
     if isinstance(value, Ref):
-        found.append(value)
+        refs.append(value)
         return
     for each in array(value) or (fields(value) or {}).values():
-        _collect(each, found)
+        _collect(each, refs)
 
 
 class Spec:
-    """A layer of the file. Every getter raises ReadError that names the layer."""
+    """A layer of the file. Every getter raises ReadError that names the layer.
+
+    class_name: its class as the file has it; cls: the same under today's name, if it is Keras' own.
+    """
 
     def __init__(self, name: str, class_: str, config: dict[str, Any], file: str) -> None:
         self.name = name
-        self.said = class_
+        self.class_name = class_
         self.quantised = class_ in QKERAS
         self.cls = CLASSES_1.get(class_) or QKERAS.get(class_) or class_
         self.file = file
@@ -144,7 +147,7 @@ class Spec:
     def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
         name = self.name if len(self.name) <= 80 else self.name[:77] + "..."
         return ReadError(
-            f"{name} ({self.said[:60]}): {what}", where=self.file, values=values, hint=hint
+            f"{name} ({self.class_name[:60]}): {what}", where=self.file, values=values, hint=hint
         )
 
     def __contains__(self, key: str) -> bool:
@@ -187,8 +190,8 @@ class Spec:
     def integers(self, key: str, default: Any = None) -> tuple[int, ...]:
         """A list of whole numbers of any sign, or one."""
         value = self.get(key, default)
-        given = array(value)
-        values: list[Any] = [value] if given is None else given
+        listed = array(value)
+        values: list[Any] = [value] if listed is None else listed
         if len(values) > 32:
             raise self.error(f"'{key}' has too many values", f"{len(values)}")
         return tuple([self.whole(key, each, -MAX_SIZE) for each in values])
@@ -236,17 +239,17 @@ FORMATS = ("channels_last", "channels_first")
 
 def _settled(config: dict[str, Any]) -> dict[str, Any]:
     """Settings of Keras 1 under the names that they have since."""
-    made = {KERAS_1.get(key, key): value for key, value in config.items()}
+    settings = {KERAS_1.get(key, key): value for key, value in config.items()}
     if "dim_ordering" in config:  # th: Theano's; tf: TensorFlow's
-        made["data_format"] = FORMATS[int(config["dim_ordering"] == "th")]
+        settings["data_format"] = FORMATS[int(config["dim_ordering"] == "th")]
     rows, columns = config.get("nb_row"), config.get("nb_col")
     if rows is not None and columns is not None:
         depth = config.get("kernel_dim3")
-        made["kernel_size"] = [rows, columns] if depth is None else [rows, columns, depth]
+        settings["kernel_size"] = [rows, columns] if depth is None else [rows, columns, depth]
     deep = [config.get(f"kernel_dim{i}") for i in (1, 2, 3)]
     if None not in deep:
-        made["kernel_size"] = deep
-    return made
+        settings["kernel_size"] = deep
+    return settings
 
 
 def shape_of(spec: Spec, value: Any) -> tuple[int | None, ...] | None:

@@ -230,12 +230,12 @@ def upsample(c: LayerCall) -> Value:
 def _borders(c: LayerCall, key: str, axes: int) -> tuple[tuple[int, int], ...]:
     """Widths before and after: one number, one an axis, or pairs; over one axis a pair."""
     value: Any = c.spec.get(key, 1)
-    said = fields(value)
-    if said is not None:  # Keras 1: {"top_pad": 1, ...}
-        flat = [said.get(f"{name}_pad", 0) for name in ("top", "bottom", "left", "right")]
+    sides = fields(value)
+    if sides is not None:  # Keras 1: {"top_pad": 1, ...}
+        flat = [sides.get(f"{name}_pad", 0) for name in ("top", "bottom", "left", "right")]
         value = [flat[:2], flat[2:]]
-    given = array(value)
-    values: list[Any] = [value] * axes if given is None else given
+    listed = array(value)
+    values: list[Any] = [value] * axes if listed is None else listed
     if axes == 1 and len(values) == 2:
         values = [values]
     if axes == 2 and len(values) == 4:

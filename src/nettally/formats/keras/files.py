@@ -36,8 +36,8 @@ def config(source: Source) -> dict[str, Any]:
     return _of_json(load(text, source.name), source.name)
 
 
-def _of_json(said: Any, name: str) -> dict[str, Any]:
-    whole = fields(said)
+def _of_json(document: Any, name: str) -> dict[str, Any]:
+    whole = fields(document)
     if whole is None:
         raise ReadError("this JSON is no model of Keras: it is no object", where=name)
     if "weightsManifest" not in whole and "modelTopology" not in whole:
@@ -59,15 +59,15 @@ def _of_json(said: Any, name: str) -> dict[str, Any]:
     return _model(load(inner, name) if isinstance(inner, str) else inner, name)
 
 
-def _model(said: Any, name: str) -> dict[str, Any]:
-    found = fields(said) or {}
-    if not isinstance(found.get("class_name"), str) or "config" not in found:
+def _model(value: Any, name: str) -> dict[str, Any]:
+    model = fields(value) or {}
+    if not isinstance(model.get("class_name"), str) or "config" not in model:
         raise ReadError(
             "this is no model of Keras: it has no class_name and config",
             where=name,
-            values=f"keys: {', '.join(list(found)[:8])[:120] or 'none'}",
+            values=f"keys: {', '.join(list(model)[:8])[:120] or 'none'}",
         )
-    return found
+    return model
 
 
 def _archive(source: Source) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def _attribute(source: Source) -> str:
     from ..encodings.hdf5 import holds, text
 
     with Blob(source.name, source.path, source.data) as blob:
-        found = text(blob, "model_config", MAX_TEXT)
-        if found is None:
+        config = text(blob, "model_config", MAX_TEXT)
+        if config is None:
             weights = holds(blob, ("layer_names", "layers", "_layer_checkpoint_dependencies"))
             raise ReadError(
                 "this HDF5 file has no model_config"
@@ -104,4 +104,4 @@ def _attribute(source: Source) -> str:
                 where=source.name,
                 hint="model.save('model.keras') or model.to_json() has the layers",
             )
-    return found
+    return config

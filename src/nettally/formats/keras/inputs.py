@@ -32,20 +32,20 @@ def inputs(top: Model, source: Source, builder: Builder) -> list[Value]:
                 shape = shape if shape is not None else shape_of(spec, spec.config.get(key))
             for key in ("input_shape", "shape"):
                 if shape is None and spec.config.get(key) is not None:
-                    found = shape_of(spec, spec.config[key])
-                    shape = None if found is None else (None, *found)
+                    example = shape_of(spec, spec.config[key])
+                    shape = None if example is None else (None, *example)
             stated[spec.name] = shape
-    given = _given(source, list(stated))
-    builder.stated_hold = not given
+    sizes = _user_sizes(source, list(stated))
+    builder.stated_hold = not sizes
     return [
-        _input(name, shape, given.get(name), top, source, builder) for name, shape in stated.items()
+        _input(name, shape, sizes.get(name), top, source, builder) for name, shape in stated.items()
     ]
 
 
-def _given(source: Source, names: list[str]) -> dict[str, Shape]:
+def _user_sizes(source: Source, names: list[str]) -> dict[str, Shape]:
     from ...errors import closest
 
-    given: dict[str, Shape] = {}
+    sizes: dict[str, Shape] = {}
     for name, shape in source.inputs.items():
         if name not in names and (name or len(names) != 1):
             raise ReadError(
@@ -54,32 +54,32 @@ def _given(source: Source, names: list[str]) -> dict[str, Shape]:
                 values=f"inputs: {', '.join(names)[:200]}",
                 hint=closest(name, names) if name else f"say which, --input {names[0]}=3x224x224",
             )
-        given[name or names[0]] = shape
-    return given
+        sizes[name or names[0]] = shape
+    return sizes
 
 
 def _input(
-    name: str, stated: Any, given: Shape | None, top: Model, source: Source, builder: Builder
+    name: str, stated: Any, user_shape: Shape | None, top: Model, source: Source, builder: Builder
 ) -> Value:
     """One input, channels first where the model works on images."""
     rank = len(stated) if stated is not None else 0
-    if given is not None and not rank:
-        rank = len(given) + 1
+    if user_shape is not None and not rank:
+        rank = len(user_shape) + 1
     first = _is_first(rank, top)
     open_: Any = stated
     if stated is not None and first:
         open_ = (stated[0], stated[-1], *stated[1:-1])
     batch = 1
-    if given is not None:
-        if len(given) == rank:
-            batch, given = given[0], given[1:]
+    if user_shape is not None:
+        if len(user_shape) == rank:
+            batch, user_shape = user_shape[0], user_shape[1:]
         fits = (
-            len(given) == rank - 1
+            len(user_shape) == rank - 1
             and all(
                 want is None or want == size or index
-                for index, (want, size) in enumerate(zip(open_[1:], given, strict=True))
+                for index, (want, size) in enumerate(zip(open_[1:], user_shape, strict=True))
             )
-            if stated is not None and len(given) == rank - 1
+            if stated is not None and len(user_shape) == rank - 1
             else stated is None
         )
         if not fits:
@@ -87,11 +87,11 @@ def _input(
             raise ReadError(
                 f"the size given for '{name[:60]}' does not fit the model",
                 where=source.name,
-                values=f"{'x'.join(map(str, given))}, the file has {shown}"
+                values=f"{'x'.join(map(str, user_shape))}, the file has {shown}"
                 + (" (channels first)" if first else ""),
                 hint="sizes are given as channels, height, width" if first else "",
             )
-        own: Shape = (batch, *given)
+        whole: Shape = (batch, *user_shape)
     else:
         if stated is None or None in stated[1:]:
             shown = (
@@ -105,18 +105,18 @@ def _input(
                 hint=f"--input {name[:60]}="
                 + (shown.replace("?", "224" if first else "100") or "3x224x224"),
             )
-        own = (batch, *open_[1:])
-    if len(own) < 2 and stated is not None and len(stated) == 1:
-        own = (*own, 1)  # a single number an example
-    if any(not 1 <= size <= MAX_SIZE for size in own):
+        whole = (batch, *open_[1:])
+    if len(whole) < 2 and stated is not None and len(stated) == 1:
+        whole = (*whole, 1)  # a single number an example
+    if any(not 1 <= size <= MAX_SIZE for size in whole):
         raise ReadError(
             f"the input '{name[:60]}' has a size that cannot be",
             where=source.name,
-            values="x".join(map(str, own)),
+            values="x".join(map(str, whole)),
         )
     node = builder.free(name)
-    builder.shapes[node] = own
-    return Value(node, back(own) if first else own, first)
+    builder.shapes[node] = whole
+    return Value(node, back(whole) if first else whole, first)
 
 
 def _is_first(rank: int, top: Model) -> bool:

@@ -27,7 +27,7 @@ def lookup(c: LayerCall) -> Value:
     if mode in _EACH or mode in _ALL:
         depth = _places(c)
         if depth is None:
-            return c.opaque("lookups whose list is not in the file", c.spec.said)
+            return c.opaque("lookups whose list is not in the file", c.spec.class_name)
         if mode in _ALL or (len(shape) > 1 and shape[-1] == 1):
             shape = (*(shape[:-1] if len(shape) > 1 else shape), depth)
         else:
@@ -56,7 +56,7 @@ def text_vectorization(c: LayerCall) -> Value:
     x = c.plain(c.x)
     length = c.spec.get("output_sequence_length") if mode == "int" else _places(c)
     if x.shape is None or not isinstance(length, int) or length < 1 or array(length) is not None:
-        return c.opaque("texts whose length is not in the file", c.spec.said)
+        return c.opaque("texts whose length is not in the file", c.spec.class_name)
     return _arranged(c, x, (x.shape[0], length))
 
 
@@ -67,4 +67,4 @@ def quantizer(c: LayerCall) -> Value:
 
 def _arranged(c: LayerCall, x: Value, shape: tuple[int, ...]) -> Value:
     of = (c.b.shapes[x.node] or (),)
-    return c.make("arrange", x, plain=True, type=c.spec.said[:80], size=shape, of=of)
+    return c.make("arrange", x, plain=True, type=c.spec.class_name[:80], size=shape, of=of)

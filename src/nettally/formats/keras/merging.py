@@ -90,8 +90,8 @@ def flatten(c: LayerCall) -> Value:
         order = (0, *range(2, x.rank), 1)
         x = c.make("permute", x, ".channels_last", plain=True, order=order)
     elif x.first:
-        own = sum(size != 1 for size in x.sizes[1:])
-        if not (x.sizes[-1] == 1 or own <= 1 or all(size == 1 for size in x.sizes[1:-1])):
+        long_axes = sum(size != 1 for size in x.sizes[1:])
+        if not (x.sizes[-1] == 1 or long_axes <= 1 or all(size == 1 for size in x.sizes[1:-1])):
             x = c.plain(x)
     return c.make("flatten", x, plain=True)
 
@@ -115,9 +115,9 @@ def reshaped(c: LayerCall, x: Value, target: tuple[int, ...]) -> Value:
     if len(whole) >= 3 and all(size == 1 for size in whole[:-1]):
         flat = x.first and not (x.sizes[-1] == 1 or all(size == 1 for size in x.sizes[1:-1]))
         x = c.plain(x) if flat else x
-        y = c.make("reshape", x, plain=True, own=False, size=(whole[-1], *whole[:-1]))
+        y = c.make("reshape", x, plain=True, shares_parameters=False, size=(whole[-1], *whole[:-1]))
         return y._replace(shape=(x.sizes[0], *whole), first=True)
-    return c.make("reshape", c.plain(x), plain=True, own=False, size=whole or (1,))
+    return c.make("reshape", c.plain(x), plain=True, shares_parameters=False, size=whole or (1,))
 
 
 def reshape(c: LayerCall) -> Value:

@@ -111,8 +111,8 @@ def graph_op(c: LayerCall) -> Any:
     if isinstance(node, str):
         import re
 
-        found = re.search(r'op: ?"(\w+)"', node[:2000])
-        word = found.group(1) if found else ""
+        match = re.search(r'op: ?"(\w+)"', node[:2000])
+        word = match.group(1) if match else ""
     else:
         word = str((fields(node) or {}).get("op", ""))[:60]
     constants: Any = c.spec.get("constants", {})
@@ -164,7 +164,7 @@ def _operation(c: LayerCall, word: str, settings: dict[str, Any]) -> Any:
     if word in ("matmul", "batchmatmulv2") and len(c.inputs) == 2:
         a, b = (c.plain(value) for value in c.inputs)
         return c.make("matmul", [a, b], plain=True)
-    return c.opaque("operations that are not followed", word or c.spec.said)
+    return c.opaque("operations that are not followed", word or c.spec.class_name)
 
 
 def _last(x: Value) -> list[int]:
@@ -205,11 +205,17 @@ def _binary(c: LayerCall, operation: str) -> Any:
     numbers = [each for each in map(_number, args) if each is not None]
     number = numbers[0] if numbers else None
     reversed_ = bool(args) and _number(args[0]) is not None
-    held = next((each for each in map(_held, args) if each is not None), None)
-    if held is not None and len(held) <= x.rank:
+    stored_size = next((each for each in map(_stored_size, args) if each is not None), None)
+    if stored_size is not None and len(stored_size) <= x.rank:
         x = c.plain(x)
         return c.make(
-            "combine", x, plain=True, operation=operation, size=held, first=reversed_, learned=False
+            "combine",
+            x,
+            plain=True,
+            operation=operation,
+            size=stored_size,
+            first=reversed_,
+            learned=False,
         )
     if number is None:
         if not isinstance(c.spec.get("constants"), dict):
@@ -241,8 +247,8 @@ def _where(c: LayerCall) -> Any:
 
 def _bounds(key: Any, size: int) -> tuple[int, int, int] | None:
     """Start, stop and step of a slice along an axis; None for what is none of ours."""
-    said = fields(key)
-    config = None if said is None else fields(said.get("config", said))
+    members = fields(key)
+    config = None if members is None else fields(members.get("config", members))
     if config is None:
         return None
     ends: list[int | None] = []
@@ -306,33 +312,33 @@ def sliced(c: LayerCall, x: Value, key: Any) -> Value:
 
 def _split(c: LayerCall, x: Value, settings: dict[str, Any]) -> Any:
     """Parts of equal size, or between given places."""
-    said = settings.get("indices_or_sections", c.argument(1, "num_or_size_splits"))
+    sections = settings.get("indices_or_sections", c.argument(1, "num_or_size_splits"))
     axis = _whole(settings.get("axis", c.argument(2, "axis", 0)))
     if axis is None or not -x.rank <= axis < x.rank or axis % x.rank == 0:
         return c.opaque("splits that are not followed", "split")
     axis %= x.rank
     size = x.sizes[axis]
-    places = _list(said)
+    places = _list(sections)
     if places is None or len(places) > 10_000:
         return c.opaque("splits that are not followed", "split")
-    if type(said) is int:
-        if not 0 < said <= size or size % said:
-            raise c.error("its parts do not divide the axis", f"{said} parts of {size}")
-        each = size // said
+    if type(sections) is int:
+        if not 0 < sections <= size or size % sections:
+            raise c.error("its parts do not divide the axis", f"{sections} parts of {size}")
+        each = size // sections
         places = list(range(each, size, each))
     ends = [0, *places, size]
-    if c.spec.cls == "TFOpLambda" and type(said) is not int:
+    if c.spec.cls == "TFOpLambda" and type(sections) is not int:
         return c.opaque("splits that are not followed", "split")
     if ends != sorted(set(ends)):
         return c.opaque("splits that are not followed", "split")
-    own = c.axis(x, axis)
+    our_axis = c.axis(x, axis)
     return [
-        c.make("slice", x, f".part{i}", axis=own, start=start, stop=stop)
+        c.make("slice", x, f".part{i}", axis=our_axis, start=start, stop=stop)
         for i, (start, stop) in enumerate(pairwise(ends))
     ]
 
 
-def _held(value: Any) -> tuple[int, ...] | None:
+def _stored_size(value: Any) -> tuple[int, ...] | None:
     """The sizes of an array that the file holds: ``{"class_name": "__tensor__", ...}``."""
     at = array((fields((fields(value) or {}).get("config")) or {}).get("value"))
     sizes: list[int] = []

@@ -10,7 +10,9 @@ from .config import Spec
 from .values import word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from .builder import Handler
 
 KINDS = {"SimpleRNN": "rnn", "GRU": "gru", "LSTM": "lstm", "CuDNNGRU": "gru", "CuDNNLSTM": "lstm"}
 CELLS = {"SimpleRNNCell": "SimpleRNN", "GRUCell": "GRU", "LSTMCell": "LSTM"}
@@ -69,10 +71,10 @@ def _state(c: LayerCall, y: Value, units: int, index: int) -> Value:
 
 def cells(c: LayerCall) -> Value | list[Value]:
     """RNN(cell), of one cell or several."""
-    said: Any = c.spec.get("cell")
-    if isinstance(said, list):
-        said = {"class_name": "StackedRNNCells", "config": {"cells": said}}
-    cell = _inner(c, said, "cell")
+    entry: Any = c.spec.get("cell")
+    if isinstance(entry, list):
+        entry = {"class_name": "StackedRNNCells", "config": {"cells": entry}}
+    cell = _inner(c, entry, "cell")
     stack = [cell]
     if cell.cls == "StackedRNNCells":
         inside = array(cell.get("cells", []))
@@ -93,9 +95,9 @@ def cells(c: LayerCall) -> Value | list[Value]:
     raise AssertionError
 
 
-def _inner(c: LayerCall, said: Any, key: str) -> Spec:
+def _inner(c: LayerCall, entry: Any, key: str) -> Spec:
     """A layer within another's settings."""
-    layer = fields(said) or {}
+    layer = fields(entry) or {}
     class_name = layer.get("class_name")
     if not isinstance(class_name, str):
         raise c.error(f"its {key} is no layer")
@@ -109,9 +111,9 @@ def bidirectional(c: LayerCall) -> Value | list[Value]:
     inner = _inner(c, c.spec.get("layer"), "layer")
     if inner.cls not in KINDS:
         return c.opaque("Bidirectional of layers that are not known", inner.cls)
-    said: Any = c.spec.get("backward_layer")
-    if said is not None:
-        behind = _inner(c, said, "backward_layer")
+    backward: Any = c.spec.get("backward_layer")
+    if backward is not None:
+        behind = _inner(c, backward, "backward_layer")
         if behind.cls != inner.cls or behind.get("units") != inner.get("units"):
             return c.opaque("Bidirectional of two different layers", behind.cls)
     mode = c.spec.config.get("merge_mode", "concat")
@@ -178,7 +180,7 @@ def time_distributed(c: LayerCall) -> Any:
     """A layer at each step: one over the last axis, or a window of one step along the steps."""
     inner = _inner(c, c.spec.get("layer"), "layer")
     x = c.x
-    handler = _each(inner, x.rank)
+    handler = _each(inner, x.rank, c.b.handlers)
     if handler is None:
         return c.opaque("TimeDistributed of layers that are not followed", inner.cls)
     inside = LayerCall.__new__(LayerCall)
@@ -192,10 +194,8 @@ def spectral_norm(c: LayerCall) -> Any:
 
     The vector that this is estimated with is kept and not learned, and counts as no parameter.
     """
-    from .layers import HANDLERS
-
     inner = _inner(c, c.spec.get("layer"), "layer")
-    handler = HANDLERS.get(inner.cls)
+    handler = c.b.handlers.get(inner.cls)
     if handler is None or handler is spectral_norm:
         return c.opaque("SpectralNormalization of layers that are not followed", inner.cls)
     inside = LayerCall.__new__(LayerCall)
@@ -204,16 +204,16 @@ def spectral_norm(c: LayerCall) -> Any:
     return handler(inside)
 
 
-def _each(inner: Spec, rank: int) -> Callable[[LayerCall], Any] | None:
-    from .layers import HANDLERS
-
+def _each(
+    inner: Spec, rank: int, handlers: Mapping[str, Handler]
+) -> Callable[[LayerCall], Any] | None:
     name = inner.cls
     if name in ("Dense", "Activation", "Dropout", "ReLU", "LeakyReLU", "Softmax", "ELU",
                 "Rescaling", "LayerNormalization", "EinsumDense"):  # fmt: skip
-        return HANDLERS[name]
+        return handlers[name]
     if name == "BatchNormalization" and inner.get("axis", -1) in (-1, [-1], rank - 2, [rank - 2]):
         inner.config = {**inner.config, "axis": -1}
-        return HANDLERS[name]
+        return handlers[name]
     if name == "Flatten":
         return _flat
     windows = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling",
@@ -230,7 +230,7 @@ def _each(inner: Spec, rank: int) -> Callable[[LayerCall], Any] | None:
         for key in ("kernel_size", "pool_size", "strides", "dilation_rate", "size"):
             if config.get(key) is not None:
                 config[key] = [1, *inner.sizes(key, axes)]
-        return HANDLERS[inner.cls]
+        return handlers[inner.cls]
     if name.startswith("Global") and name.endswith("2D") and inner.last():
         return _global
     return None
@@ -281,14 +281,14 @@ def multi_head(c: LayerCall) -> Value | list[Value]:
     if spec.boolean("use_gate", False):
         return c.opaque("attention with a gate")
     bias = spec.boolean("use_bias", True)
-    said = spec.get("output_shape")
-    shape = array(said)
+    output_shape = spec.get("output_shape")
+    shape = array(output_shape)
     out = q.sizes[-1]
     if shape is not None:
         out = 1
         for each in shape:
             out *= spec.whole("output_shape", each, 1)
-    elif said is not None:
+    elif output_shape is not None:
         out = spec.integer("output_shape")
     parts = [
         _projected(c, q, ".query", heads * size, bias),

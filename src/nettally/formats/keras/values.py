@@ -52,10 +52,10 @@ def word_of(value: Any) -> str:
     """An activation's name: a word, or an object of a class or a function with that name."""
     if isinstance(value, str):
         return value
-    said = fields(value)
-    if said is not None:
+    members = fields(value)
+    if members is not None:
         for key in ("config", "class_name", "registered_name"):
-            name = said.get(key)
+            name = members.get(key)
             if isinstance(name, str) and name:
                 return name
     return "" if value is None else str(value)[:60]
@@ -94,8 +94,8 @@ def activate(c: LayerCall, x: Value, value: Any = None, *, main: bool = False) -
 
 def _snake(word: str) -> str:
     """``LeakyReLU`` as ``leaky_relu``."""
-    made = {"ReLU": "relu", "ReLU6": "relu6", "LeakyReLU": "leaky_relu", "Softmax": "softmax"}
-    return made.get(word, word.lower())
+    words = {"ReLU": "relu", "ReLU6": "relu6", "LeakyReLU": "leaky_relu", "Softmax": "softmax"}
+    return words.get(word, word.lower())
 
 
 def _glu(c: LayerCall, x: Value, suffix: str) -> Value:
@@ -141,8 +141,8 @@ def einsum_dense(c: LayerCall) -> Value:
             "its equation does not fit its input", f"{equation[:60]}, {'x'.join(map(str, x.sizes))}"
         )
     sizes = dict(zip(seen, x.sizes, strict=True))
-    given = c.spec.get("output_shape", [])
-    shape: list[Any] = [given] if array(given) is None else given
+    stated = c.spec.get("output_shape", [])
+    shape: list[Any] = [stated] if array(stated) is None else stated
     for letter, size in zip(reversed(output), reversed(shape), strict=False):
         if size is not None and letter not in sizes:
             sizes[letter] = c.spec.whole("output_shape", size, 1)
@@ -287,11 +287,11 @@ def unit_norm(c: LayerCall) -> Value:
 def normalization(c: LayerCall) -> Value:
     """A mean and a variance that were measured; variables, but for those that the file states."""
     x = c.x
-    said = c.spec.config.get("axis", -1)
-    axes: list[Any] = [] if said is None else [said] if array(said) is None else said
+    setting = c.spec.config.get("axis", -1)
+    axes: list[Any] = [] if setting is None else [setting] if array(setting) is None else setting
     rank = x.rank
-    own = sorted({c.place(x, c.spec.whole("axis", axis, -rank)) for axis in axes})
-    size = [x.sizes[axis] if axis in own else 1 for axis in range(1, rank)]
+    our_axes = sorted({c.place(x, c.spec.whole("axis", axis, -rank)) for axis in axes})
+    size = [x.sizes[axis] if axis in our_axes else 1 for axis in range(1, rank)]
     kept = c.spec.get("mean") is None
     return c.make("standardize", x, size=c.spread(x, size), kept=kept)
 
