@@ -72,7 +72,7 @@ def _is_message(text: bytes, word: bytes) -> bool:
 
 def _starts(line: bytes) -> list[bytes]:
     """The names of fields in a line that stands in no message."""
-    found: list[bytes] = []
+    names: list[bytes] = []
     for part in line.replace(b";", b"\n").split(b"\n"):
         word = part.strip()
         end = 0
@@ -80,8 +80,8 @@ def _starts(line: bytes) -> list[bytes]:
             end += 1
         rest = word[end:].strip()
         if end and rest[:1] in (b":", b"{", b"<"):
-            found.append(word[:end])
-    return found
+            names.append(word[:end])
+    return names
 
 
 def read(source: Source) -> Network:

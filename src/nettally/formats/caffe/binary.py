@@ -52,7 +52,7 @@ class _Decoder:
 
     def message(self, kind: str, name: str, at: int, size: int, data: bytes | None) -> Message:
         """One message. Those of the schema nest in no circle, so that the depth has a bound."""
-        made = Message(self.document, name, at)
+        message = Message(self.document, name, at)
         _, by_number = fields(kind)
         for number, wire, value, raw, place in wire_fields(self.blob, at, size, data):
             self.left -= 1
@@ -60,14 +60,14 @@ class _Decoder:
                 raise self.blob.error("the file has too many fields", place, f"over {MAX_FIELDS:,}")
             known = by_number.get(number)
             if known is None:
-                made.fields.append(Field(f"field {number}", str(value), "unknown", place))
+                message.fields.append(Field(f"field {number}", str(value), "unknown", place))
             elif kind == "Blob" and known.type in "fds":
-                self._weights(made, known, wire, value, place)
+                self._weights(message, known, wire, value, place)
             else:
-                self._field(made, known, wire, value, raw, place)
-        return made
+                self._field(message, known, wire, value, raw, place)
+        return message
 
-    def _weights(self, made: Message, known: Known, wire: int, value: int, place: int) -> None:
+    def _weights(self, message: Message, known: Known, wire: int, value: int, place: int) -> None:
         """How many values, which are not fetched."""
         size = _SIZES.get(known.name)
         if size is None:
@@ -77,21 +77,21 @@ class _Decoder:
                 raise self.blob.error(
                     "stored weights end within a value", place, f"{value:,} bytes, {size} a value"
                 )
-            made.skipped += value // size
+            message.skipped += value // size
         elif wire in (FIXED32, FIXED64):
-            made.skipped += 1
+            message.skipped += 1
         else:
             raise self._unlike(known, wire, place)
 
     def _field(
-        self, made: Message, known: Known, wire: int, value: int, raw: bytes | None, place: int
+        self, message: Message, known: Known, wire: int, value: int, raw: bytes | None, place: int
     ) -> None:
         kind, name = known.type, known.name
         if kind == "s":
             if wire != BYTES or value > MAX_STRING or raw is None:
                 raise self._unlike(known, wire, place)
             text = raw.decode("utf-8", "backslashreplace")
-            made.fields.append(Field(name, text, "string", place))
+            message.fields.append(Field(name, text, "string", place))
         elif kind in ("i", "b") or kind in WORDS:
             if wire == VARINT:
                 numbers = [value]
@@ -99,7 +99,7 @@ class _Decoder:
                 numbers = varints(self.blob, raw, place)
             else:
                 raise self._unlike(known, wire, place)
-            made.fields.extend(self._number(known, each, place) for each in numbers)
+            message.fields.extend(self._number(known, each, place) for each in numbers)
         elif kind in ("f", "d"):
             form, single = ("f", FIXED32) if kind == "f" else ("d", FIXED64)
             if wire == single:
@@ -107,12 +107,12 @@ class _Decoder:
             elif wire != BYTES or raw is None or len(raw) % struct.calcsize(form):
                 raise self._unlike(known, wire, place)
             for (each,) in struct.iter_unpack("<" + form, raw):
-                made.fields.append(Field(name, _shortest(each, kind), "number", place))
+                message.fields.append(Field(name, _shortest(each, kind), "number", place))
         else:
             if wire != BYTES:
                 raise self._unlike(known, wire, place)
             inner = self.message(kind, name, place, value, raw)
-            made.fields.append(Field(name, inner, "message", place))
+            message.fields.append(Field(name, inner, "message", place))
 
     def _number(self, known: Known, value: int, place: int) -> Field:
         if known.type == "b":

@@ -40,23 +40,23 @@ TRAINING = frozenset(
 """Layers that only training or its bookkeeping has, beside those of losses and accuracies."""
 
 
-def network(root: Message, given: Source, *, snapshot: bool = False) -> Network:
+def network(root: Message, source: Source, *, snapshot: bool = False) -> Network:
     """The network of a parsed file. Raises ReadError.
 
     snapshot: it is of a trained net, so that the layers are those of one state already.
     """
-    net, state, notes = _net(root, given)
+    net, state, notes = _net(root, source)
     all_ = specs(net)
     if not all_:
         raise ReadError(
             "the file has no layers",
-            where=given.name,
+            where=source.name,
             values=", ".join(dict.fromkeys(field.name for field in net.fields))[:200]
             or "it is empty",
             hint="a net has fields 'layer { ... }'",
         )
     kept = all_ if snapshot else [spec for spec in all_ if included(spec, state)]
-    b = Builder(all_, state, given.inputs)
+    b = Builder(all_, state, source.inputs)
     b.notes += notes
     if "layer" in net and "layers" in net:
         b.note(
@@ -66,7 +66,7 @@ def network(root: Message, given: Source, *, snapshot: bool = False) -> Network:
     b.read = {bottom for spec in kept if not is_training(spec) for bottom in spec.bottoms}
     b.regions = {spec.bottoms[1] for spec in kept if "ROI" in spec.type and len(spec.bottoms) > 1}
     b.seen = _channels(kept)
-    _name_the_given(b, net, kept)
+    _name_the_size(b, net, kept)
     if snapshot:
         _let_in(b, kept)
     declared(b, net)
@@ -74,14 +74,14 @@ def network(root: Message, given: Source, *, snapshot: bool = False) -> Network:
         _layer(b, spec)
     if snapshot and b.missing:
         raise Unsized(", ".join(pending.why for pending in b.missing.values()))
-    settle(b, given.name)
+    settle(b, source.name)
     odd(b, net, kept)
-    _tell(b, all_, kept)
-    name = net.text("name") or os.path.splitext(os.path.basename(given.name))[0]
+    _add_notes(b, all_, kept)
+    name = net.text("name") or os.path.splitext(os.path.basename(source.name))[0]
     if not b.nodes:
         raise ReadError(
             f"no layer is left in {state}",
-            where=given.name,
+            where=source.name,
             values=f"{len(all_)} layers in the file, {len(kept)} of them in this state",
             hint="--phase train" if state.phase == "TEST" else "--phase test",
         )
@@ -89,19 +89,19 @@ def network(root: Message, given: Source, *, snapshot: bool = False) -> Network:
         name or "network",
         b.inputs,
         grouped(b.nodes, [b.stems[node.name] for node in b.nodes]),
-        source=Span(given.name, 0),
+        source=Span(source.name, 0),
         notes=tuple(b.notes),
     )
 
 
 def _let_in(b: Builder, kept: Sequence[Spec]) -> None:
     """Let the blobs that no layer of a trained net makes be inputs: its snapshot has none."""
-    made: set[str] = set()
+    tops: set[str] = set()
     for spec in kept:
         for bottom in spec.bottoms:
-            if bottom not in made and bottom not in b.given and not is_training(spec):
+            if bottom not in tops and bottom not in b.input_sizes and not is_training(spec):
                 b.blobs[bottom] = Pending(None, None, f"'{bottom[:60]}' is an input")
-        made.update(spec.tops)
+        tops.update(spec.tops)
 
 
 class Unsized(Exception):
@@ -110,7 +110,7 @@ class Unsized(Exception):
 
 def _channels(kept: Sequence[Spec]) -> dict[str, int]:
     """For each blob that a stored convolution reads, how many channels it must have."""
-    found: dict[str, int] = {}
+    channels: dict[str, int] = {}
     alias: dict[str, str] = {}
     for spec in kept:
         if spec.type == "Split" and spec.bottoms:
@@ -119,19 +119,19 @@ def _channels(kept: Sequence[Spec]) -> dict[str, int]:
             group = spec.sub("convolution_param").integer("group", 1)
             for bottom in spec.bottoms:
                 name = alias.get(bottom, bottom)
-                found.setdefault(name, min(spec.stored[0][1] * max(group, 1), 2**31 - 1) or 3)
-    return found
+                channels.setdefault(name, min(spec.stored[0][1] * max(group, 1), 2**31 - 1) or 3)
+    return channels
 
 
-def _net(root: Message, given: Source) -> tuple[Message, State, list[str]]:
+def _net(root: Message, source: Source) -> tuple[Message, State, list[str]]:
     """The net in a file, which may be a solver with a net in it; and its state."""
     notes: list[str] = []
-    phase = given.options.get("phase", "test").upper()
+    phase = source.options.get("phase", "test").upper()
     if phase not in PHASES:
         raise ReadError(
             f"there is no phase '{phase.lower()[:40]}'", hint="--phase test, or --phase train"
         )
-    wanted = frozenset(word for word in given.options.get("stage", "").split(",") if word)
+    wanted = frozenset(word for word in source.options.get("stage", "").split(",") if word)
     net, state = root, None
     if "layer" not in root and "layers" not in root:
         kinds = (
@@ -152,20 +152,20 @@ def _net(root: Message, given: Source) -> tuple[Message, State, list[str]]:
             names += root.texts("test_net")
             raise ReadError(
                 "this is a solver: it says how a net is trained, and describes none",
-                where=given.name,
+                where=source.name,
                 values=f"its net is in {', '.join(names)[:300]}" if names else "it names no net",
                 hint=f"nettally tally {names[0][:200]}" if names else "",
             )
-    own = state or net.message("state")
+    file_state = state or net.message("state")
     level = 0
-    if own is not None:
-        level = own.integer("level", 0)
+    if file_state is not None:
+        level = file_state.integer("level", 0)
         if not wanted:
-            wanted = frozenset(own.texts("stage"))
+            wanted = frozenset(file_state.texts("stage"))
             if wanted:
                 notes.append(f"the file's own stage is taken: {', '.join(sorted(wanted))}")
-        if "phase" in own and "phase" not in given.options:
-            phase = own.word("phase", PHASES, phase)
+        if "phase" in file_state and "phase" not in source.options:
+            phase = file_state.word("phase", PHASES, phase)
             if phase != "TEST":
                 notes.append(f"the file's own phase is taken: {phase}")
     return net, State(phase, level, wanted), notes
@@ -185,20 +185,20 @@ def _needs_batch(spec: Spec) -> bool:
     return False
 
 
-def _name_the_given(b: Builder, net: Message, kept: Sequence[Spec]) -> None:
+def _name_the_size(b: Builder, net: Message, kept: Sequence[Spec]) -> None:
     """Give a size without a name to the only input, or to the first that the layers read."""
-    if "" not in b.given:
+    if "" not in b.input_sizes:
         return
-    made = {top for spec in kept if spec.bottoms for top in spec.tops}
+    tops = {top for spec in kept if spec.bottoms for top in spec.tops}
     sources = [*net.texts("input"), *(top for s in kept if not s.bottoms for top in s.tops)]
     names = [name for name in dict.fromkeys(sources) if name in b.read]
     names = names or [
         name
         for name in dict.fromkeys(bottom for s in kept for bottom in s.bottoms)
-        if name not in made
+        if name not in tops
     ]
     if names:
-        b.given.setdefault(names[0], b.given.pop(""))
+        b.input_sizes.setdefault(names[0], b.input_sizes.pop(""))
 
 
 def _layer(b: Builder, spec: Spec) -> None:
@@ -216,11 +216,11 @@ def _layer(b: Builder, spec: Spec) -> None:
         for top in spec.tops:
             b.blobs[top] = Dropped(spec)
         return
-    found = HANDLERS.get(spec.type)
-    if found is None:
+    entry = HANDLERS.get(spec.type)
+    if entry is None:
         _opaque(b, spec)
         return
-    handler, least, most = found
+    handler, least, most = entry
     if not least <= len(spec.bottoms) <= most:
         wanted = (
             f"{least}"
@@ -259,8 +259,8 @@ def _opaque(b: Builder, spec: Spec) -> None:
             return
     inputs = b.inputs_of(spec)
     for index, top in enumerate(spec.tops or [spec.name]):
-        size = b.given.get(top)
-        b.used.update({top} & b.given.keys())
+        size = b.input_sizes.get(top)
+        b.used.update({top} & b.input_sizes.keys())
         shape = b.shape(inputs[0])
         if size is None and top in spec.bottoms and shape is not None:
             size = shape[1:]
@@ -275,13 +275,13 @@ def _opaque(b: Builder, spec: Spec) -> None:
 MOST_NAMED = 30
 """How many kinds of layers a note names."""
 
-_SAID = {
+_SENTENCES = {
     "training": "training's, not counted",
     "opaque": "not understood, so that parameters and work are not known",
 }
 
 
-def _tell(b: Builder, all_: Sequence[Spec], kept: Sequence[Spec]) -> None:
+def _add_notes(b: Builder, all_: Sequence[Spec], kept: Sequence[Spec]) -> None:
     """What is not in the network, or was taken otherwise, in sentences."""
     if b.file_batch[0] > 1:
         sizes = "x".join(map(str, b.file_batch))
@@ -296,13 +296,13 @@ def _tell(b: Builder, all_: Sequence[Spec], kept: Sequence[Spec]) -> None:
             + (f"; the file knows the stages {', '.join(names)[:200]}" if names else "")
         )
     counts = b.kinds
-    for kind, said in _SAID.items():
-        found = counts.get(kind, {})
-        if found:
-            named = [f"{k} ({n} times)" if n > 1 else k for k, n in found.items()][:MOST_NAMED]
-            if len(found) > MOST_NAMED:
-                named.append(f"{len(found) - MOST_NAMED} more kinds")
-            b.notes.append(f"{said}: {', '.join(named)}")
+    for kind, sentence in _SENTENCES.items():
+        kinds = counts.get(kind, {})
+        if kinds:
+            named = [f"{k} ({n} times)" if n > 1 else k for k, n in kinds.items()][:MOST_NAMED]
+            if len(kinds) > MOST_NAMED:
+                named.append(f"{len(kinds) - MOST_NAMED} more kinds")
+            b.notes.append(f"{sentence}: {', '.join(named)}")
     twice = counts.get("twice", {})
     if twice:
         more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""

@@ -35,14 +35,14 @@ MAX_NOTES = 100
 class Pending(NamedTuple):
     """A blob that a source of data writes: its shape, with the batch; None where it is not said.
 
-    why: what the shape was taken from, or what it would be taken from. said: to be noted where the
+    why: what the shape was taken from, or what it would be taken from. note: to be noted where the
     blob is read. file: the shape with the file's own batch.
     """
 
     spec: Spec | None
     shape: Shape | None
     why: str = ""
-    said: str = ""
+    note: str = ""
     file: Shape | None = None
 
 
@@ -55,10 +55,12 @@ class Dropped(NamedTuple):
 class Builder:
     """The nodes, and what each blob stands for at this place of the file."""
 
-    def __init__(self, all_: Sequence[Spec], state: State, given: Mapping[str, Shape]) -> None:
+    def __init__(
+        self, all_: Sequence[Spec], state: State, input_sizes: Mapping[str, Shape]
+    ) -> None:
         self.all = all_
         self.state = state
-        self.given = dict(given)
+        self.input_sizes = dict(input_sizes)
         self.used: set[str] = set()
         self.nodes: list[Node] = []
         self.stems: dict[str, str] = {}  # of each, what its name has before the last stroke
@@ -86,7 +88,7 @@ class Builder:
             self.notes.append(note)
 
     def count(self, kind: str, what: str) -> None:
-        """One more of what is told in a sentence of its own, with how often it was met."""
+        """One more of what has a sentence of its own among the notes, with how often it was met."""
         counts = self.kinds.setdefault(kind, {})
         counts[what] = counts.get(what, 0) + 1
 
@@ -99,24 +101,24 @@ class Builder:
     def get(self, spec: Spec, index: int) -> str:
         """The node or input that the layer's bottom ``index`` stands for."""
         name = spec.bottoms[index]
-        found = self.blobs.get(name)
-        if isinstance(found, str):
-            return found
-        if found is None:
-            if name not in self.given:
+        blob = self.blobs.get(name)
+        if isinstance(blob, str):
+            return blob
+        if blob is None:
+            if name not in self.input_sizes:
                 raise self._unknown(spec, name)
-            found = Pending(None, with_batch(self.given[name]), "as it was given")
+            blob = Pending(None, with_batch(self.input_sizes[name]), "as it was given")
             self.used.add(name)
-            self.blobs[name] = found
-        assert isinstance(found, Pending), "what reads a dropped blob is dropped itself"
-        if found.shape is None:
-            self.missing[name] = found
-        if found.said:
-            self.note(found.said)
-        if found.file is not None and found.file != found.shape:
-            self.file_batch = max(self.file_batch, found.file)
-        self.inputs[name] = found.shape or ()
-        self.shapes[name] = found.shape
+            self.blobs[name] = blob
+        assert isinstance(blob, Pending), "what reads a dropped blob is dropped itself"
+        if blob.shape is None:
+            self.missing[name] = blob
+        if blob.note:
+            self.note(blob.note)
+        if blob.file is not None and blob.file != blob.shape:
+            self.file_batch = max(self.file_batch, blob.file)
+        self.inputs[name] = blob.shape or ()
+        self.shapes[name] = blob.shape
         self.blobs[name] = name
         return name
 
@@ -213,7 +215,7 @@ class Builder:
         try:
             return layer_class(kind)(**fields)
         except LayerError as error:
-            raise spec.told(error) from None
+            raise spec.read_error(error) from None
 
     def _shape(self, spec: Spec, node: Node) -> Shape | None:
         xs = [self.shapes[name] for name in node.inputs]
@@ -226,7 +228,7 @@ class Builder:
         try:
             return layer.shape(tuple(xs))
         except LayerError as error:
-            raise spec.told(error) from None
+            raise spec.read_error(error) from None
 
     def finish(self, spec: Spec, name: str) -> None:
         """Let the layer's first top stand for a node, and its other tops for nothing known."""
@@ -317,9 +319,9 @@ def axis_of(spec: Spec, value: int, rank: int, name: str = "axis") -> int:
     return value + rank if value < 0 else value
 
 
-def with_batch(given: Shape) -> Shape:
+def with_batch(shape: Shape) -> Shape:
     """A size that the user gave, with a batch of 1 where it has none."""
-    return (1, *given) if len(given) in (1, 3) else given
+    return (1, *shape) if len(shape) in (1, 3) else shape
 
 
 def stored_tensors(spec: Spec) -> dict[str, Any]:

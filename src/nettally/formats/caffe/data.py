@@ -65,38 +65,38 @@ def _checked(message: Message, shape: Shape) -> Shape:
 
 
 def put(
-    b: Builder, spec: Spec | None, name: str, shape: Shape | None, why: str, said: str = ""
+    b: Builder, spec: Spec | None, name: str, shape: Shape | None, why: str, note: str = ""
 ) -> None:
     """Let a blob be an input, of the size that the user gave, or that the file has."""
     b.reserve(name)
     if shape is not None and len(shape) == 1:
         shape = (*shape, 1)
-    if name in b.given:
+    if name in b.input_sizes:
         b.used.add(name)
-        b.blobs[name] = Pending(spec, _fitted(name, b.given[name], shape), "as it was given")
+        b.blobs[name] = Pending(spec, _fitted(name, b.input_sizes[name], shape), "as it was given")
         return
     file = shape
     if shape is not None and not b.batch_kept:
         shape = (1, *shape[1:])
-    b.blobs[name] = Pending(spec, shape, why, said, file)
+    b.blobs[name] = Pending(spec, shape, why, note, file)
 
 
-def _fitted(name: str, given: Shape, known: Shape | None) -> Shape:
+def _fitted(name: str, sizes: Shape, known: Shape | None) -> Shape:
     """What the user gave, with a batch."""
-    if not all(1 <= size <= MAX_SIZE for size in given):
+    if not all(1 <= size <= MAX_SIZE for size in sizes):
         raise ReadError(
-            "an input has a size that cannot be", values=f"{name} {_shown(given)[:200]}"
+            "an input has a size that cannot be", values=f"{name} {_shown(sizes)[:200]}"
         )
     if known is None:
-        return with_batch(given)
+        return with_batch(sizes)
     rank = len(known)
-    if len(given) == rank:
-        return given
-    if len(given) == rank - 1:
-        return (1, *given)
+    if len(sizes) == rank:
+        return sizes
+    if len(sizes) == rank - 1:
+        return (1, *sizes)
     raise ReadError(
         f"the input '{name[:60]}' has {rank - 1} axes, without the batch",
-        values=f"{_shown(given)} given, the file has {_shown(known)}",
+        values=f"{_shown(sizes)} given, the file has {_shown(known)}",
         hint=f"--input {name}={_shown(known[1:])}",
     )
 
@@ -111,8 +111,8 @@ def source(b: Builder, s: Spec) -> None:
     image = s.type not in _STATED and "input_param" not in s.body
     for index, top in enumerate(s.tops):
         shape = shapes[index] if index < len(shapes) else None
-        said = f"input '{top}' of '{s.label}': {why}" if image and shape and not index else ""
-        put(b, s, top, shape, why, said)
+        note = f"input '{top}' of '{s.label}': {why}" if image and shape and not index else ""
+        put(b, s, top, shape, why, note)
 
 
 def _shapes(b: Builder, s: Spec) -> tuple[list[Shape | None], str]:
@@ -194,17 +194,17 @@ def _image(b: Builder, s: Spec) -> tuple[Shape | None, str]:
     means = len(transform.all("mean_value"))
     gray = transform.boolean("force_gray", False) or not settings.boolean("is_color", True)
     if means > 1:
-        channels, said = means, f"{means} channels by its mean_value"
+        channels, reason = means, f"{means} channels by its mean_value"
     elif gray:
-        channels, said = 1, "1 channel (gray)"
+        channels, reason = 1, "1 channel (gray)"
     elif transform.boolean("force_color", False) or "is_color" in settings:
-        channels, said = 3, "3 channels (colour)"
+        channels, reason = 3, "3 channels (colour)"
     elif s.tops and s.tops[0] in b.seen:
         channels = b.seen[s.tops[0]]
-        said = f"{channels} channel{'s' * (channels > 1)} by the stored weights"
+        reason = f"{channels} channel{'s' * (channels > 1)} by the stored weights"
     else:
-        channels, said = 3, "3 channels are assumed"
-    return (max(batch, 1), channels, *size), f"{why}, {said}"
+        channels, reason = 3, "3 channels are assumed"
+    return (max(batch, 1), channels, *size), f"{why}, {reason}"
 
 
 def _whence(s: Spec) -> str:
@@ -233,7 +233,7 @@ def settle(b: Builder, name: str) -> None:
             hint=" ".join(f"--input {each[:60]}=3x224x224" for each in list(b.missing)[:8])
             + ", with its own size",
         )
-    for unused in b.given.keys() - b.used:
+    for unused in b.input_sizes.keys() - b.used:
         known = [*b.inputs]
         raise ReadError(
             f"no input is called '{unused[:60]}'" if unused else "the size is of no input",

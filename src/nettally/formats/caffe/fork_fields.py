@@ -1,4 +1,4 @@
-"""Fields that Caffe does not have: its forks' own, which are told and not followed."""
+"""Fields that Caffe does not have: its forks' own, which are noted and not followed."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ MOST = 12
 
 def odd(b: Builder, net: Message, kept: Sequence[Spec]) -> None:
     """Note the fields of the net and of its layers that are not known."""
-    found: dict[str, int] = {}
-    _walk(net, "Net", found, deeper=False)
+    unknown: dict[str, int] = {}
+    _walk(net, "Net", unknown, deeper=False)
     for spec in kept:
         body = spec.outer
         kind = "V1Layer" if body.name == "layers" else "Layer"
-        _walk(body, kind, found)
-    if not found:
+        _walk(body, kind, unknown)
+    if not unknown:
         return
-    named = [f"{name} ({times} times)" if times > 1 else name for name, times in found.items()]
+    named = [f"{name} ({times} times)" if times > 1 else name for name, times in unknown.items()]
     more = f" and {len(named) - MOST} more" if len(named) > MOST else ""
     b.note(f"fields that Caffe does not have, not followed: {', '.join(named[:MOST])}{more}")
 
 
-def _walk(message: Message, kind: str, found: dict[str, int], *, deeper: bool = True) -> None:
+def _walk(message: Message, kind: str, unknown: dict[str, int], *, deeper: bool = True) -> None:
     by_name, _ = fields(kind)
     if not by_name:
         return
@@ -46,9 +46,9 @@ def _walk(message: Message, kind: str, found: dict[str, int], *, deeper: bool = 
                 if kind in ("Net", "Layer", "V1Layer")
                 else f"{message.name}.{field.name}"[:80]
             )
-            found[name] = found.get(name, 0) + 1
+            unknown[name] = unknown.get(name, 0) + 1
         elif deeper and isinstance(field.value, Message):
-            _walk(field.value, known.type, found)
+            _walk(field.value, known.type, unknown)
 
 
 _EITHER = frozenset(name for name in fields("Layer")[0] if name.endswith("_param"))

@@ -23,13 +23,13 @@ def grouped(nodes: Sequence[Node], stems: Iterable[str]) -> tuple[Node, ...]:
     names = {_dotted(node.name) for node in nodes}
     paths = [_path(stem) for stem in stems]
     count = Counter(".".join(path[:end]) for path in paths for end in range(1, len(path) + 1))
-    made: list[Node] = []
+    grouped_nodes: list[Node] = []
     for node, path in zip(nodes, paths, strict=True):
         end = len(path)
         while end and not _is_group(".".join(path[:end]), count, names):
             end -= 1
-        made.append(node.replace(module=".".join(path[:end])) if end else node)
-    return tuple(made)
+        grouped_nodes.append(node.replace(module=".".join(path[:end])) if end else node)
+    return tuple(grouped_nodes)
 
 
 def _is_group(name: str, count: Counter[str], names: set[str]) -> bool:

@@ -66,8 +66,8 @@ class Spec:
 
     def sub(self, name: str) -> Message:
         """The message of the layer's own settings, an empty one where there is none."""
-        found = self.body.message(name)
-        return Message(self.body.document, name, self.body.offset) if found is None else found
+        message = self.body.message(name)
+        return Message(self.body.document, name, self.body.offset) if message is None else message
 
     def settings_of_params(self) -> list[Message]:
         """The settings of the layer's tensors, where they are given in today's syntax."""
@@ -76,7 +76,7 @@ class Spec:
     def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
         return ReadError(f"{self.label}: {what}", where=self.body.where, values=values, hint=hint)
 
-    def told(self, error: NettallyError) -> ReadError:
+    def read_error(self, error: NettallyError) -> ReadError:
         """A layer's own complaint, with its name and place."""
         return ReadError(
             f"{self.label}: {error.what}",
@@ -120,20 +120,20 @@ def specs(net: Message) -> list[Spec]:
                 hint="write them all one way",
             )
         return _v0(old)
-    made: list[Spec] = []
+    layers: list[Spec] = []
     for body in new:
         spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
         spec.params = [param.text("name") for param in body.messages("param")]
-        made.append(spec)
+        layers.append(spec)
     for body in old:
         spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
         for field in body.all("param"):  # a name each, or as today's syntax has it
             value = field.value
             spec.params.append(value.text("name") if isinstance(value, Message) else value)
-        made.append(spec)
+        layers.append(spec)
     if new and old:  # as they stand in the file; Caffe itself would read only the 'layers'
-        made.sort(key=lambda spec: spec.body.offset)
-    return made
+        layers.sort(key=lambda spec: spec.body.offset)
+    return layers
 
 
 def _type(body: Message, old: dict[str, str]) -> str:
@@ -197,7 +197,7 @@ _V0_MESSAGE = {
 
 def _v0(old: list[Message]) -> list[Spec]:
     """V0's layers; a padding layer becomes the padding of the conv or pool layer that reads it."""
-    made: list[Spec] = []
+    layers: list[Spec] = []
     last: dict[str, tuple[Message, Message]] = {}  # a blob's name: the padding layer behind it
     for outer in old:
         body = outer.message("layer")
@@ -242,27 +242,30 @@ def _v0(old: list[Message]) -> list[Spec]:
             bottoms = connection.texts("bottom")
         spec = Spec(new, V0[kind], bottoms, tops)
         spec.outer = outer
-        made.append(spec)
-    return made
+        layers.append(spec)
+    return layers
 
 
 def _today(body: Message, kind: str) -> Message:
     """A V0 layer's message in today's words; what has no place there stays as it is."""
-    made = Message(body.document, "layer", body.offset)
+    layer = Message(body.document, "layer", body.offset)
     groups: dict[str, Message] = {}
     for field in body.fields:
         messages, name = _V0_FIELDS.get(field.name, ("", ""))
-        own = _V0_MESSAGE.get(kind, "")
+        kind_group = _V0_MESSAGE.get(kind, "")
         listed = messages.split()
-        group = own if own in listed else listed[0] if listed == ["transform_param"] else ""
+        if kind_group in listed:
+            group = kind_group
+        else:
+            group = listed[0] if listed == ["transform_param"] else ""
         if not group:
-            made.add(field)
+            layer.add(field)
             continue
         if group not in groups:
             groups[group] = Message(body.document, group, body.offset)
-            made.add(Field(group, groups[group], "message", body.offset))
+            layer.add(Field(group, groups[group], "message", body.offset))
         groups[group].add(field._replace(name=name))
-    return made
+    return layer
 
 
 # --- the state ----------------------------------------------------------------------------------
@@ -299,20 +302,20 @@ def rules(spec: Spec) -> str:
     parts: list[str] = []
     for kind in ("include", "exclude"):
         for rule in spec.outer.messages(kind):
-            said = [
+            conditions = [
                 f"{field.name} {field.value}"
                 for field in rule.fields
                 if isinstance(field.value, str)
             ]
-            parts.append(f"{kind} {{ {', '.join(said)} }}")
+            parts.append(f"{kind} {{ {', '.join(conditions)} }}")
     return " ".join(parts)
 
 
 def stages(all_: Sequence[Spec]) -> list[str]:
     """The stages that the file's rules name."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for spec in all_:
         for kind in ("include", "exclude"):
             for rule in spec.outer.messages(kind):
-                found.update(dict.fromkeys([*rule.texts("stage"), *rule.texts("not_stage")]))
-    return list(found)
+                names.update(dict.fromkeys([*rule.texts("stage"), *rule.texts("not_stage")]))
+    return list(names)

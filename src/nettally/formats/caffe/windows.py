@@ -146,11 +146,11 @@ def pooling(b: Builder, s: Spec) -> None:
     kind = _POOLS[method]
     if settings.boolean("global_pooling", False):
         for name in ("kernel_size", "kernel_h", "kernel_w"):
-            given = settings.all(name)
-            if given and settings.integers(name) != [0]:
+            stated = settings.all(name)
+            if stated and settings.integers(name) != [0]:
                 raise settings.error(
                     f"{s.label}: global pooling has no '{name}'",
-                    given[0],
+                    stated[0],
                     hint="its window is its input's size",
                 )
         if method == "STOCHASTIC":

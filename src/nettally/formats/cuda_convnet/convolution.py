@@ -49,9 +49,12 @@ class Convolution(Weighted):
         drawn = section.booleans("randSparse", count)
         seen = (0,) * count
         if any(drawn):
-            own = section.integers("filterChannels", count, 0)
+            filter_channels = section.integers("filterChannels", count, 0)
             seen = tuple(
-                [(own[i] or channels[i] // groups[i]) if drawn[i] else 0 for i in range(count)]
+                [
+                    (filter_channels[i] or channels[i] // groups[i]) if drawn[i] else 0
+                    for i in range(count)
+                ]
             )
         self.parts = tuple(
             Part(*numbers)

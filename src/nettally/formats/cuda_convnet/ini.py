@@ -233,88 +233,102 @@ def parse(text: str, file: str) -> tuple[dict[str, Section], list[str]]:
             where=file,
             values=f"{len(text):,} characters, at most {MAX_BYTES:,}",
         )
-    sections: dict[str, Section] = {}
-    defaults: dict[str, Option] = {}
-    odd: list[str] = []
-    options: dict[str, Option] | None = None
-    named = key = ""
-    count = 0
+    parser = _Parser(file)
     for number, line in enumerate(text.split("\n"), 1):
+        parser.line(line, number)
+    return parser.sections, parser.odd
+
+
+class _Parser:
+    """Takes a file line by line."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.sections: dict[str, Section] = {}
+        self.defaults: dict[str, Option] = {}
+        self.odd: list[str] = []
+        self.options: dict[str, Option] | None = None  # of the section that the line stands in
+        self.section = self.key = ""
+        self.count = 0
+
+    def line(self, line: str, number: int) -> None:
         bare = line.strip()
         first = line[:1]
         if not bare or first in "#;" or (first in "rR" and bare.split(None, 1)[0].lower() == "rem"):
-            continue
-        if first.isspace() and options is not None and key:
-            said = options[key]
-            if len(said.value) + len(bare) > MAX_VALUE:
-                raise ReadError(f"{named}: '{key}' is too long", where=f"{file}:{number}")
-            options[key] = Option(f"{said.value}\n{bare}", said.line)
-            continue
+            return
+        if first.isspace() and self.options is not None and self.key:
+            option = self.options[self.key]
+            if len(option.value) + len(bare) > MAX_VALUE:
+                raise self._error(f"{self.section}: '{self.key}' is too long", number)
+            self.options[self.key] = Option(f"{option.value}\n{bare}", option.line)
+            return
         close = line.find("]")
         if first == "[" and close > 1:
-            named = line[1:close]
-            key = ""
-            if len(named) > MAX_NAME:
-                raise ReadError(
-                    "a layer's name is too long",
-                    where=f"{file}:{number}",
-                    values=f"{_short(named)}, {len(named):,} characters",
+            self.section, self.key = line[1:close], ""
+            self.options = self._section(self.section, number)
+        else:
+            self._option(line, bare, number)
+
+    def _error(self, what: str, number: int, values: str = "", hint: str = "") -> ReadError:
+        return ReadError(what, where=f"{self.file}:{number}", values=values, hint=hint)
+
+    def _section(self, name: str, number: int) -> dict[str, Option]:
+        """The options of a section that begins, or goes on, at a line."""
+        if len(name) > MAX_NAME:
+            raise self._error(
+                "a layer's name is too long", number, f"{_short(name)}, {len(name):,} characters"
+            )
+        if name == "DEFAULT":
+            return self.defaults
+        if name in self.sections:
+            if len(self.odd) < MAX_ODD:
+                self.odd.append(
+                    f"[{name}] stands at lines {self.sections[name].line} and {number}: they are "
+                    "read as one, as Python 2 does"
                 )
-            if named == "DEFAULT":
-                options = defaults
-                continue
-            if named in sections:
-                if len(odd) < MAX_ODD:
-                    odd.append(
-                        f"[{named}] stands at lines {sections[named].line} and {number}: they are "
-                        "read as one, as Python 2 does"
-                    )
-            elif len(sections) == MAX_SECTIONS:
-                raise ReadError(
-                    "the file has too many layers",
-                    where=f"{file}:{number}",
-                    values=f"more than {MAX_SECTIONS:,}",
-                )
-            else:
-                sections[named] = Section(named, file, number, defaults)
-            options = sections[named].options
-            continue
+        elif len(self.sections) == MAX_SECTIONS:
+            raise self._error("the file has too many layers", number, f"more than {MAX_SECTIONS:,}")
+        else:
+            self.sections[name] = Section(name, self.file, number, self.defaults)
+        return self.sections[name].options
+
+    def _option(self, line: str, bare: str, number: int) -> None:
+        """One ``key=value`` or ``key: value``."""
         at = min((i for i in (line.find("="), line.find(":")) if i >= 0), default=-1)
-        if options is None:
-            raise ReadError(
+        if self.options is None:
+            raise self._error(
                 "the file does not begin with a [layer]",
-                where=f"{file}:{number}",
-                values=_short(bare),
-                hint="put [name] before the first key",
+                number,
+                _short(bare),
+                "put [name] before the first key",
             )
         if not line[: max(at, 0)].strip():
-            raise ReadError(
-                f"{named}: this is neither [layer], key=value nor a comment",
-                where=f"{file}:{number}",
-                values=_short(bare),
-                hint="write key=value, or begin the line with #",
+            raise self._error(
+                f"{self.section}: this is neither [layer], key=value nor a comment",
+                number,
+                _short(bare),
+                "write key=value, or begin the line with #",
             )
-        key = line[:at].strip().lower()
+        self.key = key = line[:at].strip().lower()
         value = line[at + 1 :].strip()
         semicolon = value.find(";")
         if semicolon > 0 and value[semicolon - 1].isspace():
             value = value[:semicolon].strip()
         if len(value) > MAX_VALUE:
-            raise ReadError(
-                f"{named}: '{_short(key)}' is too long",
-                where=f"{file}:{number}",
-                values=f"{len(value):,} characters, at most {MAX_VALUE:,}",
+            raise self._error(
+                f"{self.section}: '{_short(key)}' is too long",
+                number,
+                f"{len(value):,} characters, at most {MAX_VALUE:,}",
             )
-        if key in options and len(odd) < MAX_ODD:
-            odd.append(
-                f"{named}: '{_short(key)}' is given at lines {options[key].line} and {number}: the "
-                "last holds, as in Python 2"
+        if key in self.options and len(self.odd) < MAX_ODD:
+            self.odd.append(
+                f"{self.section}: '{_short(key)}' is given at lines {self.options[key].line} and "
+                f"{number}: the last holds, as in Python 2"
             )
-        count += 1
-        if count > MAX_OPTIONS:
-            raise ReadError("the file has too many keys", where=f"{file}:{number}")
-        options[key] = Option("" if value == '""' else value, number)
-    return sections, odd
+        self.count += 1
+        if self.count > MAX_OPTIONS:
+            raise self._error("the file has too many keys", number)
+        self.options[key] = Option("" if value == '""' else value, number)
 
 
 def _short(text: str) -> str:
@@ -327,15 +341,15 @@ def near(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = list(known)
-    found = difflib.get_close_matches(word[:80], names, 1, 0.6)
-    if found:
-        return f"did you mean '{found[0]}'?"
+    matches = difflib.get_close_matches(word[:80], names, 1, 0.6)
+    if matches:
+        return f"did you mean '{matches[0]}'?"
     return "one of " + ", ".join(names[:40]) if 0 < len(names) <= 60 else ""
 
 
-def _missing(key: str, given: Iterable[str]) -> str:
+def _missing(key: str, keys: Iterable[str]) -> str:
     """A key that was perhaps meant, or the line to add."""
     import difflib
 
-    near = difflib.get_close_matches(key.lower(), list(given), 1, 0.85)
+    near = difflib.get_close_matches(key.lower(), list(keys), 1, 0.85)
     return f"is '{near[0]}' meant to be '{key}'?" if near else f"add a line {key}=..."

@@ -41,16 +41,16 @@ class Weighted(Plan):
         for key in RATES:
             if key not in params:
                 continue
-            given = 1
+            rates = 1
             depth = 0
             for letter in params.get(key):
                 depth += (letter == "[") - (letter == "]")
-                given += letter == "," and depth == 0
-            if given not in (1, count):
+                rates += letter == "," and depth == 0
+            if rates not in (1, count):
                 raise params.error(
                     f"'{key}' needs one value an input",
                     key,
-                    values=f"{given} values, {self.name} has {count} input(s)",
+                    values=f"{rates} values, {self.name} has {count} input(s)",
                 )
 
     def share(self, known: Mapping[str, Plan]) -> None:

@@ -182,8 +182,8 @@ def _layer(builder: Builder, section: Section) -> None:
         raise section.error(
             "a second [net]: a file has one network", hint="remove it, or all that follows"
         )
-    found = TYPES.get(section.type)
-    if found is None:
+    entry = TYPES.get(section.type)
+    if entry is None:
         builder.begin(section, "layer")
         builder.note(
             "types of layers that are not known",
@@ -191,7 +191,7 @@ def _layer(builder: Builder, section: Section) -> None:
         )
         builder.make(section, "opaque", type=section.type[:80] or "unknown")
     else:
-        name, make = found
+        name, make = entry
         builder.begin(section, name)
         make(builder, section)
     builder.end(section)
@@ -203,7 +203,7 @@ def _input(net: Section, source: Source) -> Shape:
     channels = net.integer("channels", 0, 0)
     values = net.integer("inputs", height * width * channels, 0)
     sizes = dict(source.inputs)
-    given = sizes.pop("", None) or sizes.pop("input", None)
+    user_shape = sizes.pop("", None) or sizes.pop("input", None)
     if sizes:
         raise ReadError(
             f"the file has no input '{next(iter(sizes))[:60]}'",
@@ -211,14 +211,14 @@ def _input(net: Section, source: Source) -> Shape:
             hint="its only input is called 'input'",
         )
     image = bool(height and width and channels)
-    if given is not None:
-        rank = 4 if image or len(given) > 2 else 2
-        shape = given if len(given) == rank else (1, *given)
+    if user_shape is not None:
+        rank = 4 if image or len(user_shape) > 2 else 2
+        shape = user_shape if len(user_shape) == rank else (1, *user_shape)
         if len(shape) != rank:
             raise ReadError(
                 "the input's size does not fit the file",
                 where=source.name,
-                values="x".join(map(str, given)),
+                values="x".join(map(str, user_shape)),
                 hint="--input 3x416x416: channels, height, width" if rank == 4 else "--input 256",
             )
         return shape

@@ -29,7 +29,7 @@ MAX_HINTS = 20
 """How many suggestions are looked for: each takes a millisecond."""
 
 
-class Made(NamedTuple):
+class BuiltLayer(NamedTuple):
     """A layer that is done: the node that its readers read, and its section."""
 
     head: str
@@ -44,7 +44,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.by_name: dict[str, Node] = {}
         self.shapes: dict[str, Shape | None] = dict(inputs)
-        self.made: list[Made] = []
+        self.built: list[BuiltLayer] = []
         self.head = next(iter(inputs))
         self.name = ""
         self.counts: dict[str, list[str]] = {}
@@ -54,7 +54,7 @@ class Builder:
     @property
     def index(self) -> int:
         """The number of the layer that is being made."""
-        return len(self.made)
+        return len(self.built)
 
     def begin(self, section: Section, type_: str) -> None:
         self.name = f"{type_}_{self.index}"
@@ -62,8 +62,8 @@ class Builder:
 
     def end(self, section: Section) -> None:
         """Note what the layer has become."""
-        own = [name for name in (self.name,) if name in self.shapes]
-        self.made.append(Made(self.head, section, own[0] if own else self.head))
+        first = self.name if self.name in self.shapes else self.head
+        self.built.append(BuiltLayer(self.head, section, first))
 
     def shape(self, section: Section, name: str = "") -> Shape:
         """The shape of a node, or of what the layer reads. Raises ReadError: it is not known."""
@@ -127,7 +127,7 @@ class Builder:
         self.head = name
         return name
 
-    def layers(self, section: Section, key: str) -> list[Made]:
+    def layers(self, section: Section, key: str) -> list[BuiltLayer]:
         """The layers that ``key`` names, by their numbers, or counted back from this one."""
         numbers = section.integers(key)
         if not numbers:
@@ -141,7 +141,7 @@ class Builder:
             raise section.error("the layers name too many others", values=f"over {MAX_EDGES:,}")
         return [self.layer(section, key, number) for number in numbers]
 
-    def layer(self, section: Section, key: str, number: int) -> Made:
+    def layer(self, section: Section, key: str, number: int) -> BuiltLayer:
         """One layer by its number. Raises ReadError where it does not stand before this one."""
         index = number if number >= 0 else self.index + number
         if not 0 <= index < self.index:
@@ -153,7 +153,7 @@ class Builder:
                 + (f"0 to {self.index - 1}" if self.index else "none"),
                 hint="the [net] is no layer: the first after it is 0",
             )
-        return self.made[index]
+        return self.built[index]
 
     def note(self, sentence: str, which: str) -> None:
         """Something to say of several layers: ``sentence: which, which``, the sentence once."""
@@ -162,15 +162,15 @@ class Builder:
     def hint(self, word: str, known: Iterable[str]) -> str:
         """A name that was perhaps meant, in brackets; the first few times that it is asked."""
         self.hints += 1
-        found = near(word, known) if self.hints <= MAX_HINTS else ""
-        return f" ({found})" if found else ""
+        suggestion = near(word, known) if self.hints <= MAX_HINTS else ""
+        return f" ({suggestion})" if suggestion else ""
 
     def notes(self) -> list[str]:
         """What there is to say, each once with its number."""
-        told: list[str] = []
+        sentences: list[str] = []
         for sentence, names in self.counts.items():
             once = list(dict.fromkeys(names))
             shown = ", ".join(name[:120] for name in once[:6])
             more = f" and {len(once) - 6} more" if len(once) > 6 else ""
-            told.append(f"{sentence}: {shown}{more}")
-        return told
+            sentences.append(f"{sentence}: {shown}{more}")
+        return sentences

@@ -67,8 +67,8 @@ class Section:
         text = self.text(key)
         number = default if text is None else self._leading(key, text)
         if least is not None and number < least:
-            said = f"{key}={text[:60]}" if text is not None else f"{key} {number}, the default"
-            raise self.error(f"'{key}' must be at least {least}", key, values=said)
+            values = f"{key}={text[:60]}" if text is not None else f"{key} {number}, the default"
+            raise self.error(f"'{key}' must be at least {least}", key, values=values)
         return number
 
     def integers(self, key: str) -> list[int]:

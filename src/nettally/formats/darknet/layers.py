@@ -91,10 +91,10 @@ def convolutional(b: Builder, s: Section) -> None:
     image = b.image(s)
     pairs = ((padding, padding),) * 2
     if image is not None:
-        own = strides if not blurred else (1, 1)
+        conv_strides = strides if not blurred else (1, 1)
         pairs = tuple(
             _fitted(s, length, size, stride, padding, dilation)
-            for length, stride in zip(image[1:], own, strict=True)
+            for length, stride in zip(image[1:], conv_strides, strict=True)
         )
     shared = _shared(b, s)
     b.make(
@@ -138,15 +138,15 @@ def _fitted(
     count = max(room, 0) // stride + 1
     wide = padding * dilation
     span = dilation * (size - 1) + 1
-    own = (length + 2 * wide - span) // stride + 1
-    if own == count:
+    our_count = (length + 2 * wide - span) // stride + 1
+    if our_count == count:
         return (wide, wide)
     if dilation == 1:
         return (wide, wide - room)
     raise s.error(
         "its dilation does not fit its padding: Darknet works out two sizes for its output",
         "dilation",
-        values=f"{count} and {own}; size {size}, padding {padding}, dilation {dilation}",
+        values=f"{count} and {our_count}; size {size}, padding {padding}, dilation {dilation}",
         hint="pad=1, which is half the size, with an odd size",
     )
 

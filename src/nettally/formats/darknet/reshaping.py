@@ -8,7 +8,7 @@ from .layers import activate
 
 if TYPE_CHECKING:
     from ...network import Shape
-    from .builder import Builder, Made
+    from .builder import Builder, BuiltLayer
     from .cfg import Section
 
 
@@ -26,7 +26,7 @@ def route_lhalf(b: Builder, s: Section) -> None:
 def _route(b: Builder, s: Section, groups: int, group: int) -> None:
     if group >= groups:
         raise s.error("there is no such group", "group_id", values=f"group_id {group} of {groups}")
-    heads = [made.head for made in b.layers(s, "layers")]
+    heads = [layer.head for layer in b.layers(s, "layers")]
     if groups > 1:
         heads = [_part(b, s, head, groups, group, i) for i, head in enumerate(heads)]
     shapes = [b.shapes[head] for head in heads]
@@ -70,7 +70,7 @@ def shortcut(b: Builder, s: Section) -> None:
         )
     if s.text("weights_normalization", "none") != "none":
         b.note("weights_normalization: its few steps are not counted", b.name)
-    terms = [b.head, *(made.head for made in b.layers(s, "from"))]
+    terms = [b.head, *(layer.head for layer in b.layers(s, "from"))]
     y = b.shapes[terms[0]]
     if any(b.shapes[term] is None for term in terms):
         b.make(s, "opaque", terms, type="shortcut", size=None if y is None else y[1:])
@@ -135,9 +135,9 @@ def _padded(b: Builder, s: Section, head: str, term: str, y: Shape, i: int) -> t
     return b.make(s, "concat", (added, rest), f".both{i}"), ""
 
 
-def _one(b: Builder, s: Section) -> Made:
-    made = b.layers(s, "from")
-    return made[0]
+def _one(b: Builder, s: Section) -> BuiltLayer:
+    layers = b.layers(s, "from")
+    return layers[0]
 
 
 def scale_channels(b: Builder, s: Section) -> None:
