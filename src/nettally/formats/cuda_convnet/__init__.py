@@ -14,7 +14,7 @@ from ...network import Network, Shape, Span
 from ..source import Format, Source, read_bytes
 from .builder import Builder, Extent, Plan
 from .convolution import Convolution
-from .images import (
+from .feature_maps import (
     Blur,
     Crop,
     MapPool,
@@ -28,7 +28,7 @@ from .images import (
 from .ini import Section, near, parse
 from .input import extents, given, images, infer
 from .neurons import new
-from .plain import Concat, Cost, Data, Dropout, Elementwise, Neuron, Softmax, Sum
+from .values import Concat, Cost, Data, Dropout, Elementwise, Neuron, Softmax, Sum
 from .weights import (
     FullyConnected,
     SplitFullyConnected,

@@ -8,7 +8,7 @@ from ...errors import ReadError
 from ...network import MAX_SIZE, Shape
 from .builder import Extent, Plan, check_extent
 from .ini import near
-from .plain import Cost, Data
+from .values import Cost, Data
 from .weights import FullyConnected, TreeFullyConnected
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .ini import Section
 
 
-class Imaged(Plan):
+class MapLayer(Plan):
     """A layer of one input that reads it as ``channels`` square maps."""
 
     arity = 1
@@ -44,7 +44,7 @@ class Imaged(Plan):
             )
 
 
-class Norm(Imaged):
+class Norm(MapLayer):
     """cmrnorm over neighbouring maps; rnorm and cnorm over neighbouring places of each map.
 
     The code divides ``scale`` by the number of values in the window (``NormLayerParser``), so it is
@@ -111,7 +111,7 @@ class Norm(Imaged):
         )
 
 
-class Blur(Imaged):
+class Blur(MapLayer):
     """blur: a fixed Gaussian."""
 
     keeps_shape = True
@@ -135,7 +135,7 @@ class Blur(Imaged):
         return builder.make(self, "blur", (head,), size=self.window, deviation=self.deviation)
 
 
-class Reflect(Imaged):
+class Reflect(MapLayer):
     """href: left and right exchanged."""
 
     keeps_shape = True
@@ -145,7 +145,7 @@ class Reflect(Imaged):
         return builder.make(self, "identity", (builder.maps(self, xs[0], self.channels),))
 
 
-class Recolor(Imaged):
+class Recolor(MapLayer):
     """rgb2yuv, rgb2lab."""
 
     keeps_shape = True
@@ -158,7 +158,7 @@ class Recolor(Imaged):
         return builder.make(self, "recolor", (head,), to=self.type.removeprefix("rgb2"))
 
 
-class Pool(Imaged):
+class Pool(MapLayer):
     """pool: windows from ``start`` on, clipped at the far edge."""
 
     kinds: ClassVar[dict[str, str]] = {
@@ -218,7 +218,7 @@ class Pool(Imaged):
         )
 
 
-class MapPool(Imaged):
+class MapPool(MapLayer):
     """cmpool: the greatest of neighbouring maps, place by place."""
 
     def read(self) -> None:
@@ -261,7 +261,7 @@ class MapPool(Imaged):
         return builder.make(self, "reshape", (head,), size=(self.outputs, y.side, y.side))
 
 
-class Nailbed(Imaged):
+class Nailbed(MapLayer):
     """nailbed: one value in ``stride`` along each axis, the grid in the middle."""
 
     def read(self) -> None:
@@ -280,7 +280,7 @@ class Nailbed(Imaged):
         return builder.make(self, "slice", (head,), axis=3, start=start, step=step)
 
 
-class Resize(Imaged):
+class Resize(MapLayer):
     """resize: by a fixed ``scale``; rscale: by a random one, then cut to ``tgtSize``."""
 
     def read(self) -> None:
@@ -311,7 +311,7 @@ class Resize(Imaged):
         return builder.make(self, "resize", (head,), size=(y.side, y.side))
 
 
-class Crop(Imaged):
+class Crop(MapLayer):
     """crop: a square of ``sizeX`` from ``startX``, ``startY`` on."""
 
     def read(self) -> None:
