@@ -170,8 +170,11 @@ def formats() -> dict[str, Format]:
     modules: dict[str, Any] = {name: format_module(name) for name in FORMATS}
     for point in _from_outside():
         modules[point.name] = point.load()
-    said = {name: getattr(module, "FORMAT", None) for name, module in modules.items()}
-    return {**{name: each or Format(name) for name, each in said.items()}, "pytorch": MODULES}
+    descriptions = {name: getattr(module, "FORMAT", None) for name, module in modules.items()}
+    return {
+        **{name: each or Format(name) for name, each in descriptions.items()},
+        "pytorch": MODULES,
+    }
 
 
 def format_module(name: str) -> Any:

@@ -108,7 +108,7 @@ def _header(blob: Blob) -> bytes:
 
 
 def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterator[NamedTensor]:
-    """The header's entries, each held against its kind of numbers and all against the file."""
+    """The header's entries, each checked against its kind of numbers, and all against the file."""
     from .tensor_table import MAX_TENSORS, NamedTensor, checked, listing
 
     places: list[tuple[int, int, str]] = []
@@ -191,17 +191,17 @@ def _offsets(name: str, offsets: Any, blob: Blob, at: int) -> tuple[int, int]:
 
 
 def _check_size(
-    name: str, dtype: str, sizes: tuple[int, ...], given: int, blob: Blob, at: int
+    name: str, dtype: str, sizes: tuple[int, ...], length: int, blob: Blob, at: int
 ) -> None:
     bits = BITS[dtype]
     for size in sizes:
         bits *= size
-    if bits != given * 8:
+    if bits != length * 8:
         shown = f"{bits // 8:,}" if bits < 10**40 else "over 10^38"
         raise blob.error(
             f"'{name[:80]}' lies in another number of bytes than it takes",
             at,
-            f"{dtype} {'x'.join(map(str, sizes)) or '1'} takes {shown}, lies in {given:,}",
+            f"{dtype} {'x'.join(map(str, sizes)) or '1'} takes {shown}, lies in {length:,}",
         )
 
 
@@ -262,7 +262,7 @@ def _entries(header: bytes, blob: Blob) -> Iterator[tuple[str, dict[str, Any], i
             try:
                 name = json.loads(f'"{match[1].decode()}"')
                 name.encode()  # half a surrogate pair is no text
-                found = json.loads(
+                fields = json.loads(
                     match[2].decode(), object_pairs_hook=_unique, parse_constant=_refused
                 )
             except RepeatedKey as error:
@@ -276,7 +276,7 @@ def _entries(header: bytes, blob: Blob) -> Iterator[tuple[str, dict[str, Any], i
             if name in seen:
                 raise blob.error(f"'{name[:80]}' stands twice", 8 + place)
             seen.add(name)
-            yield name, found, 8 + place
+            yield name, fields, 8 + place
             place = match.end()
             sign = header[place : place + 1]
             if sign == b"}":
@@ -299,12 +299,12 @@ class RepeatedKey(Exception):
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for key, value in pairs:
-        if key in made:
+        if key in members:
             raise RepeatedKey(key[:80])
-        made[key] = value
-    return made
+        members[key] = value
+    return members
 
 
 def _refused(word: str) -> None:

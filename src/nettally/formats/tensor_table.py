@@ -111,14 +111,14 @@ def table(
         )
         for home, group in members.items()
     )
-    said = [*_said(listed), *notes]
+    sentences = [*_notes(listed), *notes]
     alike = sum(map(len, shared.values()))
     if alike:
         pairs = [
-            f"{home}.{own} is {of}" for home, each in shared.items() for own, of in each.items()
+            f"{home}.{label} is {of}" for home, each in shared.items() for label, of in each.items()
         ]
-        said.append(f"shared tensors are counted once: {listing(pairs)}")
-    return Network(name, {}, nodes, source=span, notes=tuple(said))
+        sentences.append(f"shared tensors are counted once: {listing(pairs)}")
+    return Network(name, {}, nodes, source=span, notes=tuple(sentences))
 
 
 def learned(tensor: NamedTensor) -> bool:
@@ -134,15 +134,15 @@ def _homes(tensors: Sequence[NamedTensor]) -> dict[str, str]:
     from bisect import bisect_left
 
     modules = sorted({tensor.name.rpartition(".")[0] for tensor in tensors})
-    own = {""}  # modules that hold modules
+    parents = {""}  # modules that hold modules
     for module in modules:
         after = bisect_left(modules, module + ".")
         if after < len(modules) and modules[after].startswith(module + "."):
-            own.add(module)
+            parents.add(module)
     homes: dict[str, str] = {}
     for tensor in tensors:
         module = tensor.name.rpartition(".")[0]
-        homes[tensor.name] = tensor.name if module in own else module
+        homes[tensor.name] = tensor.name if module in parents else module
     return homes
 
 
@@ -151,15 +151,15 @@ def _labels(group: Sequence[NamedTensor]) -> dict[str, str]:
     last = [tensor.last for tensor in group]
     if len(set(last)) == len(last):
         return dict(zip((tensor.name for tensor in group), last, strict=True))
-    made: dict[str, str] = {}
+    labels: dict[str, str] = {}
     taken: set[str] = set()
     for tensor in group:
         label = tensor.name.replace(".", "_")
         while label in taken:
             label += "_"
         taken.add(label)
-        made[tensor.name] = label
-    return made
+        labels[tensor.name] = label
+    return labels
 
 
 def _shared(
@@ -178,16 +178,16 @@ def _shared(
     return shared
 
 
-def _said(tensors: Sequence[NamedTensor]) -> list[str]:
+def _notes(tensors: Sequence[NamedTensor]) -> list[str]:
     """What kinds of numbers there are, and which were not taken for parameters and why."""
     kinds: dict[str, int] = {}
     for tensor in tensors:
         kinds[tensor.dtype] = kinds.get(tensor.dtype, 0) + 1
-    told = ", ".join(f"{n:,} of {kind[:40]}" for kind, n in list(kinds.items())[:12])
-    said = [
+    counts = ", ".join(f"{n:,} of {kind[:40]}" for kind, n in list(kinds.items())[:12])
+    sentences = [
         "a table of parameters: it does not tell what the layers compute, nor in which order, so "
         "that shapes and work are not known",
-        f"tensors: {len(tensors):,}: {told}",
+        f"tensors: {len(tensors):,}: {counts}",
     ]
     whole = [t for t in tensors if not t.role and t.whole and not learned(t)]
     odd: dict[str, int] = {}
@@ -196,11 +196,11 @@ def _said(tensors: Sequence[NamedTensor]) -> list[str]:
             odd[tensor.last] = odd.get(tensor.last, 0) + 1
     if odd:
         names = [f"{name} ({n:,})" if n > 1 else name for name, n in odd.items()]
-        said.append(
+        sentences.append(
             f"whole numbers are taken as kept and not learned: {listing(names)}; weights that are "
             "packed in them are not among the parameters"
         )
-    return said
+    return sentences
 
 
 def listing(names: Sequence[str], most: int = 12) -> str:

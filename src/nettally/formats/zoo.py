@@ -22,10 +22,12 @@ class Entry(NamedTuple):
 def names() -> tuple[str, ...]:
     """All the networks, sorted by name."""
     try:
-        found = os.listdir(ROOT)
+        folders = os.listdir(ROOT)
     except OSError:
         return ()
-    return tuple(sorted(n for n in found if os.path.isfile(os.path.join(ROOT, n, "network.yaml"))))
+    return tuple(
+        sorted(n for n in folders if os.path.isfile(os.path.join(ROOT, n, "network.yaml")))
+    )
 
 
 def source(name: str) -> Source:

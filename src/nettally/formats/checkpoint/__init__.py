@@ -60,7 +60,7 @@ def read(source: Source) -> Network:
     damaged, and for tensors that do not fit the storages that the file has.
     """
     from ..tensor_table import table
-    from .naming import found
+    from .naming import network_tensors
 
     with Blob(source.name, source.path, source.data) as blob:
         head = blob.fetch(0, min(blob.size, 512))
@@ -75,11 +75,11 @@ def read(source: Source) -> Network:
             )
         else:
             root = _stream(blob, head)
-        tensors, said = found(root, blob)
+        tensors, choices = network_tensors(root, blob)
         if not tensors:
             raise blob.error("the checkpoint holds no tensors", 0, f"it is {_what(root)}")
     stem = os.path.splitext(os.path.basename(source.name))[0]
-    return table(stem or "network", source.name, tensors, [*notes, *said])
+    return table(stem or "network", source.name, tensors, [*notes, *choices])
 
 
 def _what(root: Any) -> str:
@@ -92,7 +92,7 @@ def _what(root: Any) -> str:
 
 
 def _archive(blob: Blob, notes: list[str]) -> Any:
-    """What the pickle of an archive says, its storages held against the files of the archive."""
+    """What the pickle of an archive says, with its storages checked against the files of the archive."""
     from ..encodings.pickle import MAX_PICKLE, Machine
     from ..encodings.zip import entries, unpack
     from .tensors import call, load
@@ -112,8 +112,8 @@ def _archive(blob: Blob, notes: list[str]) -> Any:
     storages: dict[str, Storage] = {}
 
     def load_checked(m: Machine, what: Any) -> Any:
-        made = load(m, what)
-        return _hold(m, made, storages, files, folder)
+        value = load(m, what)
+        return _checked(m, value, storages, files, folder)
 
     data = unpack(blob, files[pickles[0]], MAX_PICKLE)
     machine = Machine(blob, call, load_checked, data)
@@ -123,31 +123,31 @@ def _archive(blob: Blob, notes: list[str]) -> Any:
     return root
 
 
-def _hold(
-    m: Any, made: Any, storages: dict[str, Storage], files: dict[str, Entry], folder: str
+def _checked(
+    m: Any, value: Any, storages: dict[str, Storage], files: dict[str, Entry], folder: str
 ) -> Any:
     """A storage as it is, once the archive has a file of its length."""
     from .tensors import Storage
 
-    if not isinstance(made, Storage):
-        return made
-    first = storages.setdefault(made.key, made)
-    if first == made and first is not made:
+    if not isinstance(value, Storage):
+        return value
+    first = storages.setdefault(value.key, value)
+    if first == value and first is not value:
         return first
-    file = files.get(f"{folder}data/{made.key}") or files.get(f"{folder}tensors/{made.key}")
-    wanted = made.stored * made.itemsize
+    file = files.get(f"{folder}data/{value.key}") or files.get(f"{folder}tensors/{value.key}")
+    wanted = value.stored * value.itemsize
     if file is None:
-        raise m.error(f"the archive has no file for the storage '{made.key[:40]}'")
+        raise m.error(f"the archive has no file for the storage '{value.key[:40]}'")
     if file.size != wanted:
         raise m.error(
-            f"the storage '{made.key[:40]}' has another length than its file",
+            f"the storage '{value.key[:40]}' has another length than its file",
             f"{wanted:,} bytes stated, {file.size:,} in the archive",
         )
-    return made
+    return value
 
 
 def _stream(blob: Blob, head: bytes) -> Any:
-    """What the fourth of the old stream's pickles says, held against the storages behind them."""
+    """What the fourth of the old stream's pickles says, checked against the storages behind them."""
     from ..encodings.pickle import Machine
     from .tensors import Storage, call, load
 
@@ -161,12 +161,12 @@ def _stream(blob: Blob, head: bytes) -> Any:
     storages: dict[str, Storage] = {}
 
     def load_kept(m: Machine, what: Any) -> Any:
-        made = load(m, what)
-        if isinstance(made, Storage):
-            first = storages.setdefault(made.key, made)
-            if (first.stored, first.dtype) != (made.stored, made.dtype):
-                raise m.error(f"the storage '{made.key[:40]}' has two lengths")
-        return made
+        value = load(m, what)
+        if isinstance(value, Storage):
+            first = storages.setdefault(value.key, value)
+            if (first.stored, first.dtype) != (value.stored, value.dtype):
+                raise m.error(f"the storage '{value.key[:40]}' has two lengths")
+        return value
 
     machine = Machine(blob, call, load_kept)
     magic, protocol = machine.run(), machine.run()
@@ -206,9 +206,9 @@ def _check_storages(blob: Blob, keys: list[str], storages: dict[str, Storage], a
         raise blob.error(f"the file has no storage '{next(iter(storages))[:40]}'", at)
 
 
-def _other_length(blob: Blob, key: str, at: int, stated: int, found: int) -> ReadError:
+def _other_length(blob: Blob, key: str, at: int, stated: int, count: int) -> ReadError:
     return blob.error(
         f"the storage '{key[:40]}' has another length than the pickle states",
         at,
-        f"{stated:,} stated, {found:,} there",
+        f"{stated:,} stated, {count:,} there",
     )

@@ -21,7 +21,7 @@ MAX_VALUES = 5_000_000
 """How many values are looked through."""
 
 
-def found(root: Any, blob: Blob) -> tuple[list[NamedTensor], list[str]]:
+def network_tensors(root: Any, blob: Blob) -> tuple[list[NamedTensor], list[str]]:
     """The network's tensors and what is to be said of the choice.
 
     Of a module, its own; of a dictionary of tensors, all; of a dictionary of several things, what
@@ -47,8 +47,8 @@ def found(root: Any, blob: Blob) -> tuple[list[NamedTensor], list[str]]:
     if search.sparse:
         notes.append(f"of {search.sparse:,} sparse tensors only what they store is counted")
     if search.odd:
-        told = [f"{name} ({n:,})" for name, n in sorted(search.odd.items())]
-        notes.append(f"what was not understood, and is not counted: {listing(told)}")
+        counts = [f"{name} ({n:,})" for name, n in sorted(search.odd.items())]
+        notes.append(f"what was not understood, and is not counted: {listing(counts)}")
     return tensors, [*notes, *_overlaps(tensors)]
 
 
@@ -82,8 +82,8 @@ def _of_dictionary(root: Dictionary, search: _Search, notes: list[str]) -> list[
             notes.append(f"the network is what stands under '{chosen[:80]}'")
             left = [f"{name} ({len(table):,} tensors)" for name, table in tables.items()]
     for name, value in aside.items():
-        held = len(search.tensors("", value))
-        left.append(f"{name} ({held:,} tensors)" if held else name)
+        count = len(search.tensors("", value))
+        left.append(f"{name} ({count:,} tensors)" if count else name)
     if left:
         notes.append(f"beside the network, and not counted: {listing(left)}")
     return tensors
@@ -118,20 +118,22 @@ class _Search:
 
     def tensors(self, name: str, value: Any) -> list[NamedTensor]:
         """All tensors in a value, in order, by their paths. No recursion."""
-        made: list[NamedTensor] = []
+        tensors: list[NamedTensor] = []
         names: set[str] = set()
         waiting: list[tuple[str, Any, str, str]] = [(name, value, "", "")]
         while waiting:
             path, each, role, kind = waiting.pop()
             self.count += 1
-            if self.count > MAX_VALUES or len(made) > MAX_TENSORS:
+            if self.count > MAX_VALUES or len(tensors) > MAX_TENSORS:
                 raise self.blob.error(
-                    "the pickle holds too much", 0, f"{self.count:,} values, {len(made):,} tensors"
+                    "the pickle holds too much",
+                    0,
+                    f"{self.count:,} values, {len(tensors):,} tensors",
                 )
             if len(path) > MAX_NAME:
                 raise self.blob.error("the pickle nests too deep", 0, f"{path[:80]}…")
             if isinstance(each, Described):
-                made.append(self._tensor(path, each, role, kind, names))
+                tensors.append(self._tensor(path, each, role, kind, names))
             elif isinstance(each, (Dictionary, Thing, list, tuple)) and not isinstance(
                 each, Global
             ):
@@ -140,7 +142,7 @@ class _Search:
                 self.met.add(id(each))
                 inside = list(self._inside(path, each))
                 waiting.extend(reversed(inside))
-        return made
+        return tensors
 
     def _tensor(
         self, path: str, each: Described, role: str, kind: str, names: set[str]
@@ -154,8 +156,8 @@ class _Search:
             begin = each.storage.offset + each.offset
             same = (each.storage.key, begin, each.size, each.stride)
         shape = checked(path, each.size, self.blob.name)
-        own = "parameter" if each.parameter else role
-        return NamedTensor(path, shape, each.dtype, whole(each.dtype), own, same, kind)
+        role = "parameter" if each.parameter else role
+        return NamedTensor(path, shape, each.dtype, whole(each.dtype), role, same, kind)
 
     def _inside(self, path: str, each: Any) -> Iterable[tuple[str, Any, str, str]]:
         dot = f"{path}." if path else ""
@@ -164,40 +166,44 @@ class _Search:
         if isinstance(each, (list, tuple)):
             return [(f"{dot}{i}", value, "", "") for i, value in enumerate(each)]
         state = each.state
-        own = _text_keys(state)
-        if "_parameters" in own and "_modules" in own:
-            return self._module(dot, each, own)
-        held: list[tuple[str, Any, str, str]] = []
-        if own:
-            held += [(dot + name, value, "", "") for name, value in own.items()]
+        attributes = _text_keys(state)
+        if "_parameters" in attributes and "_modules" in attributes:
+            return self._module(dot, each, attributes)
+        inside: list[tuple[str, Any, str, str]] = []
+        if attributes:
+            inside += [(dot + name, value, "", "") for name, value in attributes.items()]
         elif isinstance(state, (list, tuple)):
-            held += [(f"{dot}{i}", value, "", "") for i, value in enumerate(state)]
-        held += [(dot + _key(key), value, "", "") for key, value in each.pairs]
-        held += [(f"{dot}{i}", value, "", "") for i, value in enumerate(each.items)]
+            inside += [(f"{dot}{i}", value, "", "") for i, value in enumerate(state)]
+        inside += [(dot + _key(key), value, "", "") for key, value in each.pairs]
+        inside += [(f"{dot}{i}", value, "", "") for i, value in enumerate(each.items)]
         if isinstance(each.args, tuple):
-            held += [(f"{dot}{i}", value, "", "") for i, value in enumerate(each.args)]
+            inside += [(f"{dot}{i}", value, "", "") for i, value in enumerate(each.args)]
         if isinstance(each.maker, Global):
             name = str(each.maker)
             self.sparse += each.maker.name == "_rebuild_sparse_tensor"
             if name.startswith(("torch.", "numpy.", "__torch__")):
-                self.odd[name] = self.odd.get(name, 0) + (not held or name.startswith("numpy."))
+                self.odd[name] = self.odd.get(name, 0) + (not inside or name.startswith("numpy."))
                 if not self.odd[name]:
                     del self.odd[name]
-        return held
+        return inside
 
     def _module(
-        self, dot: str, each: Thing, own: dict[str, Any]
+        self, dot: str, each: Thing, attributes: dict[str, Any]
     ) -> Iterable[tuple[str, Any, str, str]]:
         """A pickled ``nn.Module``: what it learns, what it keeps, what it is made of."""
         kind = ""
         if isinstance(each.maker, Global):
             kind = each.maker.name
             self.classes.add(str(each.maker))
-        held = [(dot + name, v, "parameter", kind) for name, v in _pairs(own["_parameters"])]
-        held += [(dot + name, v, "buffer", kind) for name, v in _pairs(own.get("_buffers"))]
-        held += [(dot + name, v, "", "") for name, v in _pairs(own["_modules"])]
-        self.beside += [dot + name for name, v in own.items() if isinstance(v, Described)]
-        return held
+        inside = [
+            (dot + name, v, "parameter", kind) for name, v in _pairs(attributes["_parameters"])
+        ]
+        inside += [
+            (dot + name, v, "buffer", kind) for name, v in _pairs(attributes.get("_buffers"))
+        ]
+        inside += [(dot + name, v, "", "") for name, v in _pairs(attributes["_modules"])]
+        self.beside += [dot + name for name, v in attributes.items() if isinstance(v, Described)]
+        return inside
 
 
 def _pairs(value: Any) -> list[tuple[str, Any]]:

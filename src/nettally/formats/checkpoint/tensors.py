@@ -84,23 +84,23 @@ def call(m: Machine, function: Any, args: Any) -> Any:
     if module in ("torch._utils", "torch._tensor") and name in _MAKERS:
         return _MAKERS[name](m, args)
     if name in ("Parameter", "Buffer") and module in ("torch.nn.parameter", "torch.nn"):
-        held = next((each for each in args if isinstance(each, Described)), None)
-        if held is not None:
-            return held._replace(parameter=name == "Parameter")
+        tensor = next((each for each in args if isinstance(each, Described)), None)
+        if tensor is not None:
+            return tensor._replace(parameter=name == "Parameter")
     return Thing(function, args)
 
 
 def _mapping(m: Machine, args: tuple[Any, ...]) -> Dictionary:
-    made = Dictionary()
-    for given in args:
-        if isinstance(given, Dictionary):
-            made.pairs.extend(given.pairs)
-        elif isinstance(given, (list, tuple)):
-            for pair in given:
+    dictionary = Dictionary()
+    for source in args:
+        if isinstance(source, Dictionary):
+            dictionary.pairs.extend(source.pairs)
+        elif isinstance(source, (list, tuple)):
+            for pair in source:
                 if not isinstance(pair, (list, tuple)) or len(pair) != 2:
                     raise m.error("a dictionary is made of what are no pairs")
-                made.pairs.append((pair[0], pair[1]))
-    return made
+                dictionary.pairs.append((pair[0], pair[1]))
+    return dictionary
 
 
 def load(m: Machine, what: Any) -> Any:
@@ -139,7 +139,7 @@ def _sizes(m: Machine, value: Any) -> tuple[int, ...]:
 
 
 def _tensor(m: Machine, args: tuple[Any, ...], dtype: str = "") -> Described:
-    """``_rebuild_tensor(storage, offset, size, stride, …)``, held against the storage's length."""
+    """``_rebuild_tensor(storage, offset, size, stride, …)``, checked against the storage's length."""
     if len(args) < 4 or not isinstance(args[0], Storage):
         raise m.error("a tensor is made of what is no storage")
     storage, offset = args[0], _number(m, args[1])
@@ -187,10 +187,10 @@ def _of_type(m: Machine, args: tuple[Any, ...]) -> Any:
     """``(function, class, arguments, state)``: the class adds nothing that is counted."""
     if len(args) < 3 or not isinstance(args[0], Global) or args[0].name == "_rebuild_from_type_v2":
         raise m.error("a tensor is made of what makes none")
-    made = call(m, args[0], args[2])
-    if isinstance(made, Described) and isinstance(args[1], Global) and args[1].name == "Parameter":
-        return made._replace(parameter=True)
-    return made
+    value = call(m, args[0], args[2])
+    if isinstance(value, Described) and isinstance(args[1], Global) and args[1].name == "Parameter":
+        return value._replace(parameter=True)
+    return value
 
 
 def _sparse(m: Machine, args: tuple[Any, ...]) -> Any:

@@ -166,35 +166,35 @@ class _Reader:
             if len(sizes) != 1:
                 raise self.error("'batch' is one size", line)
             batch = sizes[0]
-        found: dict[str, Shape] = {}
+        shapes: dict[str, Shape] = {}
         if isinstance(value, Mapping):
             for name, each in value.pairs.items():
                 self.items.check_name(name.text, name.line)
-                found[name.text] = (batch, *self._sizes(each, name.text))
+                shapes[name.text] = (batch, *self._sizes(each, name.text))
         else:
-            found["data"] = (batch, *self._sizes(value, "input"))
-        given = self.source.inputs
-        if not given:
-            return found
-        for name, shape in given.items():
-            if not name and len(found) != 1:
+            shapes["data"] = (batch, *self._sizes(value, "input"))
+        user_sizes = self.source.inputs
+        if not user_sizes:
+            return shapes
+        for name, shape in user_sizes.items():
+            if not name and len(shapes) != 1:
                 raise self.error(
-                    f"the network has {len(found) or 'no'} inputs; say whose size it is",
+                    f"the network has {len(shapes) or 'no'} inputs; say whose size it is",
                     key.line,
-                    hint=", ".join(found),
+                    hint=", ".join(shapes),
                 )
-            name = name or next(iter(found))
-            if name not in found:
-                raise self.error(f"no input is called '{name}'", key.line, closest(name, found))
-            stated = found[name]
+            name = name or next(iter(shapes))
+            if name not in shapes:
+                raise self.error(f"no input is called '{name}'", key.line, closest(name, shapes))
+            stated = shapes[name]
             if len(shape) not in (len(stated), len(stated) - 1):
                 raise self.error(
                     f"input '{name}' has another number of axes",
                     key.line,
                     values=f"{_by(shape)} given, {_by(stated[1:])} in the file",
                 )
-            found[name] = tuple(shape) if len(shape) == len(stated) else (batch, *shape)
-        return found
+            shapes[name] = tuple(shape) if len(shape) == len(stated) else (batch, *shape)
+        return shapes
 
     def _sizes(self, value: Yaml, what: str) -> tuple[int, ...]:
         """``3x224x224`` or ``[3, 224, 224]``."""
@@ -222,15 +222,15 @@ class _Reader:
         if "outputs" not in top:
             return ()
         value = top["outputs"][1]
-        found: list[str] = []
+        outputs: list[str] = []
         for item in value.items if isinstance(value, Sequence) else [value]:
             name = item.text if isinstance(item, Scalar) else ""
             if name not in self.known:
                 raise self.error(
                     f"the output '{clip(name)}' is no layer", item.line, closest(name, self.known)
                 )
-            found.append(self.known[name])
-        return tuple(found)
+            outputs.append(self.known[name])
+        return tuple(outputs)
 
     def _expand(
         self,
@@ -315,11 +315,11 @@ class _Reader:
     ) -> None:
         # a block is expanded many times with few different parameters: each layer is made once
         key = (id(entry), *(() if entry.constant else env_key))
-        made = self.layers.get(key)
-        if made is None:
+        built = self.layers.get(key)
+        if built is None:
             values = {field: field_values.evaluate(v, env) for field, v in entry.values.items()}
-            made = self.layers[key] = field_values.build(cls, values, entry.sig)
-        layer, written = made
+            built = self.layers[key] = field_values.build(cls, values, entry.sig)
+        layer, written = built
         module = entry.module
         if module is None:
             module = name.rpartition(".")[0]

@@ -200,20 +200,20 @@ class Items:
 
     def _layers(self, value: Yaml) -> tuple[Layer, ...]:
         """The layers within a layer (the parts of a conv_sum), each a line."""
-        made: list[Layer] = []
+        layers: list[Layer] = []
         for item in value.items if isinstance(value, Sequence) else [value]:
             cut = grammar.split(_scalar(item))
             cls, sig = self._kind(cut.kind)
             if cls is None or cut.inputs is not None:
                 raise ReadError("a layer within a layer is a line of its own, without 'from'")
-            given = grammar.bind(cut, sig, ())
+            values = grammar.bind(cut, sig, ())
             layer, written = field_values.build(
-                cls, {n: field_values.evaluate(v, NOTHING) for n, v in given.items()}, sig
+                cls, {n: field_values.evaluate(v, NOTHING) for n, v in values.items()}, sig
             )
             if "padding" in written and isinstance(written["padding"], str):
                 raise ReadError("'same' can't be said of a layer within a layer")
-            made.append(layer)
-        return tuple(made)
+            layers.append(layer)
+        return tuple(layers)
 
 
 def _parameters(text: str) -> tuple[dict[str, str], dict[str, Value]]:

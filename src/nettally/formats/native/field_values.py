@@ -64,7 +64,7 @@ def pieces(text: str) -> list[str]:
     """What stands between the commas that are in no bracket and no quotes."""
     if not _MARKS.intersection(text):
         return [piece.strip() for piece in text.split(",")]
-    found: list[str] = []
+    parts: list[str] = []
     depth = start = at = 0
     while at < len(text):
         mark = text[at]
@@ -75,11 +75,11 @@ def pieces(text: str) -> list[str]:
         elif mark in "])":
             depth -= 1
         elif mark == "," and depth == 0:
-            found.append(text[start:at].strip())
+            parts.append(text[start:at].strip())
             start = at + 1
         at += 1
-    found.append(text[start:].strip())
-    return found
+    parts.append(text[start:].strip())
+    return parts
 
 
 _MARKS = frozenset("'\"[](){}")
@@ -132,15 +132,15 @@ def signature(cls: type[Layer]) -> Signature:
             if name in cls._fields:
                 types[name] = _TYPES.get(getattr(kind, "__name__", str(kind)), "sizes")
     defaults = cls._defaults
-    made = Signature(
+    sig = Signature(
         cls.kind,
         {name: types[name] for name in cls._fields},
         cls.positional,
         # 0 and () are no sizes: such a field has to be given
         tuple(n for n in cls.positional if defaults.get(n) in (0, ()) and types[n] != "float"),
     )
-    _signatures[cls] = made
-    return made
+    _signatures[cls] = sig
+    return sig
 
 
 def read_value(text: str, kind: str, depth: int = 0) -> Value:
@@ -176,13 +176,13 @@ def several(items: list[Value]) -> Value:
 
 def _sizes(text: str) -> tuple[Any, ...] | None:
     """``3x3`` and ``1x0:3`` as sizes an axis, ``0:3`` as a Pair; None where it is none of them."""
-    found: list[Any] = []
+    sizes: list[Any] = []
     for axis in text.split("x"):
         ends = axis.split(":")
         if len(ends) > 2 or not all(_whole(end) for end in ends):
             return None
-        found.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
-    return Pair(found[0]) if len(found) == 1 else tuple(found)
+        sizes.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
+    return Pair(sizes[0]) if len(sizes) == 1 else tuple(sizes)
 
 
 def _whole(text: str) -> bool:

@@ -53,7 +53,7 @@ def split(text: str) -> Line:
 
 def names(text: str) -> tuple[str, ...]:
     """Names between commas, each plain or in quotes."""
-    found: list[str] = []
+    words: list[str] = []
     for piece in pieces(text):
         name = unquote(piece)
         if name is None:
@@ -64,8 +64,8 @@ def names(text: str) -> tuple[str, ...]:
                     values=repr(clip(text)),
                     hint="a name with blanks or brackets in it needs quotes",
                 )
-        found.append(name)
-    return tuple(found)
+        words.append(name)
+    return tuple(words)
 
 
 def _cut_from(text: str) -> tuple[str, str | None]:
@@ -89,7 +89,7 @@ def _cut_from(text: str) -> tuple[str, str | None]:
 
 def bind(line: Line, sig: Signature, params: Iterable[str]) -> dict[str, Value]:
     """Each field that the line gives, and its value. Raises ReadError, without a place."""
-    given: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     waiting = list(sig.positional)
     for part in line.parts:
         head, _, rest = part.partition(" ")
@@ -113,29 +113,29 @@ def bind(line: Line, sig: Signature, params: Iterable[str]) -> dict[str, Value]:
         elif head.isidentifier() and rest and not _operator(rest):
             _known(head, sig)
             raise ReadError(f"'{clip(part)}' is not understood")
-        elif waiting and all(name in sig.positional for name in given):
+        elif waiting and all(name in sig.positional for name in values):
             field = waiting[0]
             value = read_value(part, sig.types[field])
-        elif head in sig.types and head not in given:
+        elif head in sig.types and head not in values:
             raise ReadError(f"'{head}' needs a value", values=f"{sig.name} … {clip(part)}")
         elif head.isidentifier() and not rest and head not in params and not waiting:
             _known(head, sig)
             raise ReadError(f"{sig.name}: '{head}' is given twice")
         else:
             raise _surplus(part, sig, bool(waiting))
-        if field in given:
+        if field in values:
             raise ReadError(f"{sig.name}: '{field}' is given twice", values=clip(part))
         if field in waiting:
             waiting.remove(field)
-        given[field] = value
-    missing(given, sig)
-    return given
+        values[field] = value
+    missing(values, sig)
+    return values
 
 
-def missing(given: Mapping[str, object], sig: Signature) -> None:
+def missing(values: Mapping[str, object], sig: Signature) -> None:
     """ReadError where a value is not given that has to be."""
     for name in sig.required:
-        if name not in given:
+        if name not in values:
             raise ReadError(
                 f"{sig.name} needs '{name}'",
                 hint=f"'{' '.join((sig.name, ', '.join(n.upper() for n in sig.positional)))}'",

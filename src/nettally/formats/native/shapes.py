@@ -26,15 +26,15 @@ class Shapes:
             node = self.nodes[self.counted]
             self.counted += 1
             self.known[node.name] = self._shape(node)
-        found: list[Shape] = []
+        shapes: list[Shape] = []
         for name in names:
             shape = self.known.get(name)
             if shape is None:
                 raise LayerError(
                     "the shape of its input is not known here", values=f"input {name[:60]}"
                 )
-            found.append(shape)
-        return tuple(found)
+            shapes.append(shape)
+        return tuple(shapes)
 
     def _shape(self, node: Node) -> Shape | None:
         xs = [self.known.get(name) for name in node.inputs]

@@ -88,17 +88,17 @@ class _Writer:
 
     def _true(self, node: Node) -> dict[str, Any]:
         """What the node's source wrote, as far as it still holds for the layer as it is."""
-        found: dict[str, Any] = {}
+        still_true: dict[str, Any] = {}
         for name, value in node.written.items():
             if isinstance(value, Num) and value == getattr(node.layer, name, None):
-                found[name] = value
+                still_true[name] = value
             elif name == "padding" and value in ("same", "same_lower"):
                 try:
                     if resolve(node, self.shapes.of(node.inputs)) == node.layer:
-                        found[name] = value
+                        still_true[name] = value
                 except NettallyError:
                     pass  # it cannot be resolved here: the numbers are written
-        return found
+        return still_true
 
     def _weights(self, node: Node) -> str | dict[str, str]:
         """The owner's name where ``weights NAME`` says it all, else every tensor's."""
@@ -168,16 +168,16 @@ def line(layer: Layer, written: dict[str, Any]) -> str | None:
         text = _line_text(layer, written, sig, short)
         try:
             cut = grammar.split(text)
-            given = grammar.bind(cut, sig, ())
-            values = {name: field_values.evaluate(value, NOTHING) for name, value in given.items()}
-            back, said = field_values.build(cls, values, sig)
+            bound = grammar.bind(cut, sig, ())
+            values = {name: field_values.evaluate(value, NOTHING) for name, value in bound.items()}
+            back, back_written = field_values.build(cls, values, sig)
         except (NettallyError, ValueError, TypeError):
             continue
         if "padding" in written and isinstance(written["padding"], str):
             back = back.replace(padding=layer.fields()["padding"])
             if layer.kind == "conv_transpose":
                 back = back.replace(output_padding=layer.fields()["output_padding"])
-        if back == layer and dict(said) == written:
+        if back == layer and dict(back_written) == written:
             return text
     return None
 
