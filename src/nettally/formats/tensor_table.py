@@ -81,7 +81,7 @@ def checked(name: str, shape: Sequence[object], where: str) -> tuple[int, ...]:
 def table(
     name: str, file: str, tensors: Iterable[NamedTensor], notes: Iterable[str] = ()
 ) -> Network:
-    """The network that such a file tells of: a node for each module that holds tensors.
+    """The network of such a file: a node for each module that holds tensors.
 
     A module that holds modules has a node for each tensor of its own. Running statistics, and
     whole numbers that are not called weight or bias, are kept and not learned.

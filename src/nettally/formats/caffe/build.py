@@ -172,7 +172,7 @@ def _net(root: Message, source: Source) -> tuple[Message, State, list[str]]:
 
 
 def _needs_batch(spec: Spec) -> bool:
-    """Whether a layer tells examples of a batch apart, so that it can't be read for one alone."""
+    """Whether a layer treats a batch's examples differently, so that it can't be read for one."""
     if "LSTM" in spec.type.upper() or spec.type in ("RNN", "Recurrent", "BatchReindex"):
         return True
     if spec.type == "Reshape":

@@ -33,7 +33,7 @@ MAX_NOTES = 100
 
 
 class Pending(NamedTuple):
-    """A blob that a source of data writes: its shape, with the batch; None where it is not said.
+    """A blob that a source of data writes: its shape, with the batch; None where it is not known.
 
     why: what the shape was taken from, or what it would be taken from. note: to be noted where the
     blob is read. file: the shape with the file's own batch.

@@ -92,7 +92,7 @@ def _what(root: Any) -> str:
 
 
 def _archive(blob: Blob, notes: list[str]) -> Any:
-    """What the pickle of an archive says, with its storages checked against the files of the archive."""
+    """What the pickle of an archive says, its storages checked against the archive's files."""
     from ..encodings.pickle import MAX_PICKLE, Machine
     from ..encodings.zip import entries, unpack
     from .tensors import call, load
@@ -147,7 +147,7 @@ def _checked(
 
 
 def _stream(blob: Blob, head: bytes) -> Any:
-    """What the fourth of the old stream's pickles says, checked against the storages behind them."""
+    """What the fourth pickle of the old stream says, checked against the storages behind it."""
     from ..encodings.pickle import Machine
     from .tensors import Storage, call, load
 

@@ -22,11 +22,11 @@ MAX_VALUES = 5_000_000
 
 
 def network_tensors(root: Any, blob: Blob) -> tuple[list[NamedTensor], list[str]]:
-    """The network's tensors and what is to be said of the choice.
+    """The network's tensors, and notes on how they were chosen.
 
     Of a module, its own; of a dictionary of tensors, all; of a dictionary of several things, what
     stands under one of the names ``FIRST``, or the only one that has tensors, or all of them.
-    Optimizers' are never taken. What was left out is said. Raises ReadError.
+    Optimizers' are never taken. The notes name what was left out. Raises ReadError.
     """
     search = _Search(blob)
     notes: list[str] = []

@@ -139,7 +139,7 @@ def _sizes(m: Machine, value: Any) -> tuple[int, ...]:
 
 
 def _tensor(m: Machine, args: tuple[Any, ...], dtype: str = "") -> Described:
-    """``_rebuild_tensor(storage, offset, size, stride, …)``, checked against the storage's length."""
+    """``_rebuild_tensor(storage, offset, size, stride, …)``, checked against its storage."""
     if len(args) < 4 or not isinstance(args[0], Storage):
         raise m.error("a tensor is made of what is no storage")
     storage, offset = args[0], _number(m, args[1])

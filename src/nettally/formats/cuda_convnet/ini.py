@@ -224,8 +224,9 @@ class Section:
 def parse(text: str, file: str) -> tuple[dict[str, Section], list[str]]:
     """The sections by name, in order of their first line, and what is odd about them.
 
-    Repeated sections are merged and of repeated keys the last holds, as in Python 2; that is said
-    in the second value. Raises ReadError for a line that is none of section, option, comment.
+    Repeated sections are merged and of repeated keys the last holds, as in Python 2; the second
+    value has a sentence for each. Raises ReadError for a line that is neither a section, an option
+    nor a comment.
     """
     if len(text) > MAX_BYTES:
         raise ReadError(

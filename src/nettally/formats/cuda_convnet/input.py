@@ -67,7 +67,7 @@ def images(plans: Sequence[Plan]) -> dict[str, int]:
 def given(
     data: Sequence[Data], channels: Mapping[str, int], sizes: Mapping[str, Shape], file: str
 ) -> tuple[dict[str, Extent], int]:
-    """The inputs' sizes that the user or the file states, and the batch (1 where not said)."""
+    """The inputs' sizes that the user or the file states, and the batch (1 where neither does)."""
     known: dict[str, Extent] = {}
     batches: set[int] = set()
     names = [plan.name for plan in data]

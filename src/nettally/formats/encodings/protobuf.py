@@ -94,7 +94,7 @@ def walk(
     """The fields of a message that may be too long to be fetched, what is long in it skipped.
 
     quick: is given what was fetched, a place in it where a field begins, and where the first byte
-    lies in the file. It takes as many fields as it likes, and tells the place after them.
+    lies in the file. It takes as many fields as it likes, and returns the place after them.
     """
     data, base, stop = b"", at, at + size
     while at < stop:

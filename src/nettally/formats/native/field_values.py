@@ -245,7 +245,7 @@ def _compute(tree: Tree, env: Mapping[str, Any]) -> Any:
 def build(
     cls: type[Layer], values: Mapping[str, Any], sig: Signature
 ) -> tuple[Layer, Mapping[str, Any]]:
-    """The layer, and what only the text tells: computed numbers, and ``same``.
+    """The layer, and what only the text has: computed numbers, and ``same``.
 
     Raises LayerError. A padding of ``same`` is left at 0, to be resolved where the input is known.
     """
