@@ -137,7 +137,7 @@ def main() -> int:
     worst = None
     if compiled.function(torch.float32).function is not None:
         worst = table("cpu", pairs, batch, how_it_runs())
-        missing = compiled.Found(None, "not wanted")
+        missing = compiled.Compiled(None, "not wanted")
         compiled.function = lambda _: missing  # as where there is no compiler
     plain = table("cpu", max(1, pairs // 2), batch, "by torch's operations, in blocks")
     if torch.cuda.is_available():

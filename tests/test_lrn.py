@@ -67,13 +67,13 @@ def way(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "function", lambda _: compiled.Found(None, "not wanted"))
+    monkeypatch.setattr(compiled, "function", lambda _: compiled.Compiled(None, "not wanted"))
 
 
 def needs_a_compiler() -> None:
     found = compiled.function(torch.float32)
     if found.function is None:
-        pytest.skip(f"nothing is compiled here: {found.said}")
+        pytest.skip(f"nothing is compiled here: {found.description}")
 
 
 # --- what it computes ---------------------------------------------------------------------------

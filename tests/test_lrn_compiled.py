@@ -33,7 +33,9 @@ SOURCE = Path(compiled.__file__).with_name("kernel.c")
 FLOAT = "STORED=1"
 HERE = compiled.function(torch.float32)
 
-needs = pytest.mark.skipif(HERE.function is None, reason=f"nothing is compiled here: {HERE.said}")
+needs = pytest.mark.skipif(
+    HERE.function is None, reason=f"nothing is compiled here: {HERE.description}"
+)
 
 
 def test_where_there_is_a_compiler_it_is_used() -> None:
@@ -278,7 +280,7 @@ def test_wrong_numbers_are_found_out(
     monkeypatch.setattr(compiled, "__file__", str(tmp_path / "_lrn_compiled.py"))
     found = compiled.function.__wrapped__(torch.float32)
     assert (found.function is None) == (why is not None)
-    assert why is None or why in found.said
+    assert why is None or why in found.description
 
 
 # --- where it is kept ---------------------------------------------------------------------------
@@ -407,6 +409,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_how_it_runs_is_said() -> None:
-    assert how_it_runs() == HERE.said or how_it_runs().endswith(HERE.said)
+    assert how_it_runs() == HERE.description or how_it_runs().endswith(HERE.description)
     assert how_it_runs(torch.int32).endswith("in blocks: not for torch.int32")
     assert "no kernel for mps" in how_it_runs(device="mps")

@@ -91,8 +91,8 @@ class Built(nn.Module):
                 )
         if len(inputs) != len(self.inputs) or named:
             inputs = self._ordered(inputs, named)
-        given = zip(self.inputs, inputs, strict=True)
-        kept = {name: value for name, value in given if name in wanted}
+        named_inputs = zip(self.inputs, inputs, strict=True)
+        kept = {name: value for name, value in named_inputs if name in wanted}
         self._run(inputs, wanted, kept)
         return {name: kept[name] for name in wanted}
 
@@ -127,8 +127,8 @@ class Built(nn.Module):
                 module = module._modules[part]
             arguments = [values[place] for place in reads]
             if computed:
-                given = {tensor: values[place] for tensor, place in computed}
-                value = torch.func.functional_call(module, given, tuple(arguments))
+                tensors = {tensor: values[place] for tensor, place in computed}
+                value = torch.func.functional_call(module, tensors, tuple(arguments))
             else:
                 value = module(*arguments)
             values[output] = value
@@ -164,26 +164,27 @@ def build(network: Network, *, inplace: bool = True) -> Built:
     of them; LayerError where torch can't have a layer as it is.
     """
     counted = tally(network)
-    _refuse_unknown(counted)
-    made = Built()
-    made.network = network
-    made.inputs, made.outputs = tuple(network.inputs), network.outputs
+    refuse_unknown(counted)
+    built = Built()
+    built.network = network
+    built.inputs, built.outputs = tuple(network.inputs), network.outputs
     modules: dict[str, nn.Module] = {}
     names: dict[str, str] = {}
     for row in counted.rows:
         module = _module(row, network)
         modules[row.name] = module
-        names[row.name] = _place(made, row.name, module)
-    made.names = names
-    made.renamed = {name: to for name, to in names.items() if name != to}
+        names[row.name] = _place(built, row.name, module)
+    built.names = names
+    built.renamed = {name: to for name, to in names.items() if name != to}
     computed = {row.name: _share(row, modules, network) for row in counted.rows}
-    _lay(made, computed)
+    _lay(built, computed)
     if inplace:
         _write_over(network, modules)
-    return made
+    return built
 
 
-def _refuse_unknown(counted: Tally) -> None:
+def refuse_unknown(counted: Tally) -> None:
+    """Raise NetworkError where layers are unknown, or known by their sizes only; it names them."""
     unknown = [row.node for row in counted.rows if row.node.layer.kind == "opaque"]
     if unknown:
         raise NetworkError(
@@ -263,10 +264,10 @@ def places(module: nn.Module) -> Mapping[str, str]:
     return getattr(module, "tensor_names", MappingProxyType({}))
 
 
-def _holder(module: nn.Module, tensor: str) -> tuple[Any, str]:
+def holder_of(module: nn.Module, tensor: str) -> tuple[Any, str]:
     """The submodule that holds a layer's tensor, and the tensor's name in it."""
-    path, _, own = places(module).get(tensor, tensor).rpartition(".")
-    return module.get_submodule(path), own
+    path, _, name = places(module).get(tensor, tensor).rpartition(".")
+    return module.get_submodule(path), name
 
 
 def _share(
@@ -282,41 +283,41 @@ def _share(
     for tensor, owner in row.node.shared.items():
         if tensor not in every:
             continue  # of another form of the layer: nothing to share
-        mine, own = _holder(module, tensor)
+        mine, attribute = holder_of(module, tensor)
         if owner in modules:
-            mine._parameters.pop(own, None)
-            mine._buffers.pop(own, None)
+            mine._parameters.pop(attribute, None)
+            mine._buffers.pop(attribute, None)
             # what is computed takes its place in each forward
-            mine.register_buffer(own, torch.empty(0), persistent=False)
+            mine.register_buffer(attribute, torch.empty(0), persistent=False)
             computed.append((places(module).get(tensor, tensor), owner))
             continue
         whose, _, theirs = owner.rpartition(".")
-        holder, name = _holder(modules[whose], theirs)
-        kept = mine._parameters if own in mine._parameters else mine._buffers
+        holder, name = holder_of(modules[whose], theirs)
+        kept = mine._parameters if attribute in mine._parameters else mine._buffers
         shared = holder._parameters.get(name)
         shared = holder._buffers.get(name) if shared is None else shared
-        if shared is None or shared.shape != kept[own].shape:
+        if shared is None or shared.shape != kept[attribute].shape:
             raise NetworkError(
                 f"{row.name}: '{tensor}' is shared with '{owner}', which is not of its shape",
                 where=str(row.node.source or network.source or ""),
-                values=f"{tuple(kept[own].shape)} here, "
+                values=f"{tuple(kept[attribute].shape)} here, "
                 f"{None if shared is None else tuple(shared.shape)} there",
             )
-        del kept[own]
+        del kept[attribute]
         if isinstance(shared, nn.Parameter):
-            mine.register_parameter(own, shared)
+            mine.register_parameter(attribute, shared)
         else:
-            mine.register_buffer(own, shared)
+            mine.register_buffer(attribute, shared)
     return tuple(computed)
 
 
 # --- the order of the forward -------------------------------------------------------------------
 
 
-def _lay(made: Built, computed: Mapping[str, tuple[tuple[str, str], ...]]) -> None:
+def _lay(built: Built, computed: Mapping[str, tuple[tuple[str, str], ...]]) -> None:
     """Give each value a place, and let it go after its last reader."""
-    network = made.network
-    where = {name: i for i, name in enumerate((*network.inputs, *made.names))}
+    network = built.network
+    where = {name: i for i, name in enumerate((*network.inputs, *built.names))}
     last: dict[str, str] = {}
     for node in network.nodes:
         for name in _reads(node, computed):
@@ -333,16 +334,16 @@ def _lay(made: Built, computed: Mapping[str, tuple[tuple[str, str], ...]]) -> No
         steps.append(
             Step(
                 node.name,
-                tuple(made.names[node.name].split(".")),
+                tuple(built.names[node.name].split(".")),
                 tuple([where[name] for name in node.inputs]),
                 where[node.name],
                 tuple(dead),
                 tuple([(tensor, where[name]) for tensor, name in computed[node.name]]),
             )
         )
-    made._steps = tuple(steps)
-    made._gives = tuple([where[name] for name in network.outputs])
-    made._places = where
+    built._steps = tuple(steps)
+    built._gives = tuple([where[name] for name in network.outputs])
+    built._places = where
 
 
 def _reads(node: Node, computed: Mapping[str, tuple[tuple[str, str], ...]]) -> Iterator[str]:

@@ -32,7 +32,7 @@ def of_caffe(path: str, module: nn.Module) -> Tensors:
     from ..formats.caffe import caffemodel
     from ..formats.encodings.blob import Blob
 
-    found: Tensors = {}
+    by_name: Tensors = {}
     with Blob(path, path) as blob:
         if not caffemodel.sniff(blob.fetch(0, min(blob.size, 2**16)), path):
             raise blob.error("this is no trained net of Caffe's", 0)
@@ -43,10 +43,10 @@ def of_caffe(path: str, module: nn.Module) -> Tensors:
             for i, each in enumerate(stored):
                 tensor = tensors[i] if i < len(tensors) else f"blob{i}"
                 key = f"{_module_name(module, name)}.{tensor}"
-                if key in found:
+                if key in by_name:
                     raise blob.error(f"two layers with tensors are called '{name[:80]}'", 0)
-                found[key] = each
-    return found
+                by_name[key] = each
+    return by_name
 
 
 _STATISTICS = ("running_mean", "running_var")
@@ -64,9 +64,9 @@ def _tensor_names(module: nn.Module, node: str, number: int) -> tuple[str, ...]:
         return ()
     if isinstance(inner, nn.modules.batchnorm._BatchNorm):
         return _STATISTICS if number == 3 else ()
-    own = [name for name, _ in inner.named_parameters()]
+    parameters = [name for name, _ in inner.named_parameters()]
     named = {place: tensor for tensor, place in places(inner).items()}
-    order = sorted(own, key=lambda name: named.get(name, name).startswith("bias"))
+    order = sorted(parameters, key=lambda name: named.get(name, name).startswith("bias"))
     return tuple(order)
 
 

@@ -37,7 +37,7 @@ def of_safetensors(path: str) -> Tensors:
     from ..formats.encodings.blob import Blob
 
     safetensors.read(Source(path, b"", path=path))  # which holds the header against the file
-    found: Tensors = {}
+    tensors: Tensors = {}
     with Blob(path, path) as blob:
         header = safetensors._header(blob)
         for name, entry, at in safetensors._entries(header, blob):
@@ -51,8 +51,8 @@ def of_safetensors(path: str) -> Tensors:
             shape = tuple(entry["shape"])
             begin, end = entry["data_offsets"]
             run = 8 + len(header) + begin, end - begin
-            found[name] = Stored(shape, reading(path, [run], kind, shape))
-    return found
+            tensors[name] = Stored(shape, reading(path, [run], kind, shape))
+    return tensors
 
 
 def metadata_of(path: str) -> dict[str, str]:
@@ -81,14 +81,14 @@ def save(
     """
     state = module.state_dict(keep_vars=True) if isinstance(module, nn.Module) else module
     header: dict[str, Any] = {}
-    told = dict(metadata or {})
+    notes = dict(metadata or {})
     written: list[Tensor] = []
     first: dict[int, str] = {}
     place = 0
     for name, tensor in state.items():
         owner = first.setdefault(id(tensor), name)
         if owner != name:
-            told[name] = owner
+            notes[name] = owner
             continue
         word = _WORDS.get(tensor.dtype)
         if word is None:
@@ -98,8 +98,8 @@ def save(
         header[name] = {"dtype": word, "shape": shape, "data_offsets": [place, place + size]}
         place += size
         written.append(tensor)
-    if told:
-        header = {"__metadata__": told, **header}
+    if notes:
+        header = {"__metadata__": notes, **header}
     head = json.dumps(header, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 8)  # so that the values begin at a multiple of 8 bytes
     name = os.fspath(path)
@@ -109,7 +109,7 @@ def save(
             file.write(len(head).to_bytes(8, "little"))
             file.write(head)
             for tensor in written:
-                _write(file, tensor)
+                write_values(file, tensor)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, name)
@@ -120,7 +120,7 @@ def save(
             os.unlink(beside)
 
 
-def _write(file: BinaryIO, tensor: Tensor) -> None:
+def write_values(file: BinaryIO, tensor: Tensor) -> None:
     """The values in order; little-endian, as every machine is that torch runs on."""
     from ctypes import c_char
 

@@ -100,13 +100,13 @@ def load(
     where = ""
     if isinstance(source, (str, os.PathLike)):
         where = os.fspath(source)
-        given = _tensors_of(where, module)
+        tensors = _tensors_of(where, module)
     else:
-        given = {name: _stored(tensor) for name, tensor in source.items()}
+        tensors = {name: _stored(tensor) for name, tensor in source.items()}
     ours = _places(module)
     if names is None:
-        names = _known_names(given, ours)
-    fit, moves = _fit(given, ours, names, _aliases(module))
+        names = _known_names(tensors, ours)
+    fit, moves = _fit(tensors, ours, names, _aliases(module))
     if strict and not fit.complete:
         raise ReadError(
             "the weights do not fit the network",
@@ -133,36 +133,36 @@ def _stored(tensor: Tensor) -> Stored:
 def _places(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers that are saved, each under its first name."""
     seen: set[int] = set()
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, tensor in module.state_dict(keep_vars=True).items():
         if id(tensor) not in seen and isinstance(tensor, Tensor):
             seen.add(id(tensor))
-            found[name] = tensor
-    return found
+            tensors[name] = tensor
+    return tensors
 
 
 def _aliases(module: nn.Module) -> dict[str, str]:
     """Further names of shared tensors, to their first."""
     first: dict[int, str] = {}
-    found: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     for name, tensor in module.state_dict(keep_vars=True).items():
         owner = first.setdefault(id(tensor), name)
         if owner != name:
-            found[name] = owner
-    return found
+            aliases[name] = owner
+    return aliases
 
 
-def _known_names(given: Tensors, ours: Mapping[str, Tensor]) -> Mapping[str, str]:
-    theirs = {name.rpartition(".")[0] for name in given}
-    own = {name.rpartition(".")[0] for name in ours}
+def _known_names(tensors: Tensors, ours: Mapping[str, Tensor]) -> Mapping[str, str]:
+    their_modules = {name.rpartition(".")[0] for name in tensors}
+    our_modules = {name.rpartition(".")[0] for name in ours}
     for known in KNOWN_NAMES:
-        if theirs == set(known) and own == set(known.values()):
+        if their_modules == set(known) and our_modules == set(known.values()):
             return known
     return {}
 
 
 def _fit(
-    given: Tensors,
+    tensors: Tensors,
     ours: Mapping[str, Tensor],
     names: Mapping[str, str],
     aliases: Mapping[str, str],
@@ -171,7 +171,7 @@ def _fit(
     unused: list[str] = []
     unlike: list[Unlike] = []
     moves: list[tuple[Tensor, Stored]] = []
-    for theirs, stored in given.items():
+    for theirs, stored in tensors.items():
         name = _translated(theirs, names)
         name = aliases.get(name, name)  # a shared tensor may be kept under any of its names
         target = ours.get(name)

@@ -114,19 +114,21 @@ def model_of(network: Network, module: Built) -> wire.Model:
         if name in infos:
             outputs.append(infos.pop(name))
         else:  # an input that is an output as well: a node makes it a value of its own
-            own = graph.unique(f"{name}.output")
-            graph.add("Identity", own, [graph.values[name]], [own])
+            value = graph.unique(f"{name}.output")
+            graph.add("Identity", value, [graph.values[name]], [value])
             outputs.append(
                 wire.info(
-                    own, _kind(network, name), _dims(counted.network.inputs[name], free.get(name))
+                    value, _kind(network, name), _dims(counted.network.inputs[name], free.get(name))
                 )
             )
-    notes = {f"{LEARNED}{name}": str(said).lower() for name, said in graph.learned.items()}
+    notes = {
+        f"{LEARNED}{name}": str(is_learned).lower() for name, is_learned in graph.learned.items()
+    }
     return wire.Model(
         network.name,
         graph.opset,
         graph.nodes,
-        graph.held,
+        graph.initializers,
         inputs,
         outputs,
         list(infos.values()),

@@ -115,11 +115,11 @@ def _factor_in_use(at: At) -> float:
     module.eval()
     try:
         with torch.no_grad():
-            found, twice = module(ones.clone()), module(2 * ones)
+            once, twice = module(ones.clone()), module(2 * ones)
     finally:
         module.train(training)
-    factor = float(found[0, 0])
-    if not (bool((found == factor).all()) and torch.equal(twice, 2 * found)):
+    factor = float(once[0, 0])
+    if not (bool((once == factor).all()) and torch.equal(twice, 2 * once)):
         at.refuse(f"what its module ({type(module).__name__}) does in use is no factor")
     return factor
 

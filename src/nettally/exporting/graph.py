@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 from torch import nn
 
-from ..building.build import _holder
+from ..building.build import holder_of
 from ..registry import Registry
 from . import wire
 
@@ -59,21 +59,23 @@ class Graph:
     def __init__(self) -> None:
         self.opset = OPSET
         self.nodes: list[bytes] = []
-        self.held: list[wire.Initializer] = []
+        self.initializers: list[wire.Initializer] = []
         self.names: set[str] = set()
         self.values: dict[str, str] = {}  # of a node or input of the network: its value here
         self.sharing: set[str] = set()  # layers whose tensors others have too
         self.learned: dict[str, bool] = {}  # tensors for which the reader's rule would be wrong
-        self._own: dict[int, tuple[str, Shape]] = {}
+        self.stored: dict[
+            int, tuple[str, Shape]
+        ] = {}  # by id: a weight that is in the file already
 
     def unique(self, name: str) -> str:
         """The name, or with a number behind it where it is taken; ONNX has no empty ones."""
         name = name or "_"
-        found, count = name, 2
-        while found in self.names:
-            found, count = f"{name}_{count}", count + 1
-        self.names.add(found)
-        return found
+        unique, count = name, 2
+        while unique in self.names:
+            unique, count = f"{name}_{count}", count + 1
+        self.names.add(unique)
+        return unique
 
     def add(
         self, op: str, name: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
@@ -83,7 +85,7 @@ class Graph:
     def hold(self, name: str, shape: Shape, values: Tensor | Sequence[int]) -> str:
         """A tensor of the file; its name."""
         name = self.unique(name)
-        self.held.append(wire.Initializer(name, tuple(map(int, shape)), values))
+        self.initializers.append(wire.Initializer(name, tuple(map(int, shape)), values))
         return name
 
 
@@ -155,22 +157,22 @@ class At:
         """
         value = self.values(tensor)
         shape = tuple(value.shape) if shape is None else tuple(map(int, shape))
-        found = self.graph._own.get(id(value))
-        if found is None:
+        earlier = self.graph.stored.get(id(value))
+        if earlier is None:
             name = self.graph.hold(f"{self.name}.{tensor}", shape, value)
-            self.graph._own[id(value)] = name, shape
+            self.graph.stored[id(value)] = name, shape
             if counted and value.numel() == 1 and isinstance(value, nn.Parameter):
                 self.graph.learned[name] = True
             return name
-        name, stored = found
+        name, stored = earlier
         if stored == shape:
             return name
         return self.step(f"{tensor}.view", "Reshape", name, self.ints(f"{tensor}.size", shape))
 
     def values(self, tensor: str) -> Tensor:
         """A tensor of the layer, by the layer's own name for it."""
-        holder, own = _holder(self.module, tensor)
-        value = getattr(holder, own)
+        holder, name = holder_of(self.module, tensor)
+        value = getattr(holder, name)
         if value.is_meta:
             self.refuse("its tensors have no values (they are on torch's meta device)")
         return value
@@ -194,8 +196,8 @@ class At:
 
     def ints(self, suffix: str, values: Sequence[int]) -> str:
         """Whole numbers: sizes, axes."""
-        found = [int(each) for each in values]
-        return self.graph.hold(f"{self.name}.{suffix}", (len(found),), found)
+        numbers = [int(each) for each in values]
+        return self.graph.hold(f"{self.name}.{suffix}", (len(numbers),), numbers)
 
     # --- what several rules do ------------------------------------------------------------------
 
@@ -208,13 +210,13 @@ class At:
     ) -> str:
         """Of each axis in (axis, start, stop) that part."""
         axes, starts, stops = zip(*cuts, strict=True)
-        given = (
+        inputs = (
             x,
             self.ints(f"{suffix}.starts", starts),
             self.ints(f"{suffix}.ends", stops),
             self.ints(f"{suffix}.axes", axes),
         )
-        return self.put("Slice", *given) if last else self.step(suffix, "Slice", *given)
+        return self.put("Slice", *inputs) if last else self.step(suffix, "Slice", *inputs)
 
     def fitted(
         self, x: str, sides: Sequence[tuple[int, int]], most: Sequence[int], fill: float = 0.0
@@ -228,9 +230,9 @@ class At:
         sizes = self.x[2:]
         wide = any(max(pair) > limit for pair, limit in zip(sides, most, strict=True))
         if wide:
-            given = [(max(a, 0), max(b, 0)) for a, b in sides]
-            x = self.padded("padded", x, given, fill)
-            sizes = tuple(n + a + b for n, (a, b) in zip(sizes, given, strict=True))
+            pads = [(max(a, 0), max(b, 0)) for a, b in sides]
+            x = self.padded("padded", x, pads, fill)
+            sizes = tuple(n + a + b for n, (a, b) in zip(sizes, pads, strict=True))
         cuts = [
             (axis, max(-a, 0), int(n) - max(-b, 0))
             for axis, ((a, b), n) in enumerate(zip(sides, sizes, strict=True), start=2)

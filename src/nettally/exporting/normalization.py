@@ -35,13 +35,13 @@ def _layer_norm(at: At) -> str:
     layer = at.layer
     last = tuple(map(int, at.x[len(at.x) - layer.axes :]))
     one = torch.ones(last, device="cpu")
-    given = [at.weight("weight") if layer.weight else at.constant("weight", one)]
+    weights = [at.weight("weight") if layer.weight else at.constant("weight", one)]
     if layer.bias:
-        given.append(at.weight("bias"))
+        weights.append(at.weight("bias"))
     return at.put(
         "LayerNormalization",
         at.inputs[0],
-        *given,
+        *weights,
         axis=-layer.axes,
         epsilon=float(layer.epsilon),
     )
@@ -90,12 +90,12 @@ def _group_norm(at: At) -> str:
     return _scaled(at, "Reshape", (x, size), each)
 
 
-def _scaled(at: At, op: str, given: Sequence[str], each: tuple[int, ...]) -> str:
+def _scaled(at: At, op: str, inputs: Sequence[str], each: tuple[int, ...]) -> str:
     """A node, then the factor and the bias that the layer has."""
     layer = at.layer
     if not (layer.weight or layer.bias):
-        return at.put(op, *given)
-    x = at.step("maps", op, *given)
+        return at.put(op, *inputs)
+    x = at.step("maps", op, *inputs)
     if layer.weight and layer.bias:
         return at.put("Add", at.step("weighed", "Mul", x, at.weight("weight", each)),
                       at.weight("bias", each))  # fmt: skip
@@ -141,8 +141,8 @@ def _lrn(at: At) -> str:
     each = [int(at.x[1]) // layer.groups] * layer.groups
     split = at.ints("split", each)
     parts = at.parts("group", "Split", x, split, count=layer.groups, axis=1)
-    made = [at.step(f"lrn{i}", "LRN", part, **attributes) for i, part in enumerate(parts)]
-    return at.put("Concat", *made, axis=1)
+    normalised = [at.step(f"lrn{i}", "LRN", part, **attributes) for i, part in enumerate(parts)]
+    return at.put("Concat", *normalised, axis=1)
 
 
 @writes("contrast_norm")

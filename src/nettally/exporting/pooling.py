@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from ..building.layers.pooling import WindowMean
-from ..building.layers.windows import _fitted, _patches
+from ..building.layers.windows import fitted_padding, patches
 from .graph import At, writes
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 def _attributes(at: At, pads: list[int]) -> dict[str, Any]:
     layer = at.layer
-    found = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": pads}
+    attributes = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": pads}
     if any(d != 1 for d in layer.dilation):
-        found["dilations"] = layer.dilation
-    return found
+        attributes["dilations"] = layer.dilation
+    return attributes
 
 
 def _zeros_beyond(at: At, suffix: str, x: str, op: str, **more: Any) -> str:
     """A pool of whole windows, with zeros put where they lie beyond the input."""
-    x, pads = at.fitted(x, _fitted(at.layer, at.x), [0] * len(at.layer.kernel))
+    x, pads = at.fitted(x, fitted_padding(at.layer, at.x), [0] * len(at.layer.kernel))
     attributes = {**_attributes(at, pads), **more}
     return at.step(suffix, op, x, **attributes) if suffix else at.put(op, x, **attributes)
 
@@ -44,7 +44,7 @@ def _dilated(at: At, since: int) -> None:
 def _max_pool(at: At) -> str:
     # programs want pads that are smaller than the kernel
     limits = [k - 1 for k in at.layer.kernel]
-    x, pads = at.fitted(at.inputs[0], _fitted(at.layer, at.x), limits, -math.inf)
+    x, pads = at.fitted(at.inputs[0], fitted_padding(at.layer, at.x), limits, -math.inf)
     return at.put("MaxPool", x, **_attributes(at, pads))
 
 
@@ -52,15 +52,15 @@ def _max_pool(at: At) -> str:
 def _average_pool(at: At) -> str:
     layer = at.layer
     _dilated(at, 19)
-    sides = _fitted(layer, at.x)
+    sides = fitted_padding(layer, at.x)
     padded = any(map(any, sides))
     plain = all(0 <= size < k for pair, k in zip(sides, layer.kernel, strict=True) for size in pair)
     # a dilated window may lie in the padding as a whole
     plain = plain and (not padded or all(d == 1 for d in layer.dilation))
     if plain and (not padded or sides == list(layer.padding) or not layer.count_padding):
         pads = [a for a, _ in sides] + [b for _, b in sides]
-        given = {"count_include_pad": int(layer.count_padding)} if padded else {}
-        return at.put("AveragePool", at.inputs[0], **_attributes(at, pads), **given)
+        padding = {"count_include_pad": int(layer.count_padding)} if padded else {}
+        return at.put("AveragePool", at.inputs[0], **_attributes(at, pads), **padding)
     mean = _zeros_beyond(at, "mean", at.inputs[0], "AveragePool")
     return at.put("Mul", mean, at.fixed("shares", math.prod(layer.kernel) / _divisors(at)))
 
@@ -72,7 +72,7 @@ def _divisors(at: At) -> Tensor:
     inside = torch.ones(1, 1, *map(int, at.x[2:]), device="cpu")
     inside = functional.pad(inside, mean.padding, value=float(layer.count_padding))
     axes = tuple(range(-len(layer.kernel), 0))
-    return _patches(inside, layer, mean.beyond).sum(axes).clamp(min=1)
+    return patches(inside, layer, mean.beyond).sum(axes).clamp(min=1)
 
 
 @writes("lp_pool")

@@ -63,8 +63,10 @@ def _attention(at: At) -> str:
     chances = at.step("chances", "Softmax", scores, axis=-1)
     if not whole:
         return at.put("MatMul", chances, v)
-    made = at.step("heads", "Transpose", at.step("taken", "MatMul", chances, v), perm=[0, 2, 1, 3])
-    return at.put("Reshape", made, at.ints("size", [0, 0, -1]))
+    joined = at.step(
+        "heads", "Transpose", at.step("taken", "MatMul", chances, v), perm=[0, 2, 1, 3]
+    )
+    return at.put("Reshape", joined, at.ints("size", [0, 0, -1]))
 
 
 @writes("rbf")

@@ -1,10 +1,10 @@
-"""Views, padding, cutting, resizing and held tensors as ONNX has them."""
+"""Views, padding, cutting, resizing and stored tensors as ONNX has them."""
 
 from __future__ import annotations
 
 import math
 
-from ..building.layers.values import _YUV
+from ..building.layers.values import YUV
 from .graph import At, writes
 
 
@@ -37,11 +37,11 @@ def _pad(at: At) -> str:
     layer = at.layer
     sides = layer.padding
     pads = [0, 0, *(a for a, _ in sides), 0, 0, *(b for _, b in sides)]
-    given = [at.inputs[0], at.ints("pads", pads)]
+    inputs = [at.inputs[0], at.ints("pads", pads)]
     if layer.mode in ("zero", "constant"):
         value = layer.value if layer.mode == "constant" else 0.0
-        return at.put("Pad", *given, at.scalar("value", value), mode="constant")
-    return at.put("Pad", *given, mode="reflect" if layer.mode == "reflect" else "edge")
+        return at.put("Pad", *inputs, at.scalar("value", value), mode="constant")
+    return at.put("Pad", *inputs, mode="reflect" if layer.mode == "reflect" else "edge")
 
 
 @writes("crop")
@@ -89,8 +89,8 @@ _MODES = {
 @writes("upsample", "resize")
 def _resize(at: At) -> str:
     sizes = list(at.y[2:])
-    given = (at.inputs[0], "", "", at.ints("sizes", sizes))
-    return at.put("Resize", *given, axes=list(range(2, len(at.y))), **_MODES[at.layer.mode])
+    inputs = (at.inputs[0], "", "", at.ints("sizes", sizes))
+    return at.put("Resize", *inputs, axes=list(range(2, len(at.y))), **_MODES[at.layer.mode])
 
 
 @writes("expand")
@@ -103,7 +103,7 @@ def _tile(at: At) -> str:
     return at.put("Tile", at.inputs[0], at.ints("times", at.layer.times))
 
 
-# --- tensors that the network holds -------------------------------------------------------------
+# --- tensors that the network stores -------------------------------------------------------------
 
 
 @writes("tensor")
@@ -126,10 +126,10 @@ _OPERATIONS = {
 
 @writes("combine")
 def _combine(at: At) -> str:
-    layer, own = at.layer, at.module.own
-    held = at.weight(own) if layer.learned else at.fixed(own, getattr(at.module, own))
-    given = (held, at.inputs[0]) if layer.first else (at.inputs[0], held)
-    return at.put(_OPERATIONS[layer.operation], *given)
+    layer, name = at.layer, at.module.tensor_name
+    tensor = at.weight(name) if layer.learned else at.fixed(name, getattr(at.module, name))
+    operands = (tensor, at.inputs[0]) if layer.first else (at.inputs[0], tensor)
+    return at.put(_OPERATIONS[layer.operation], *operands)
 
 
 @writes("embedding")
@@ -174,11 +174,11 @@ def _recolor(at: At) -> str:
         at.refuse("the colours of CIE's Lab are not exported")
     split = at.ints("split", [1, 1, 1])
     red_green_blue = at.parts("colour", "Split", at.inputs[0], split, count=3, axis=1)
-    made: list[str] = []
-    for i, row in enumerate(_YUV):
+    channels: list[str] = []
+    for i, row in enumerate(YUV):
         parts = [
             at.step(f"part{i}_{j}", "Mul", each, at.scalar(f"share{i}_{j}", share))
             for j, (each, share) in enumerate(zip(red_green_blue, row, strict=True))
         ]
-        made.append(at.step(f"mixed{i}", "Sum", *parts))
-    return at.put("Concat", *made, axis=1)
+        channels.append(at.step(f"mixed{i}", "Sum", *parts))
+    return at.put("Concat", *channels, axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..building.layers.windows import _fitted
+from ..building.layers.windows import fitted_padding
 from .graph import At, writes
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ def _convolved(
     at: At, layer: Any, x: str, shape: Shape, weight: str, bias: str | None, suffix: str = ""
 ) -> str:
     """A convolution; suffix: of a node that is not the layer's last."""
-    sides = _fitted(layer, shape)
+    sides = fitted_padding(layer, shape)
     x, pads = at.fitted(x, sides, [ANY] * len(sides))
-    given = [x, weight] if bias is None else [x, weight, bias]
+    inputs = [x, weight] if bias is None else [x, weight, bias]
     attributes = {
         "kernel_shape": layer.kernel,
         "strides": layer.stride,
@@ -30,8 +30,8 @@ def _convolved(
         "group": getattr(layer, "groups", 1),
     }
     if suffix:
-        return at.step(suffix, "Conv", *given, **attributes)
-    return at.put("Conv", *given, **attributes)
+        return at.step(suffix, "Conv", *inputs, **attributes)
+    return at.put("Conv", *inputs, **attributes)
 
 
 @writes("conv")
@@ -39,8 +39,8 @@ def _conv(at: At) -> str:
     layer = at.layer
     weight = at.weight("weight")
     if layer.bias and layer.untied_bias:
-        made = _convolved(at, layer, at.inputs[0], at.x, weight, None, "product")
-        return at.put("Add", made, at.weight("bias"))
+        product = _convolved(at, layer, at.inputs[0], at.x, weight, None, "product")
+        return at.put("Add", product, at.weight("bias"))
     bias = at.weight("bias") if layer.bias else None
     return _convolved(at, layer, at.inputs[0], at.x, weight, bias)
 
@@ -56,13 +56,13 @@ def _conv_sum(at: At) -> str:
     alike = len(windows) == 1 and layer.parts[0].groups == 1 and not at.shares
     if alike and len({x[2:] for x in at.xs}) == 1 and (tied or not layer.bias):
         return _side_by_side(at)
-    made = [
+    parts = [
         _partly(at, place, at.weight("bias") if tied and not place else None)
         for place in range(len(layer.parts))
     ]
     if layer.bias and not tied:
-        made.append(at.weight("bias"))
-    return at.put("Sum", *made)
+        parts.append(at.weight("bias"))
+    return at.put("Sum", *parts)
 
 
 def _side_by_side(at: At) -> str:
@@ -81,7 +81,7 @@ def _side_by_side(at: At) -> str:
 def _partly(at: At, place: int, bias: str | None) -> str:
     part, weight = at.layer.parts[place], at.weight(f"weight{place}")
     shape = at.xs[place]
-    sides = _fitted(part, shape)
+    sides = fitted_padding(part, shape)
     x = at.inputs[place]
     cuts = [
         (axis, max(-a, 0), int(n) - max(-b, 0))
@@ -116,9 +116,9 @@ def _conv_map(at: At) -> str:
     starts = [0]
     for row in layer.table:
         starts.append(starts[-1] + len(row))
-    made: list[str] = []
+    maps: list[str] = []
     order: list[int] = []
-    x, pads = at.fitted(at.inputs[0], _fitted(layer, at.x), [ANY] * len(layer.kernel))
+    x, pads = at.fitted(at.inputs[0], fitted_padding(layer, at.x), [ANY] * len(layer.kernel))
     for seen in sorted({len(row) for row in layer.table}):
         filters = [i for i, row in enumerate(layer.table) if len(row) == seen]
         order += filters
@@ -127,16 +127,16 @@ def _conv_map(at: At) -> str:
         taken = at.step(f"{part}.channels", "Gather", x, at.ints(f"{part}.table", channels), axis=1)
         kernels = [weight[starts[i] : starts[i + 1]] for i in filters]
         shape = (len(filters), seen, *layer.kernel)
-        own = [at.graph.hold(f"{at.name}.{part}.weight", shape, _joined(kernels))]
+        weights = [at.graph.hold(f"{at.name}.{part}.weight", shape, _joined(kernels))]
         if bias is not None:
             each = [bias[i : i + 1] for i in filters]
-            own.append(at.graph.hold(f"{at.name}.{part}.bias", (len(filters),), _joined(each)))
-        made.append(
+            weights.append(at.graph.hold(f"{at.name}.{part}.bias", (len(filters),), _joined(each)))
+        maps.append(
             at.step(
                 part,
                 "Conv",
                 taken,
-                *own,
+                *weights,
                 kernel_shape=layer.kernel,
                 strides=layer.stride,
                 dilations=layer.dilation,
@@ -145,8 +145,8 @@ def _conv_map(at: At) -> str:
             )
         )
     if order == sorted(order):
-        return at.put("Concat", *made, axis=1)
-    whole = at.step("filters", "Concat", *made, axis=1)
+        return at.put("Concat", *maps, axis=1)
+    whole = at.step("filters", "Concat", *maps, axis=1)
     back = [order.index(i) for i in range(len(order))]
     return at.put("Gather", whole, at.ints("order", back), axis=1)
 
@@ -168,11 +168,11 @@ def _conv_transpose(at: At) -> str:
         "group": layer.groups,
     }
     if all(extra < s for extra, s in zip(more, layer.stride, strict=True)):
-        given = [at.inputs[0], at.weight("weight")]
+        inputs = [at.inputs[0], at.weight("weight")]
         if layer.bias:
-            given.append(at.weight("bias"))
+            inputs.append(at.weight("bias"))
         pads = [a for a, _ in layer.padding] + [b for _, b in layer.padding]
-        return at.put("ConvTranspose", *given, pads=pads, output_padding=more, **attributes)
+        return at.put("ConvTranspose", *inputs, pads=pads, output_padding=more, **attributes)
     # programs have no more than the stride: the whole is cut, or zeros are put on, by hand
     x = at.step("whole", "ConvTranspose", at.inputs[0], at.weight("weight"), **attributes)
     sides = [(-a, extra - b) for (a, b), extra in zip(layer.padding, more, strict=True)]
@@ -192,7 +192,7 @@ def _conv_transpose(at: At) -> str:
 def _local(at: At) -> str:
     """Weights of its own for each position: its windows, gathered, and a product for each."""
     layer, axes = at.layer, len(at.layer.kernel)
-    sides = _fitted(layer, at.x)
+    sides = fitted_padding(layer, at.x)
     x, pads = at.fitted(at.inputs[0], sides, [0] * axes)
     assert not any(pads)
     groups, filters = layer.groups, layer.filters // layer.groups
@@ -232,10 +232,10 @@ def _linear(at: At) -> str:
     if axis == 1:
         if rank > 2:
             x = at.step("flat", "Flatten", x, axis=1)
-        given = [x, at.weight("weight")]
+        inputs = [x, at.weight("weight")]
         if layer.bias:
-            given.append(at.weight("bias"))
-        return at.put("Gemm", *given, transB=1)
+            inputs.append(at.weight("bias"))
+        return at.put("Gemm", *inputs, transB=1)
     if axis < rank - 1:
         x = at.reshaped("flat", x, [*[0] * axis, -1])
     weight = at.step("weight.columns", "Transpose", at.weight("weight"), perm=[1, 0])

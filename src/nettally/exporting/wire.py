@@ -51,7 +51,7 @@ class Model(NamedTuple):
     name: str
     opset: int
     nodes: Sequence[bytes]
-    held: Sequence[Initializer]
+    initializers: Sequence[Initializer]
     inputs: Sequence[bytes]
     outputs: Sequence[bytes]
     infos: Sequence[bytes]
@@ -64,12 +64,12 @@ class Model(NamedTuple):
 def varint(value: int) -> bytes:
     """Seven bits a byte, the lowest first; a negative number as its 64 bits."""
     value &= 2**64 - 1
-    found = bytearray()
+    encoded = bytearray()
     while value > 127:
-        found.append(value & 127 | 128)
+        encoded.append(value & 127 | 128)
         value >>= 7
-    found.append(value)
-    return bytes(found)
+    encoded.append(value)
+    return bytes(encoded)
 
 
 def number(field: int, value: int) -> bytes:
@@ -128,12 +128,12 @@ def info(name: str, kind: int, dims: Sequence[Dim]) -> bytes:
     return text(1, name) + block(2, block(1, number(1, kind) + block(2, shape)))
 
 
-def _head(held: Initializer) -> bytes:
+def _head(tensor: Initializer) -> bytes:
     """A TensorProto up to its values, which end it."""
-    whole = isinstance(held.values, (tuple, list))
-    sizes = b"".join(number(1, each) for each in held.shape)
-    head = sizes + number(2, INT64 if whole else FLOAT) + text(8, held.name)
-    return head + varint(9 << 3 | 2) + varint(held.size)
+    whole = isinstance(tensor.values, (tuple, list))
+    sizes = b"".join(number(1, each) for each in tensor.shape)
+    head = sizes + number(2, INT64 if whole else FLOAT) + text(8, tensor.name)
+    return head + varint(9 << 3 | 2) + varint(tensor.size)
 
 
 # --- the file -------------------------------------------------------------------------------------
@@ -145,10 +145,10 @@ def write(path: str, model: Model) -> int:
     Values are written one tensor after the other, without a copy of all. Raises NettallyError for
     what is over protocol buffers' limit, before anything is written, and where the disk refuses.
     """
-    heads = [_head(held) for held in model.held]
+    heads = [_head(tensor) for tensor in model.initializers]
     tensors = [
-        (varint(5 << 3 | 2) + varint(len(head) + held.size) + head, held)
-        for head, held in zip(heads, model.held, strict=True)
+        (varint(5 << 3 | 2) + varint(len(head) + tensor.size) + head, tensor)
+        for head, tensor in zip(heads, model.initializers, strict=True)
     ]
     before = b"".join([*(block(1, each) for each in model.nodes), text(2, model.name)])
     after = b"".join(
@@ -156,7 +156,7 @@ def write(path: str, model: Model) -> int:
         for field, messages in ((11, model.inputs), (12, model.outputs), (13, model.infos))
         for each in messages
     )
-    size = len(before) + sum(len(head) + held.size for head, held in tensors) + len(after)
+    size = len(before) + sum(len(head) + tensor.size for head, tensor in tensors) + len(after)
     ir = 8 if model.opset < 19 else 9
     start = number(1, ir) + text(2, "nettally") + text(3, version_of("nettally"))
     start += block(8, text(1, "") + number(2, model.opset))
@@ -176,9 +176,9 @@ def write(path: str, model: Model) -> int:
         with open(beside, "wb") as file:
             file.write(start)
             file.write(before)
-            for head, held in tensors:
+            for head, tensor in tensors:
                 file.write(head)
-                _write(file, held)
+                _write(file, tensor)
             file.write(after)
             file.flush()
             os.fsync(file.fileno())
@@ -191,13 +191,13 @@ def write(path: str, model: Model) -> int:
     return total
 
 
-def _write(file: BinaryIO, held: Initializer) -> None:
-    values = held.values
+def _write(file: BinaryIO, tensor: Initializer) -> None:
+    values = tensor.values
     if isinstance(values, (tuple, list)):
         file.write(struct.pack(f"<{len(values)}q", *values))
         return
     import torch
 
-    from ..building.safetensors import _write as write_values
+    from ..building.safetensors import write_values
 
     write_values(file, values.detach().to(torch.float32))  # type: ignore[union-attr] - a tensor, as just asked

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import Function, for_axes, makes, started
-from .windows import _fitted, _flat, _padded, _patches, _same_on_both
+from .windows import fitted_padding, flat_pads, padded, patches, same_on_both
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -24,7 +24,7 @@ class _FittedMaxPool(nn.modules.pooling._MaxPoolNd):
 
     def forward(self, input: Tensor) -> Tensor:
         pool = getattr(functional, f"max_pool{len(self.pads) // 2}d")
-        x = _padded(input, self.pads, -math.inf)
+        x = padded(input, self.pads, -math.inf)
         return pool(x, self.kernel_size, self.stride, 0, self.dilation)
 
 
@@ -43,12 +43,12 @@ _FITTED_POOLS: dict[int, Any] = {1: FittedMaxPool1d, 2: FittedMaxPool2d, 3: Fitt
 @makes("max_pool")
 def _max_pool(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     make = for_axes("MaxPool", len(layer.kernel))
-    sides = _fitted(layer, xs[0])
-    both = _same_on_both(sides)
+    sides = fitted_padding(layer, xs[0])
+    both = same_on_both(sides)
     if both is not None and all(0 <= p <= k // 2 for p, k in zip(both, layer.kernel, strict=True)):
         return make(layer.kernel, layer.stride, both, layer.dilation)
     module = _FITTED_POOLS[len(layer.kernel)](layer.kernel, layer.stride, 0, layer.dilation)
-    module.pads = _flat(sides)
+    module.pads = flat_pads(sides)
     return module
 
 
@@ -62,23 +62,23 @@ class WindowMean(nn.Module):
     def __init__(self, layer: Any, x: Shape) -> None:
         super().__init__()
         self.layer = layer
-        self.pads = _flat(_fitted(layer, x))
-        self.padding = _flat(layer.padding)
+        self.pads = flat_pads(fitted_padding(layer, x))
+        self.padding = flat_pads(layer.padding)
         self.beyond = [a - b for a, b in zip(self.pads, self.padding, strict=True)]
 
     def forward(self, x: Tensor) -> Tensor:
         layer = self.layer
         axes = tuple(range(-len(layer.kernel), 0))
-        total = _patches(x, layer, self.pads).sum(axes)
+        total = patches(x, layer, self.pads).sum(axes)
         inside = x.new_ones(1, 1, *x.shape[2:])
         inside = functional.pad(inside, self.padding, value=float(layer.count_padding))
-        return total / _patches(inside, layer, self.beyond).sum(axes).clamp(min=1)
+        return total / patches(inside, layer, self.beyond).sum(axes).clamp(min=1)
 
 
 @makes("average_pool")
 def _average_pool(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    sides = _fitted(layer, xs[0])
-    both = _same_on_both(sides)
+    sides = fitted_padding(layer, xs[0])
+    both = same_on_both(sides)
     if (
         both is not None
         and all(0 <= p <= k // 2 for p, k in zip(both, layer.kernel, strict=True))
@@ -100,10 +100,10 @@ class StochasticPool(nn.Module):
     def __init__(self, layer: Any, x: Shape) -> None:
         super().__init__()
         self.layer = layer
-        self.pads = _flat(_fitted(layer, x))
+        self.pads = flat_pads(fitted_padding(layer, x))
 
     def forward(self, x: Tensor) -> Tensor:
-        windows = _patches(x.clamp(min=0), self.layer, self.pads)
+        windows = patches(x.clamp(min=0), self.layer, self.pads)
         windows = windows.flatten(-len(self.layer.kernel))
         total = windows.sum(-1, keepdim=True)
         chances = windows / total.clamp(min=torch.finfo(x.dtype).tiny)
@@ -126,13 +126,13 @@ class Subsample(nn.Module):
     def __init__(self, layer: Any, x: Shape) -> None:
         super().__init__()
         self.layer = layer
-        self.pads = _flat(_fitted(layer, x))
+        self.pads = flat_pads(fitted_padding(layer, x))
         self.weight = started((x[1],), math.prod(layer.kernel))
         self.bias = nn.Parameter(torch.zeros(x[1]))
 
     def forward(self, x: Tensor) -> Tensor:
         axes = len(self.layer.kernel)
-        total = _patches(x, self.layer, self.pads).sum(tuple(range(-axes, 0)))
+        total = patches(x, self.layer, self.pads).sum(tuple(range(-axes, 0)))
         shape = (-1, *[1] * axes)
         return total * self.weight.reshape(shape) + self.bias.reshape(shape)
 

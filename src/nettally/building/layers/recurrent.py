@@ -104,18 +104,22 @@ class _Steps(nn.Module):
         c = steps[0].new_zeros(len(steps[0]), int(layer.features))
         out: list[Tensor] = []
         for step in steps:
-            given = self._product("ih", way, step)
+            from_input = self._product("ih", way, step)
             if layer.kind == "rnn":
-                h = torch.tanh(given + self._product("hh", way, h))
+                h = torch.tanh(from_input + self._product("hh", way, h))
             elif layer.kind == "gru":
                 size = int(layer.features)
                 first = slice(0, 2 * size), slice(2 * size, 3 * size)
-                both = torch.sigmoid(given[:, first[0]] + self._product("hh", way, h, first[0]))
+                both = torch.sigmoid(
+                    from_input[:, first[0]] + self._product("hh", way, h, first[0])
+                )
                 reset, update = both.chunk(2, 1)
-                new = torch.tanh(given[:, first[1]] + self._product("hh", way, reset * h, first[1]))
+                new = torch.tanh(
+                    from_input[:, first[1]] + self._product("hh", way, reset * h, first[1])
+                )
                 h = (1 - update) * new + update * h
             else:
-                i, f, g, o = (given + self._product("hh", way, h)).chunk(4, 1)
+                i, f, g, o = (from_input + self._product("hh", way, h)).chunk(4, 1)
                 c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
                 h = torch.sigmoid(o) * torch.tanh(c)
                 if project is not None:

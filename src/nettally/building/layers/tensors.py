@@ -1,4 +1,4 @@
-"""Held tensors, functions by name, reductions and matrix products as torch modules."""
+"""Stored tensors, functions by name, reductions and matrix products as torch modules."""
 # pyright: reportUnknownLambdaType=false
 # A lambda's tensors can't be annotated.
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ...errors import LayerError
 from . import Function, makes, started
-from .windows import _fitted, _flat, _patches
+from .windows import fitted_padding, flat_pads, patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,22 +52,22 @@ _OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 class Combine(nn.Module):
-    """One operation between each value and a held tensor's; it begins with ones, or zeros."""
+    """One operation between each value and a stored tensor's; it begins with ones, or zeros."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
         self.first = layer.first
         self.operation = _OPERATIONS[layer.operation]
-        self.own = "bias" if layer.operation == "add" else "weight"
+        self.tensor_name = "bias" if layer.operation == "add" else "weight"
         start = torch.zeros if layer.operation in ("add", "subtract") else torch.ones
         if layer.learned:
-            self.register_parameter(self.own, nn.Parameter(start(layer.size)))
+            self.register_parameter(self.tensor_name, nn.Parameter(start(layer.size)))
         else:
-            self.register_buffer(self.own, start(layer.size), persistent=False)
+            self.register_buffer(self.tensor_name, start(layer.size), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        held = getattr(self, self.own)
-        return self.operation(held, x) if self.first else self.operation(x, held)
+        tensor = getattr(self, self.tensor_name)
+        return self.operation(tensor, x) if self.first else self.operation(x, tensor)
 
 
 @makes("combine")
@@ -240,11 +240,11 @@ def _attention(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
 
 @makes("lp_pool")
 def _lp_pool(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    pads = _flat(_fitted(layer, xs[0]))
+    pads = flat_pads(fitted_padding(layer, xs[0]))
     axes = tuple(range(-len(layer.kernel), 0))
 
     def pool(x: Tensor) -> Tensor:
-        return _patches(x.abs() ** layer.power, layer, pads).sum(axes) ** (1 / layer.power)
+        return patches(x.abs() ** layer.power, layer, pads).sum(axes) ** (1 / layer.power)
 
     return Function("lp_pool", pool)
 

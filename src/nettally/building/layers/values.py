@@ -309,7 +309,7 @@ def _interpolate(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
 # --- fixed transforms ---------------------------------------------------------------------------
 
 # BT.709, and CIE's XYZ, as in cuda-convnet2's conv_util.cu
-_YUV = ((0.2126, 0.7152, 0.0722), (-0.09991, -0.33609, 0.436), (0.615, -0.55861, -0.05639))
+YUV = ((0.2126, 0.7152, 0.0722), (-0.09991, -0.33609, 0.436), (0.615, -0.55861, -0.05639))
 _XYZ = ((0.49, 0.31, 0.2), (0.17697, 0.8124, 0.01063), (0.0, 0.01, 0.99))
 
 
@@ -327,7 +327,7 @@ def _lab(x: Tensor) -> Tensor:
 
 @makes("recolor")
 def _recolor(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    return Function("recolor", _lab if layer.to == "lab" else partial(_mix, matrix=_YUV))
+    return Function("recolor", _lab if layer.to == "lab" else partial(_mix, matrix=YUV))
 
 
 @makes("blur")

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ...network import Layer, Shape
 
 
-def _flat(sides: Iterable[tuple[int, int]]) -> list[int]:
+def flat_pads(sides: Iterable[tuple[int, int]]) -> list[int]:
     """Sides as ``functional.pad`` takes them: the last axis first."""
     return [size for pair in reversed(list(sides)) for size in pair]
 
 
-def _fitted(layer: Any, x: Shape) -> list[tuple[int, int]]:
+def fitted_padding(layer: Any, x: Shape) -> list[tuple[int, int]]:
     """Padding with which torch, which rounds down, finds as many windows as the layer has.
 
     What the last window overhangs is added on the far side; where ``clip`` leaves a window out,
@@ -35,7 +35,7 @@ def _fitted(layer: Any, x: Shape) -> list[tuple[int, int]]:
     return [(before, after - spare) for (before, after), spare in pairs]
 
 
-def _padded(x: Tensor, pads: list[int], value: float = 0.0) -> Tensor:
+def padded(x: Tensor, pads: list[int], value: float = 0.0) -> Tensor:
     """``functional.pad`` that cuts (negative sizes) what has been padded, not the input alone."""
     if any(size > 0 for size in pads):
         x = functional.pad(x, [max(size, 0) for size in pads], value=value)
@@ -44,14 +44,14 @@ def _padded(x: Tensor, pads: list[int], value: float = 0.0) -> Tensor:
     return x
 
 
-def _same_on_both(sides: list[tuple[int, int]]) -> tuple[int, ...] | None:
+def same_on_both(sides: list[tuple[int, int]]) -> tuple[int, ...] | None:
     """Padding as torch's modules take it, or None where the sides differ."""
     return None if any(a != b for a, b in sides) else tuple(a for a, _ in sides)
 
 
-def _patches(x: Tensor, layer: Any, pads: list[int]) -> Tensor:
+def patches(x: Tensor, layer: Any, pads: list[int]) -> Tensor:
     """All windows, (batch, channels, *positions, *kernel); beyond the input are zeros."""
-    x = _padded(x, pads)
+    x = padded(x, pads)
     for axis, (k, s, d) in enumerate(
         zip(layer.kernel, layer.stride, layer.dilation, strict=True), start=2
     ):
@@ -68,7 +68,7 @@ class _Fitted(nn.modules.conv._ConvNd):
     pads: list[int]
 
     def forward(self, input: Tensor) -> Tensor:
-        x = _padded(input, self.pads)
+        x = padded(input, self.pads)
         bias: Tensor | None = self.bias
         if bias is None or bias.dim() == 1:
             return self._conv_forward(x, self.weight, bias)
@@ -92,8 +92,8 @@ def _conv(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     x = xs[0]
     axes = len(layer.kernel)
     plain = for_axes("Conv", axes)
-    sides = _fitted(layer, x)
-    both = _same_on_both(sides)
+    sides = fitted_padding(layer, x)
+    both = same_on_both(sides)
     untied = layer.bias and layer.untied_bias
     make = plain if both is not None and not untied else _FITTED[axes]
     module = make(
@@ -107,7 +107,7 @@ def _conv(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
         layer.bias and not untied,
     )
     if make is not plain:
-        module.pads = _flat(sides)
+        module.pads = flat_pads(sides)
     if untied:
         seen = math.prod(layer.kernel) * x[1] // layer.groups
         module.bias = started((layer.filters, *layer.counts(x)), seen)
@@ -120,7 +120,7 @@ class Local(nn.Module):
     def __init__(self, layer: Any, x: Shape) -> None:
         super().__init__()
         self.layer = layer
-        self.pads = _flat(_fitted(layer, x))
+        self.pads = flat_pads(fitted_padding(layer, x))
         seen = math.prod(layer.kernel) * x[1] // layer.groups
         shapes = layer.parameters((x,))
         self.weight = started(shapes["weight"], seen)
@@ -128,7 +128,7 @@ class Local(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         layer, axes = self.layer, len(self.layer.kernel)
-        windows = _patches(x, layer, self.pads)
+        windows = patches(x, layer, self.pads)
         counts = windows.shape[2 : 2 + axes]
         batch, groups, positions = len(x), layer.groups, math.prod(counts)
         # a product of matrices for each position and group: examples × seen, seen × filters
@@ -184,7 +184,7 @@ class ConvMap(nn.Module):
         super().__init__()
         for_axes("Conv", len(layer.kernel))
         self.layer = layer
-        self.pads = _flat(_fitted(layer, x))
+        self.pads = flat_pads(fitted_padding(layer, x))
         shapes = layer.parameters((x,))
         seen = math.prod(layer.kernel) * max(map(len, layer.table))
         self.weight = started(shapes["weight"], seen)
@@ -198,7 +198,7 @@ class ConvMap(nn.Module):
         dense = x.new_zeros(len(layer.table), x.shape[1], *layer.kernel)
         dense = dense.index_put((self.filters, self.channels), self.weight, accumulate=True)
         convolve = getattr(functional, f"conv{axes}d")
-        x = _padded(x, self.pads)
+        x = padded(x, self.pads)
         return convolve(x, dense, self.bias, layer.stride, 0, layer.dilation)
 
     @property
@@ -220,7 +220,7 @@ class _Cut(nn.modules.conv._ConvTransposeNd):
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         transposed = getattr(functional, f"conv_transpose{len(self.kernel_size)}d")
         y = transposed(input, self.weight, None, self.stride, 0, 0, self.groups, self.dilation)
-        y = _padded(y, self.pads)
+        y = padded(y, self.pads)
         bias: Tensor | None = self.bias
         return y if bias is None else y + bias.reshape(-1, *[1] * len(self.kernel_size))
 
@@ -241,7 +241,7 @@ _CUT: dict[int, Any] = {1: CutConvTranspose1d, 2: CutConvTranspose2d, 3: CutConv
 def _conv_transpose(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     axes = len(layer.kernel)
     plain = for_axes("ConvTranspose", axes)
-    both = _same_on_both(list(layer.padding))
+    both = same_on_both(list(layer.padding))
     more = layer.output_padding
     allowed = zip(more, layer.stride, layer.dilation, strict=True)
     make = plain if both is not None and all(m < max(s, d) for m, s, d in allowed) else _CUT[axes]
@@ -258,7 +258,7 @@ def _conv_transpose(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     )
     if make is not plain:
         sides = zip(layer.padding, more, strict=True)
-        module.pads = _flat((-before, extra - after) for (before, after), extra in sides)
+        module.pads = flat_pads((-before, extra - after) for (before, after), extra in sides)
     return module
 
 

@@ -12,7 +12,7 @@ forward made of it is made again, which costs less than to fetch it. On a proces
 done on one block after the other, small enough for its cache: by C that the user's own compiler has
 made fit for it (``compiled``), and by torch's operations where there is none
 (``blocks``). On a GPU it is a kernel of Triton's (``triton``), and elsewhere torch's
-operations on the whole tensor (``_lrn_whole``).
+operations on the whole tensor (``whole``).
 """
 
 from __future__ import annotations
@@ -70,15 +70,19 @@ def local_response_norm(
         return whole(x, terms)
     if torch.compiler.is_compiling():
         return whole(x, terms) if _operation is None else _operation(x, *terms)
-    made: Any = _Normalise.apply(x, terms)
-    return made
+    result: Any = _Normalise.apply(x, terms)
+    return result
 
 
 def how_it_runs(kind: torch.dtype = torch.float32, device: str = "cpu") -> str:
     """Which way is taken for tensors of a type on a device, and why, in words for the user."""
     if device == "cpu":
-        found = compiled.function(kind)
-        return found.said if found.function else f"by torch's operations, in blocks: {found.said}"
+        native = compiled.function(kind)
+        return (
+            native.description
+            if native.function
+            else f"by torch's operations, in blocks: {native.description}"
+        )
     why = triton.why_not(kind, device)
     return "by Triton" if why is None else f"by torch's operations, on the whole tensor: {why}"
 
@@ -129,15 +133,15 @@ def _has_a_way(x: Tensor, terms: Terms) -> bool:
 def _forward(x: Tensor, terms: Terms) -> Tensor:
     if x.device.type != "cpu":
         return triton.normalised(x, terms)
-    made = compiled.normalised(x, terms)
-    return blocks.forward(x, terms) if made is None else made
+    y = compiled.normalised(x, terms)
+    return blocks.forward(x, terms) if y is None else y
 
 
 def _backward(x: Tensor, gradient: Tensor, terms: Terms) -> Tensor:
     if x.device.type != "cpu":
         return triton.gradient(x, gradient, terms)
-    made = compiled.gradient(x, gradient, terms)
-    return blocks.backward(x, gradient, terms) if made is None else made
+    input_gradient = compiled.gradient(x, gradient, terms)
+    return blocks.backward(x, gradient, terms) if input_gradient is None else input_gradient
 
 
 class _Normalise(torch.autograd.Function):
@@ -193,7 +197,7 @@ def _registered() -> Any:
         ctx.terms = inputs[1:]
 
     kinds = "int size, float alpha, float beta, float k, int groups, bool space"
-    made = torch.library.custom_op(
+    operation = torch.library.custom_op(
         "nettally::lrn", normalise, mutates_args=(), schema=f"(Tensor x, {kinds}) -> Tensor"
     )
     of_gradient = torch.library.custom_op(
@@ -206,10 +210,10 @@ def _registered() -> Any:
     def gradient_of(ctx: Any, gradient: Tensor) -> Any:
         return of_gradient(ctx.saved_tensors[0], gradient, *ctx.terms), *[None] * len(ctx.terms)
 
-    for each in (made, of_gradient):
+    for each in (operation, of_gradient):
         each.register_fake(fake)
-    made.register_autograd(gradient_of, setup_context=keep)
-    return made
+    operation.register_autograd(gradient_of, setup_context=keep)
+    return operation
 
 
 _operation = _registered()

@@ -42,12 +42,12 @@ def forward(x: Tensor, terms: Terms) -> Tensor:
 
 def backward(x: Tensor, gradient: Tensor, terms: Terms) -> Tensor:
     """The gradient of the input, from the output's."""
-    x, made = laid_alike(x)
+    x, input_gradient = laid_alike(x)
     if x.numel():
         gradient = _like(gradient, x)
-        for each, blocks in _Blocks(x, terms).blocks(x, gradient, made):
+        for each, blocks in _Blocks(x, terms).blocks(x, gradient, input_gradient):
             each.backward(*blocks)
-    return made
+    return input_gradient
 
 
 def _last(x: Tensor) -> Tensor:
@@ -186,9 +186,9 @@ class _Block:
             self._over_power(x, out)
             y.copy_(out)
 
-    def backward(self, x: Tensor, gradient: Tensor, made: Tensor) -> None:
-        whole = made
-        if made.dtype is not self.kind:
+    def backward(self, x: Tensor, gradient: Tensor, input_gradient: Tensor) -> None:
+        whole = input_gradient
+        if input_gradient.dtype is not self.kind:
             x, whole = self._in_own(x)
         self._find_base(x)
         self._over_power(gradient, whole)
@@ -197,8 +197,8 @@ class _Block:
         for a, b, out in self.steps_seen:
             torch.add(a, b, out=out)
         whole.addcmul_(x, self.near, value=-2 * self.beta * self.scale)
-        if whole is not made:
-            made.copy_(whole)
+        if whole is not input_gradient:
+            input_gradient.copy_(whole)
 
     def _in_own(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x in the type that is computed in, and room for a result."""

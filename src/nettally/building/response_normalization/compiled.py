@@ -49,44 +49,44 @@ class _Work(ctypes.Structure):
     )
 
 
-class Found(NamedTuple):
-    """The function, or None; and how it came to that, for the user."""
+class Compiled(NamedTuple):
+    """The compiled function, or None; and how it was compiled or why it was not, for the user."""
 
     function: Any
-    said: str
+    description: str
 
 
 @cache  # two threads may both come first; they then find the same
-def function(kind: torch.dtype) -> Found:
+def function(kind: torch.dtype) -> Compiled:
     """``lrn_run`` for tensors of a type."""
     if kind not in _STORED:
-        return Found(None, f"not for {kind}")
+        return Compiled(None, f"not for {kind}")
     try:
-        library, said = load(Path(__file__).with_name("kernel.c"), f"STORED={_STORED[kind]}")
+        library, description = load(Path(__file__).with_name("kernel.c"), f"STORED={_STORED[kind]}")
     except NotCompiled as error:
-        return Found(None, str(error))
-    made: Any = getattr(library, "lrn_run", None)
-    if made is None:
-        return Found(None, "what the compiler made has not the function")
-    made.argtypes = (ctypes.POINTER(_Work), ctypes.c_int, ctypes.c_void_p)
-    made.restype = ctypes.c_int
-    if not _is_right(made, kind):
-        return Found(None, "what the compiler made does not compute what it should")
-    return Found(made, said)
+        return Compiled(None, str(error))
+    run: Any = getattr(library, "lrn_run", None)
+    if run is None:
+        return Compiled(None, "what the compiler made has not the function")
+    run.argtypes = (ctypes.POINTER(_Work), ctypes.c_int, ctypes.c_void_p)
+    run.restype = ctypes.c_int
+    if not _is_right(run, kind):
+        return Compiled(None, "what the compiler made does not compute what it should")
+    return Compiled(run, description)
 
 
 def normalised(x: Tensor, terms: Terms) -> Tensor | None:
     """The result, laid out as x is; None where there is nothing compiled for it."""
-    made = _usable(x, terms)
-    return None if made is None else _run(made, x, None, terms)
+    run = _usable(x, terms)
+    return None if run is None else _run(run, x, None, terms)
 
 
 def gradient(x: Tensor, gradient: Tensor, terms: Terms) -> Tensor | None:
     """The gradient of x from that of the result; None where there is nothing compiled for it."""
-    made = _usable(x, terms)
-    if made is None or gradient.dtype != x.dtype or type(gradient) is not Tensor:
+    run = _usable(x, terms)
+    if run is None or gradient.dtype != x.dtype or type(gradient) is not Tensor:
         return None
-    return _run(made, x, gradient, terms)
+    return _run(run, x, gradient, terms)
 
 
 def _usable(x: Tensor, terms: Terms) -> Any:
@@ -99,9 +99,9 @@ def _usable(x: Tensor, terms: Terms) -> Any:
 
 
 def _run(run: Any, x: Tensor, gradient: Tensor | None, terms: Terms) -> Tensor:
-    x, made = laid_alike(x.detach().resolve_neg())
+    x, result = laid_alike(x.detach().resolve_neg())
     if not x.numel():
-        return made
+        return result
     if gradient is not None:
         gradient = gradient.detach().resolve_neg()
         if gradient.stride() != x.stride() or gradient._is_zerotensor():
@@ -122,7 +122,7 @@ def _run(run: Any, x: Tensor, gradient: Tensor | None, terms: Terms) -> Tensor:
     work = _Work(
         x.data_ptr(),
         None if gradient is None else gradient.data_ptr(),
-        made.data_ptr(),
+        result.data_ptr(),
         outer,
         len(axes),
         (ctypes.c_int64 * 3)(*axes),
@@ -138,7 +138,7 @@ def _run(run: Any, x: Tensor, gradient: Tensor | None, terms: Terms) -> Tensor:
     threads = max(1, min(torch.get_num_threads(), tiles, x.numel() // ALONE))
     if run(ctypes.byref(work), threads, _together()):  # without Python's lock
         raise MemoryError("no memory for the buffers of local response normalisation")
-    return made
+    return result
 
 
 def _part(whole: int, most: int) -> int:

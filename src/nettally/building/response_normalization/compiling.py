@@ -58,20 +58,20 @@ def load(source: Path, defined: str) -> tuple[ctypes.CDLL, str]:
         data = part if isinstance(part, bytes) else part.encode()
         digest.update(b"%d:%b" % (len(data), data))
     name = f"{source.stem.strip('_')}-{digest.hexdigest()[:24]}"
-    said = f"compiled by {compiler[0]}"
+    description = f"compiled by {compiler[0]}"
     folder = _cache()
     if folder is not None:
-        made = _kept(folder, name)
-        if made is None:
+        library = _kept(folder, name)
+        if library is None:
             try:
-                made = _compile(compiler, text, defined, folder, name)
+                library = _compile(compiler, text, defined, folder, name)
             except OSError:  # it can't be written to, or is full
                 folder = None
-        if made is not None:
-            return _loaded(made), said
+        if library is not None:
+            return _loaded(library), description
     try:
-        with tempfile.TemporaryDirectory(prefix="nettally-") as own:  # which is 0700
-            return _loaded(_compile(compiler, text, defined, Path(own), name)), said
+        with tempfile.TemporaryDirectory(prefix="nettally-") as temporary:  # which is 0700
+            return _loaded(_compile(compiler, text, defined, Path(temporary), name)), description
     except OSError as error:
         raise NotCompiled(f"no folder to compile in: {error.strerror}") from None
 
@@ -83,9 +83,9 @@ def _compiler() -> list[str]:
     except ValueError:
         asked = []
     for command in (asked, ["cc"], ["gcc"], ["clang"]):
-        found = shutil.which(command[0]) if command else None
-        if found is not None:
-            return [found, *command[1:]]
+        path = shutil.which(command[0]) if command else None
+        if path is not None:
+            return [path, *command[1:]]
     raise NotCompiled("no C compiler was found")
 
 
@@ -93,15 +93,15 @@ def _identity(compiler: str) -> tuple[str, ...]:
     """What changes when another version is installed; asking it would cost a process."""
     path = os.path.realpath(compiler)
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return (path,)
-    return path, str(found.st_size), str(found.st_mtime_ns)
+    return path, str(status.st_size), str(status.st_mtime_ns)
 
 
 def _processor() -> str:
     """What -march=native depends on: a cache may be shared by machines that are not alike."""
-    said = [platform.system(), platform.machine(), platform.processor()]
+    facts = [platform.system(), platform.machine(), platform.processor()]
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             # of the first processor, which an empty line ends
@@ -110,18 +110,18 @@ def _processor() -> str:
                 if not key:
                     break
                 if key in ("model name", "flags", "features", "cpu part", "cpu model", "isa"):
-                    said.append(line.strip())
+                    facts.append(line.strip())
     except OSError:
         pass
-    return "\n".join(said)
+    return "\n".join(facts)
 
 
 def _cache() -> Path | None:
     """The user's own folder for what is compiled; None where there is none that can be trusted."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
+    configured = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        if os.path.isabs(given):
-            base = Path(given)
+        if os.path.isabs(configured):
+            base = Path(configured)
         else:
             base = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
         folder = base / "nettally"
@@ -133,9 +133,11 @@ def _cache() -> Path | None:
 
 def _is_ours(path: Path, kind: object) -> bool:
     """Whether it is of that kind, belongs to this user, and nobody else may write to it."""
-    found = path.lstat()
+    status = path.lstat()
     assert callable(kind)
-    return bool(kind(found.st_mode)) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return (
+        bool(kind(status.st_mode)) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+    )
 
 
 def _kept(folder: Path, name: str) -> Path | None:
@@ -155,22 +157,22 @@ def _named(name: str, contents: bytes) -> str:
 
 def _compile(compiler: list[str], text: bytes, defined: str, folder: Path, name: str) -> Path:
     """Compile into a folder; at the end it is there whole, whoever else is doing the same."""
-    handle, made = tempfile.mkstemp(suffix=".tmp", dir=folder)
+    handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=folder)
     os.close(handle)
     try:
         failed = None
         for processor in _FOR_THIS_PROCESSOR:
-            flags = [*_FLAGS, *processor, f"-D{defined}", "-x", "c", "-", "-o", made, "-lm"]
+            flags = [*_FLAGS, *processor, f"-D{defined}", "-x", "c", "-", "-o", temporary, "-lm"]
             failed = _failed([*compiler, *flags], text)
             if failed is None:
                 break
         if failed is not None:
             raise NotCompiled(f"{compiler[0]} failed: {failed}")
-        os.chmod(made, 0o700)
-        path = folder / _named(name, Path(made).read_bytes())
-        os.replace(made, path)
+        os.chmod(temporary, 0o700)
+        path = folder / _named(name, Path(temporary).read_bytes())
+        os.replace(temporary, path)
     except BaseException:
-        Path(made).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
     return path
 

@@ -67,11 +67,11 @@ def normalised(x: Tensor, terms: Terms) -> Tensor:
 
 def gradient(x: Tensor, gradient: Tensor, terms: Terms) -> Tensor:
     """The gradient of the input, from the output's."""
-    x, made = laid_alike(x)
+    x, input_gradient = laid_alike(x)
     if gradient.stride() != x.stride():
         gradient = torch.empty_like(x).copy_(gradient)
-    _launch("backward", (x, gradient, made), terms)
-    return made
+    _launch("backward", (x, gradient, input_gradient), terms)
+    return input_gradient
 
 
 def _launch(name: str, tensors: tuple[Tensor, ...], terms: Terms) -> None:

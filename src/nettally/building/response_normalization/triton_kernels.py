@@ -1,4 +1,4 @@
-"""The kernels of ``_lrn_triton``; importing this imports Triton.
+"""The kernels of ``triton``; importing this imports Triton.
 
 Both compute in float32, whatever is in memory. d^-beta is exp2(-beta · log2(d)), which makes no
 number of a d below zero, as a power does, and is right where d is zero or infinite.
@@ -51,13 +51,13 @@ def forward(
     at, real, channel = find(number, channels, inner, HIGH, WIDE)
     d = base(x, at, real, channel, channels, inner, scale, k, SIZE)
     value = tl.load(x + at, mask=real, other=0.0).to(tl.float32)
-    made = value * tl.exp2(-beta * tl.log2(d))
-    tl.store(y + at, made.to(y.dtype.element_ty), mask=real)
+    result = value * tl.exp2(-beta * tl.log2(d))
+    tl.store(y + at, result.to(y.dtype.element_ty), mask=real)
 
 
 @triton.jit
 def backward(
-    x, g, made, number, channels, inner, scale, k, beta,
+    x, g, out, number, channels, inner, scale, k, beta,
     SIZE: tl.constexpr, HIGH: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     at, real, channel = find(number, channels, inner, HIGH, WIDE)
@@ -75,4 +75,4 @@ def backward(
         theirs *= tl.load(g + other, mask=there, other=0.0).to(tl.float32)
         seen += tl.where(there, theirs * power, 0.0)
     result = first - 2 * beta * scale * value * seen
-    tl.store(made + at, result.to(made.dtype.element_ty), mask=real)
+    tl.store(out + at, result.to(out.dtype.element_ty), mask=real)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...building.build import _refuse_unknown
+from ...building.build import refuse_unknown
 from ...counting.tally import tally
 from ...errors import NetworkError
 from ...network import NOTHING, Node
@@ -44,7 +44,7 @@ def laid_out(
     Raises NetworkError where the network can't be split.
     """
     counted = tally(network)
-    _refuse_unknown(counted)
+    refuse_unknown(counted)
     _refuse_columns(network)
     rules = _rules(counted, columns)
     if not any(each.split for each in rules.values()):
@@ -112,13 +112,13 @@ class _Writer:
 
     def write(self, row: Row) -> None:
         """The share of a node, after the steps that it reads."""
-        node, own = row.node, self.rules[row.name]
-        pairs = zip(node.inputs, own.reads, strict=True)
+        node, node_rule = row.node, self.rules[row.name]
+        pairs = zip(node.inputs, node_rule.reads, strict=True)
         inputs = tuple([self.read(name, how, node.name) for name, how in pairs])
         # what the source wrote tells the whole's numbers; words, as "same", stay true
         written = {key: value for key, value in node.written.items() if isinstance(value, str)}
-        kept = node.written if own.layer is node.layer else written
-        self.nodes.append(node.replace(layer=own.layer, inputs=inputs, written=kept))
+        kept = node.written if node_rule.layer is node.layer else written
+        self.nodes.append(node.replace(layer=node_rule.layer, inputs=inputs, written=kept))
 
     def read(self, value: str, how: str, reader: str) -> str:
         """The name under which a reader finds a value in the way that it wants it."""
@@ -215,8 +215,8 @@ def _refuse_columns(network: Network) -> None:
             continue
         chains = [_chain(name, by_name) for name in node.inputs]
         common = set.intersection(*map(set, chains))
-        own = [[by_name[name].layer for name in chain if name not in common] for chain in chains]
-        if all(each == own[0] for each in own) and any(layer.weighted for layer in own[0]):
+        layers = [[by_name[name].layer for name in chain if name not in common] for chain in chains]
+        if all(each == layers[0] for each in layers) and any(layer.weighted for layer in layers[0]):
             raise NetworkError(
                 f"{network.name} is described in columns already, and would be split once more",
                 where=str(node.source or network.source or ""),
@@ -228,13 +228,13 @@ def _refuse_columns(network: Network) -> None:
 
 def _chain(name: str, by_name: Mapping[str, Node]) -> list[str]:
     """The names from a node up, as long as there is one way up."""
-    found: list[str] = []
+    chain: list[str] = []
     while name in by_name:
-        found.append(name)
+        chain.append(name)
         if len(by_name[name].inputs) != 1:
             break
         (name,) = by_name[name].inputs
-    return found
+    return chain
 
 
 def _listed(names: Iterable[str]) -> str:
