@@ -194,11 +194,11 @@ def augment(
     layout = torch.channels_last if channels_last else torch.contiguous_format
     if images.device.type == "cpu" and not pad and size[0] * size[1] >= SMALL:
         shape = (len(images), images.shape[3], *size)
-        made = torch.empty(shape, dtype=dtype, memory_format=layout)
-        _one_by_one(work, made.permute(0, 2, 3, 1))
-        return made
-    made = _all_at_once(work).permute(0, 3, 1, 2)
-    return made.to(dtype).contiguous(memory_format=layout)
+        crops = torch.empty(shape, dtype=dtype, memory_format=layout)
+        _one_by_one(work, crops.permute(0, 2, 3, 1))
+        return crops
+    crops = _all_at_once(work).permute(0, 3, 1, 2)
+    return crops.to(dtype).contiguous(memory_format=layout)
 
 
 class _Work(NamedTuple):
@@ -236,8 +236,8 @@ def _check(images: Tensor, size: tuple[int, int], scaling: Scaling, pad: int = 0
         )
 
 
-def _one_by_one(work: _Work, made: Tensor) -> None:
-    """Into ``made`` (n, h, w, C), whatever its layout: what an image takes stays in the cache.
+def _one_by_one(work: _Work, out: Tensor) -> None:
+    """Into ``out`` (n, h, w, C), whatever its layout: what an image takes stays in the cache.
 
     Rows are worked on as rows of w C numbers: what is short and innermost, the channels, is slow.
     """
@@ -255,10 +255,10 @@ def _one_by_one(work: _Work, made: Tensor) -> None:
     shifts = None if shift is None else shift.repeat(1, wide)
     factors = factor.repeat(wide) if isinstance(factor, Tensor) else factor
     scratch = torch.empty(high, row)
-    directly = made.dtype == scratch.dtype and made.is_contiguous()
+    directly = out.dtype == scratch.dtype and out.is_contiguous()
     places = zip(draws.top.tolist(), draws.left.tolist(), draws.mirrored.tolist(), strict=True)
     for i, (top, left, mirrored) in enumerate(places):
-        into = made[i].view(high, row) if directly else scratch
+        into = out[i].view(high, row) if directly else scratch
         begin = left * channels
         if mirrored:
             crop = images[i, top : top + high, left : left + wide].flip(1)
@@ -277,7 +277,7 @@ def _one_by_one(work: _Work, made: Tensor) -> None:
         if isinstance(factors, Tensor) or factors != 1:
             into.mul_(factors)
         if not directly:
-            made[i].copy_(scratch.view(high, wide, channels))
+            out[i].copy_(scratch.view(high, wide, channels))
 
 
 def _all_at_once(work: _Work) -> Tensor:
@@ -292,7 +292,7 @@ def _all_at_once(work: _Work) -> Tensor:
     inside = None
     if size == (height, width) and not pad:  # nothing to crop
         flips = mirrored[:, None, None, None]
-        made = torch.where(flips, images.flip(2), images).to(torch.float32)
+        crops = torch.where(flips, images.flip(2), images).to(torch.float32)
         if whole:
             subtract = torch.where(flips, subtract.flip(1), subtract)
     else:
@@ -308,17 +308,17 @@ def _all_at_once(work: _Work) -> Tensor:
             rows, columns = rows.clamp_(0, height - 1), columns.clamp_(0, width - 1)
         rows, columns = rows[:, :, None], columns[:, None, :]
         which = torch.arange(len(images), device=device)[:, None, None]
-        made = images[which, rows, columns].to(torch.float32)
+        crops = images[which, rows, columns].to(torch.float32)
         if whole:
             subtract = subtract[rows, columns]
-    made.sub_(subtract)
+    crops.sub_(subtract)
     if shift is not None:
-        made.add_(shift.to(device, non_blocking=True)[:, None, None, :])
+        crops.add_(shift.to(device, non_blocking=True)[:, None, None, :])
     if isinstance(factor, Tensor) or factor != 1:
-        made.mul_(factor.to(device) if isinstance(factor, Tensor) else factor)
+        crops.mul_(factor.to(device) if isinstance(factor, Tensor) else factor)
     if inside is not None:
-        made.mul_(inside[..., None])
-    return made
+        crops.mul_(inside[..., None])
+    return crops
 
 
 def centre_crop(
@@ -378,10 +378,10 @@ def _fixed(
         subtract = subtract[top : top + size[0], left : left + size[1]]
         subtract = subtract.flip(1) if mirrored else subtract
     crops = crops.flip(2) if mirrored else crops
-    made = crops.to(torch.float32).sub_(subtract)
+    values = crops.to(torch.float32).sub_(subtract)
     if isinstance(scaling.divide, Tensor) or scaling.divide != 1:
         divide = scaling.divide
-        made /= divide.to(images.device) if isinstance(divide, Tensor) else divide
-    made = made.permute(0, 3, 1, 2)
+        values /= divide.to(images.device) if isinstance(divide, Tensor) else divide
+    values = values.permute(0, 3, 1, 2)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return made.to(dtype).contiguous(memory_format=layout)
+    return values.to(dtype).contiguous(memory_format=layout)

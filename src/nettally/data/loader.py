@@ -16,7 +16,7 @@ from ..errors import NettallyError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .packed import Split
+    from .split import Split
 
 PATIENCE = 0.05
 """Seconds between two looks of the thread at whether it is still wanted, while nobody takes."""

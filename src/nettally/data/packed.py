@@ -18,68 +18,16 @@ from ..errors import ReadError
 from ..record import Record
 from .loader import Loader
 from .packing.manifest import read_manifest
+from .split import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from .packing.manifest import Manifest, Part
 
 __all__ = ["DIGITS", "Loader", "Packed", "Split", "open_packed"]
 
 DIGITS = "digits"
-
-
-SMALL, FEW = 2**15, 16
-"""Images of fewer bytes, out of fewer shards, are copied shard by shard, else one by one."""
-
-
-class Split:
-    """The images of one split, in shards that are mapped and not read, and their labels.
-
-    name: "train", "validation" or "test". labels: int64 (n,).
-    """
-
-    def __init__(self, name: str, labels: Tensor, shards: Sequence[Tensor]) -> None:
-        """shards: uint8 (images of it, height, width, channels), at least one."""
-        self.name = name
-        self.labels = labels
-        self._shards = list(shards)
-        ends = np.cumsum([len(each) for each in shards])
-        self._begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-        self._ends = ends.astype(np.int64)
-        self.shape: tuple[int, int, int] = tuple(shards[0].shape[1:])  # pyright: ignore[reportAttributeAccessIssue] - three sizes
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __repr__(self) -> str:
-        return f"Split({self.name!r}, {len(self):,} images)"
-
-    def images(self, indices: Tensor) -> Tensor:
-        """A copy of these images: int64 (n,) → uint8 (n, height, width, channels).
-
-        Raises IndexError where there is no such image.
-        """
-        made = torch.empty((len(indices), *self.shape), dtype=torch.uint8)
-        if not len(indices):
-            return made
-        wanted = indices.numpy() if indices.device.type == "cpu" else indices.cpu().numpy()
-        if int(wanted.min()) < 0 or int(wanted.max()) >= len(self):
-            raise IndexError(f"image {int(wanted.max())} of {len(self)}")
-        if len(self._shards) == 1:
-            flat = self._shards[0].flatten(1)
-            torch.index_select(flat, 0, indices.cpu().long(), out=made.view(len(indices), -1))
-            return made
-        which = np.searchsorted(self._ends, wanted, side="right")
-        rows = wanted - self._begins[which]
-        if made[0].numel() < SMALL and len(self._shards) <= FEW:
-            for shard in np.unique(which).tolist():
-                places = torch.from_numpy(np.flatnonzero(which == shard))
-                made[places] = self._shards[shard][torch.from_numpy(rows[places.numpy()])]
-            return made
-        for place, (shard, row) in enumerate(zip(which.tolist(), rows.tolist(), strict=True)):
-            made[place] = self._shards[shard][row]
-        return made
 
 
 class Packed(Record):
@@ -109,9 +57,9 @@ class Packed(Record):
         return self.splits.get("validation") or self.splits.get("test")
 
     def __repr__(self) -> str:
-        held = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        splits = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
         size = f"{self.height}x{self.width}x{self.channels}"
-        return f"Packed({self.name!r}, {size}, {len(self.classes):,} classes, {held})"
+        return f"Packed({self.name!r}, {size}, {len(self.classes):,} classes, {splits})"
 
 
 def open_packed(path: str) -> Packed:

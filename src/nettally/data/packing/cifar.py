@@ -61,10 +61,10 @@ KINDS = (
 
 def kind_of(names: Sequence[str]) -> Kind | None:
     """Which of them files of these names are; a part of the batches may be missing."""
-    held = set(names)
+    present = set(names)
     for kind in KINDS:
         # "train" and "test" alone are what folders of images are called as well
-        if kind.train[0] in held and (kind.test[0] in held or kind.names in held):
+        if kind.train[0] in present and (kind.test[0] in present or kind.names in present):
             return kind
     return None
 
@@ -92,13 +92,13 @@ def read_tar(path: str, name: str, classes: Sequence[str]) -> Arrays | None:
     """The batches in a tar, gzipped or not; None where it holds none."""
     wanted = {each for kind in KINDS for each in (*kind.train, *kind.test, kind.names)}
     try:
-        held = small_files(path, wanted, MAX_FILE)
+        files = small_files(path, wanted, MAX_FILE)
     except (*DAMAGED, OSError):
         return None  # whoever asks says what is wrong with it
-    kind = kind_of(list(held))
+    kind = kind_of(list(files))
     if kind is None:
         return None
-    return _read(path, name, classes, kind, held)
+    return _read(path, name, classes, kind, files)
 
 
 def _read(
@@ -196,10 +196,10 @@ def _names(root: str, kind: Kind, data: bytes | None) -> tuple[str, ...]:
     if kind.label_bytes:
         text = data.decode("utf-8", "replace")
         return tuple(line.strip()[:100] for line in text.splitlines() if line.strip())
-    found = unpickled(data, f"{root}: {kind.names}").get(kind.name_key)
-    if not isinstance(found, list):
+    names = unpickled(data, f"{root}: {kind.names}").get(kind.name_key)
+    if not isinstance(names, list):
         return ()
-    return tuple(_text(each)[:100] for each in found if isinstance(each, (str, bytes)))
+    return tuple(_text(each)[:100] for each in names if isinstance(each, (str, bytes)))
 
 
 # --- the pickle -----------------------------------------------------------------------------------
@@ -259,9 +259,9 @@ def _array(blob: Blob, thing: Thing) -> Image:
     """The array of bytes that a call and its state describe."""
     state = thing.state
     kind = state[2] if isinstance(state, tuple) and len(state) == 5 else None
-    told = kind.args[0] if isinstance(kind, Thing) and isinstance(kind.args, tuple) else None
-    if kind is None or told not in ("u1", b"u1"):
-        raise blob.error("the pickle has an array of other than bytes", 0, str(told)[:40])
+    dtype = kind.args[0] if isinstance(kind, Thing) and isinstance(kind.args, tuple) else None
+    if kind is None or dtype not in ("u1", b"u1"):
+        raise blob.error("the pickle has an array of other than bytes", 0, str(dtype)[:40])
     shape, fortran, data = state[1], state[3], state[4]
     whole = isinstance(shape, tuple) and all(type(x) is int and 0 <= x < 2**31 for x in shape)
     total = 1

@@ -45,16 +45,16 @@ def find(
         inside = _names(inner)
         if idx.is_idx(inside) or cifar.kind_of(inside) is not None:
             return find(inner, name=called, classes=classes, devkit=devkit)
-    found = [os.path.join(path, each) for each in files if each.lower().endswith(".tar")]
-    if found and folders:
+    tar_paths = [os.path.join(path, each) for each in files if each.lower().endswith(".tar")]
+    if tar_paths and folders:
         raise ReadError(
             "the folder holds both tars and folders",
             where=path,
-            values=f"{os.path.basename(found[0])}, {folders[0]}/, …",
+            values=f"{os.path.basename(tar_paths[0])}, {folders[0]}/, …",
             hint="give the tars, or the folders of images, in a folder of their own",
         )
-    if found:
-        return tars.read_tars(path, found, called, classes)
+    if tar_paths:
+        return tars.read_tars(path, tar_paths, called, classes)
     if classes:
         raise ReadError(
             "the classes of a folder of images are called as their folders are",

@@ -33,9 +33,53 @@ _MADE = re.compile(rf"(?:{_SHARD}|(?:train|validation|test)-labels\.i64|mean\.f3
 
 
 def finish(
-    source: Photos | Arrays, out: str, plans: Sequence[tuple[str, Plan]], said: Mapping[str, Any]
+    source: Photos | Arrays, out: str, plans: Sequence[tuple[str, Plan]], facts: Mapping[str, Any]
 ) -> Manifest:
     """Write what belongs to all shards together. Raises OSError, and ReadError without an image."""
+    by_split = _records(source, out, plans)
+    broken = _broken(by_split)
+    learnt = by_split["train"]
+    count = sum(record.images for _, record in learnt)
+    if not count:
+        raise ReadError(
+            "not one image to learn from could be read",
+            where=source.root,
+            values="; ".join(f"{each['path']}: {each['why']}" for each in broken[:3])
+            or "the train split is empty",
+        )
+    height, width, channels = shape = learnt[0][0].shape
+    splits: dict[str, Any] = {}
+    for split in SPLITS:
+        if split in by_split:
+            splits[split] = _split(out, split, [record for _, record in by_split[split]])
+    mean = _mean_image(learnt, shape, count)
+    write_file(os.path.join(out, MEAN), lambda file: file.write(mean))
+    text = json.dumps(
+        {
+            "nettally_data": VERSION,
+            "name": facts["name"],
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "classes": [printable(each)[:MAX_TEXT] for each in source.classes],
+            "mirror": facts["mirror"],
+            "splits": splits,
+            "mean": {"file": MEAN, "sha256": hashlib.sha256(mean).hexdigest()},
+            "rgb": moments([record for _, record in learnt], count * height * width),
+            "broken": broken,
+            "packed": {k: v for k, v in facts.items() if k not in ("name", "mirror")},
+        },
+        indent=1,
+    )
+    write_file(os.path.join(out, MANIFEST), lambda file: file.write(f"{text}\n".encode()))
+    tidy(out)
+    return read_manifest(out)
+
+
+def _records(
+    source: Photos | Arrays, out: str, plans: Sequence[tuple[str, Plan]]
+) -> dict[str, list[tuple[Plan, Record]]]:
+    """The records of the shards, by split. Raises ReadError where one is gone."""
     by_split: dict[str, list[tuple[Plan, Record]]] = {each: [] for each in source.splits}
     for split, plan in plans:
         record = read_record(plan)
@@ -46,54 +90,27 @@ def finish(
                 hint="give the same command again: it is packed anew",
             )
         by_split[split].append((plan, record))
-    broken = [
+    return by_split
+
+
+def _broken(by_split: Mapping[str, Sequence[tuple[Plan, Record]]]) -> list[dict[str, str]]:
+    """The images that could not be read, split by split, in the order of their names."""
+    return [
         {"path": printable(key)[-MAX_TEXT:], "why": why}
         for split in SPLITS
         for key, why in sorted(
             (key, why) for _, record in by_split.get(split, ()) for key, why in record.broken
         )
     ]
-    learnt = by_split["train"]
-    count = sum(record.images for _, record in learnt)
-    if not count:
-        raise ReadError(
-            "not one image to learn from could be read",
-            where=source.root,
-            values="; ".join(f"{each['path']}: {each['why']}" for each in broken[:3])
-            or "the train split is empty",
-        )
-    shape = learnt[0][0].shape
-    splits: dict[str, Any] = {}
-    for split in SPLITS:
-        if split in by_split:
-            splits[split] = _split(out, split, [record for _, record in by_split[split]])
+
+
+def _mean_image(learnt: Sequence[tuple[Plan, Record]], shape: tuple[int, ...], count: int) -> bytes:
+    """The mean of ``count`` images of this shape, float32, out of the shards' sums."""
     total = np.zeros(shape, np.uint64)
     for plan, record in learnt:
         if record.images:
             total += read_sums(plan)
-    mean = (total / np.float64(count)).astype("<f4").tobytes()
-    write_file(os.path.join(out, MEAN), lambda file: file.write(mean))
-    height, width, channels = shape
-    text = json.dumps(
-        {
-            "nettally_data": VERSION,
-            "name": said["name"],
-            "height": height,
-            "width": width,
-            "channels": channels,
-            "classes": [printable(each)[:MAX_TEXT] for each in source.classes],
-            "mirror": said["mirror"],
-            "splits": splits,
-            "mean": {"file": MEAN, "sha256": hashlib.sha256(mean).hexdigest()},
-            "rgb": moments([record for _, record in learnt], count * height * width),
-            "broken": broken,
-            "packed": {k: v for k, v in said.items() if k not in ("name", "mirror")},
-        },
-        indent=1,
-    )
-    write_file(os.path.join(out, MANIFEST), lambda file: file.write(f"{text}\n".encode()))
-    tidy(out)
-    return read_manifest(out)
+    return (total / np.float64(count)).astype("<f4").tobytes()
 
 
 def _split(out: str, split: str, records: Sequence[Record]) -> dict[str, Any]:

@@ -43,14 +43,14 @@ def read_folder(root: str, name: str) -> Photos:
             hint="leave one of val, valid and validation",
         )
     by_split = {split: _folders(os.path.join(root, each)) for split, each in splits.items()}
-    classes = tuple(sorted({each for found in by_split.values() for each in found}))
+    classes = tuple(sorted({each for class_names in by_split.values() for each in class_names}))
     number = {each: i for i, each in enumerate(classes)}
     skipped: dict[str, int] = {}
     photos: dict[str, list[Photo]] = {}
     empty: list[str] = []
-    for split, found in by_split.items():
+    for split, class_names in by_split.items():
         listed: list[Photo] = []
-        for each in found:
+        for each in class_names:
             before = len(listed)
             inside = os.path.join(splits[split], each) if splits[split] else each
             _images(root, inside, number[each], listed, skipped)
@@ -100,7 +100,7 @@ def _loose(path: str, skipped: dict[str, int]) -> None:
 
 
 def _images(
-    root: str, inside: str, label: int, found: list[Photo], skipped: dict[str, int]
+    root: str, inside: str, label: int, photos: list[Photo], skipped: dict[str, int]
 ) -> None:
     """The images of a class, in the order of their names, also those in folders in it."""
     waiting = [inside]
@@ -125,7 +125,7 @@ def _images(
                     size = each.stat().st_size
                 except OSError:
                     size = 0  # a link that leads nowhere; it is listed as broken when it is read
-                found.append(Photo(path, label, each.path, 0, size))
+                photos.append(Photo(path, label, each.path, 0, size))
             else:
                 end = suffix(each.name) or "without a suffix"
                 skipped[end] = skipped.get(end, 0) + 1

@@ -97,7 +97,7 @@ def read_idx(root: str, name: str, classes: Sequence[str]) -> Arrays:
 
 
 def _pairs(root: str) -> dict[str, _Pair]:
-    found: dict[tuple[str, str], str] = {}
+    files: dict[tuple[str, str], str] = {}
     for each in sorted(os.listdir(root)):
         match = _NAME.match(each)
         if match is None:
@@ -112,32 +112,32 @@ def _pairs(root: str) -> dict[str, _Pair]:
         else:
             continue
         key = split, match[2].lower()
-        other = found.get(key)
+        other = files.get(key)
         # x-ubyte and x-ubyte.gz may lie side by side: the unpacked one is read
         if other is not None and not (other.endswith(".gz") or each.endswith(".gz")):
             raise ReadError(
                 "two files are the same part of the data", where=root, values=f"{other}, {each}"
             )
         if other is None or other.endswith(".gz"):
-            found[key] = each
-    splits = dict.fromkeys(split for split, _ in found)
+            files[key] = each
+    splits = dict.fromkeys(split for split, _ in files)
     for split in splits:
         for kind in ("images", "labels"):
-            if (split, kind) not in found:
+            if (split, kind) not in files:
                 raise ReadError(
                     f"the {kind} of the {split} split are not there",
                     where=root,
-                    values=", ".join(found.values()),
+                    values=", ".join(files.values()),
                 )
     if "train" not in splits:
         raise ReadError(
             "there are no images to learn from",
             where=root,
-            values=", ".join(found.values()) or "no split is told by the files' names",
+            values=", ".join(files.values()) or "no split is told by the files' names",
             hint="train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz",
         )
     ordered = [each for each in ("train", "validation", "test") if each in splits]
-    return {each: _Pair(found[each, "images"], found[each, "labels"]) for each in ordered}
+    return {each: _Pair(files[each, "images"], files[each, "labels"]) for each in ordered}
 
 
 def _open(path: str) -> Any:

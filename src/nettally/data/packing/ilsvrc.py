@@ -39,18 +39,18 @@ class Devkit(NamedTuple):
     words: Mapping[str, str]
 
 
-def read_ilsvrc(root: str, held: Sequence[str], name: str, devkit: str | None) -> Photos:
+def read_ilsvrc(root: str, files: Sequence[str], name: str, devkit: str | None) -> Photos:
     """The tars of a folder. Raises ReadError also for validation images without a devkit."""
     train = os.path.join(root, TRAIN)
-    if TRAIN not in held:
+    if TRAIN not in files:
         raise ReadError(
             "the training images are not there",
             where=root,
             values=f"{VALIDATION} without {TRAIN}",
             hint="put both into one folder",
         )
-    kit_path = devkit or (os.path.join(root, DEVKIT) if DEVKIT in held else None)
-    if VALIDATION in held and kit_path is None:
+    kit_path = devkit or (os.path.join(root, DEVKIT) if DEVKIT in files else None)
+    if VALIDATION in files and kit_path is None:
         raise ReadError(
             "what the validation images show is told by the devkit, which is not there",
             where=root,
@@ -83,7 +83,7 @@ def read_ilsvrc(root: str, held: Sequence[str], name: str, devkit: str | None) -
             hint=f"{TRAIN} holds n01440764.tar and 999 more",
         )
     splits: dict[str, Sequence[Photo]] = {"train": photos}
-    if VALIDATION in held and kit is not None:
+    if VALIDATION in files and kit is not None:
         path = os.path.join(root, VALIDATION)
         splits["validation"] = _validation(path, kit, number, skipped)
     words = kit.words if kit else {}
@@ -97,17 +97,17 @@ def _validation(
     path: str, kit: Devkit, number: Mapping[str, int], skipped: dict[str, int]
 ) -> list[Photo]:
     """The validation images, in the order of their numbers."""
-    found: dict[int, Photo] = {}
+    by_index: dict[int, Photo] = {}
     for each in members(path, skipped=skipped):
         match = _NUMBER.search(each.base)
         if suffix(each.base) not in SUFFIXES or match is None:
             skipped[suffix(each.base)] = skipped.get(suffix(each.base), 0) + 1
             continue
         index = int(match[1])
-        if not 1 <= index <= len(kit.truth) or index in found:
+        if not 1 <= index <= len(kit.truth) or index in by_index:
             raise ReadError(
                 "a validation image has a number that the devkit does not know"
-                if index not in found
+                if index not in by_index
                 else "two validation images have one number",
                 where=path,
                 values=f"{each.base[:60]}; {len(kit.truth):,} are known",
@@ -119,20 +119,20 @@ def _validation(
                 where=path,
                 values=f"{each.base[:60]}: {wnid or f'number {kit.truth[index - 1]}'}",
             )
-        found[index] = Photo(each.base, number[wnid], path, each.offset, each.size)
-    return [found[index] for index in sorted(found)]
+        by_index[index] = Photo(each.base, number[wnid], path, each.offset, each.size)
+    return [by_index[index] for index in sorted(by_index)]
 
 
 def read_devkit(path: str) -> Devkit:
     """The two files of the devkit that are needed. Raises ReadError."""
     try:
-        held = small_files(path, (TRUTH, META), MAX_FILE)
+        contents = small_files(path, (TRUTH, META), MAX_FILE)
     except OSError as error:
-        said = error.strerror or str(error)
-        raise ReadError(f"can't read the devkit: {said}", where=path) from None
+        reason = error.strerror or str(error)
+        raise ReadError(f"can't read the devkit: {reason}", where=path) from None
     except DAMAGED as error:
         raise ReadError("the devkit is damaged", where=path, values=str(error)[:100]) from None
-    missing = [each for each in (TRUTH, META) if each not in held]
+    missing = [each for each in (TRUTH, META) if each not in contents]
     if missing:
         raise ReadError(
             "this is not the devkit of ILSVRC2012",
@@ -140,10 +140,10 @@ def read_devkit(path: str) -> Devkit:
             values=f"{' and '.join(missing)} not in it",
             hint=f"{DEVKIT}, of tasks 1 and 2",
         )
-    lines = held[TRUTH].split()
+    lines = contents[TRUTH].split()
     if not lines or not all(each.isdigit() and len(each) < 6 for each in lines):
         raise ReadError("the validation images' classes are no numbers", where=f"{path}: {TRUTH}")
-    wnids, words = _synsets(held[META], f"{path}: {META}")
+    wnids, words = _synsets(contents[META], f"{path}: {META}")
     return Devkit(tuple(int(each) for each in lines), wnids, words)
 
 
@@ -157,8 +157,8 @@ def _synsets(data: bytes, where: str) -> tuple[dict[int, str], dict[str, str]]:
             hint="pip install 'nettally[train]'",
         ) from None
     try:
-        found: Any = loadmat(io.BytesIO(data), variable_names=["synsets"], squeeze_me=True)
-        rows: Any = found["synsets"].reshape(-1)
+        variables: Any = loadmat(io.BytesIO(data), variable_names=["synsets"], squeeze_me=True)
+        rows: Any = variables["synsets"].reshape(-1)
         wnids: dict[int, str] = {}
         words: dict[str, str] = {}
         for row in rows:

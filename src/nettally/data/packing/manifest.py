@@ -117,12 +117,12 @@ def read_manifest(folder: str, *, look: bool = True) -> Manifest:
     identity = hashlib.sha256(data).hexdigest()[:16]
     manifest = _Reading(path, load(text, path)).manifest(folder, identity)
     for stored in manifest.files() if look else ():
-        found = plain_size(folder, stored.file)
-        if found != stored.size:
+        length = plain_size(folder, stored.file)
+        if length != stored.size:
             raise ReadError(
                 "a file has not the length that the manifest tells",
                 where=os.path.join(folder, stored.file),
-                values=f"{found:,} bytes; {stored.size:,} expected",
+                values=f"{length:,} bytes; {stored.size:,} expected",
                 hint="nettally data verify looks at all of them; copy it anew, or pack again",
             )
     return manifest
@@ -132,18 +132,18 @@ def plain_size(folder: str, name: str) -> int:
     """The length of a plain file of the folder. Raises ReadError for a link, or none."""
     path = os.path.join(folder, name)
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError as error:
         raise ReadError(f"can't open the file: {error.strerror}", where=path) from None
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a link" if stat.S_ISLNK(found.st_mode) else "no plain file"
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) else "no plain file"
         raise ReadError(
             "packed data lie in plain files",
             where=path,
             values=f"this is {kind}",
             hint="put the file itself there",
         )
-    return found.st_size
+    return status.st_size
 
 
 class _Reading:
@@ -153,20 +153,20 @@ class _Reading:
         self.path = path
         self.value = value
 
-    def error(self, key: str, want: str, found: Any) -> ReadError:
+    def error(self, key: str, want: str, value: Any) -> ReadError:
         return ReadError(
             f"'{key}' is not as it should be",
             where=self.path,
-            values=f"{_short(found)}; {want} expected",
+            values=f"{_short(value)}; {want} expected",
             hint="is this a manifest of nettally data pack?",
         )
 
     def get(self, value: Any, key: str, want: str, good: Callable[[Any], bool]) -> Any:
         """The value of the last of the keys (a.b.c), in ``value``."""
-        found = value.get(key.rsplit(".", 1)[-1]) if isinstance(value, dict) else None
-        if not good(found):
-            raise self.error(key, want, found)
-        return found
+        entry = value.get(key.rsplit(".", 1)[-1]) if isinstance(value, dict) else None
+        if not good(entry):
+            raise self.error(key, want, entry)
+        return entry
 
     def number(self, value: Any, key: str, low: int, high: int) -> int:
         want = f"a whole number from {low:,} to {high:,}"
@@ -212,7 +212,7 @@ class _Reading:
 
     def numbers(self, value: Any, key: str, count: int) -> tuple[float, ...]:
         want = f"{count} numbers"
-        found = self.get(
+        entries = self.get(
             value,
             key,
             want,
@@ -222,10 +222,9 @@ class _Reading:
                 and all(type(each) in (int, float) for each in x)
             ),
         )
-        return tuple(float(each) for each in found)
+        return tuple(float(each) for each in entries)
 
-    def manifest(self, folder: str, identity: str) -> Manifest:
-        top = self.value
+    def check_version(self, top: Any) -> None:
         version = top.get("nettally_data") if isinstance(top, dict) else None
         if version != VERSION or isinstance(version, bool):
             raise ReadError(
@@ -233,10 +232,9 @@ class _Reading:
                 where=self.path,
                 values=f"nettally_data: {_short(version)}; {VERSION} is",
             )
-        height = self.number(top, "height", 1, MAX_SIDE)
-        width = self.number(top, "width", 1, MAX_SIDE)
-        channels = self.get(top, "channels", "1 or 3", lambda x: type(x) is int and x in (1, 3))
-        classes = self.get(
+
+    def classes(self, top: Any) -> tuple[str, ...]:
+        names = self.get(
             top,
             "classes",
             f"a list of 1 to {MAX_CLASSES:,} names",
@@ -246,7 +244,9 @@ class _Reading:
                 and all(isinstance(each, str) and len(each) <= MAX_TEXT for each in x)
             ),
         )
-        bytes_each = height * width * channels
+        return tuple(names)
+
+    def parts(self, top: Any, bytes_each: int) -> dict[str, Part]:
         splits = self.get(
             top,
             "splits",
@@ -260,6 +260,17 @@ class _Reading:
         }
         if not parts["train"].images:
             raise self.error("splits.train.images", "at least one image", 0)
+        return parts
+
+    def manifest(self, folder: str, identity: str) -> Manifest:
+        top = self.value
+        self.check_version(top)
+        height = self.number(top, "height", 1, MAX_SIDE)
+        width = self.number(top, "width", 1, MAX_SIDE)
+        channels = self.get(top, "channels", "1 or 3", lambda x: type(x) is int and x in (1, 3))
+        classes = self.classes(top)
+        bytes_each = height * width * channels
+        parts = self.parts(top, bytes_each)
         mean = self.get(top, "mean", "an object", lambda x: isinstance(x, dict))
         rgb = self.get(top, "rgb", "an object", lambda x: isinstance(x, dict))
         rows = self.get(
@@ -276,7 +287,7 @@ class _Reading:
             height,
             width,
             channels,
-            tuple(classes),
+            classes,
             self.get(top, "mirror", "true or false", lambda x: isinstance(x, bool)),
             parts,
             self.stored(mean, "mean", bytes_each * 4),

@@ -100,12 +100,12 @@ def pack(
     if isinstance(source, Photos):
         need_pillow()
         source = _ordered(source, options)
-    said = _described(source, options)
-    digest = _digest(source, said)
-    said = {**said, "source": digest, **_noted(source)}
+    facts = _described(source, options)
+    digest = _digest(source, facts)
+    facts = {**facts, "source": digest, **_noted(source)}
     outside(source.root, out)
     with Folder(out) as folder:
-        finished = folder.begin(digest, said["name"], again)
+        finished = folder.begin(digest, facts["name"], again)
         if finished is not None:
             return Report(finished, True, 0, 0, _images(finished), 0.0)
         plans = _plans(source, options, out)
@@ -122,7 +122,7 @@ def pack(
         if count.failed is not None:
             raise _stopped(count.failed, out, source, plans, count)
         try:
-            manifest = finish(source, out, [(name, plan) for name, plan, _ in plans], said)
+            manifest = finish(source, out, [(name, plan) for name, plan, _ in plans], facts)
         except OSError as error:
             failed = Failed(error.errno or 0, error.strerror or str(error), "")
             raise _stopped(failed, out, source, plans, count) from None
@@ -173,14 +173,14 @@ def _ordered(photos: Photos, options: Options) -> Photos:
     """The photographs with some held out, and those to learn from in a mixed order."""
     splits = dict(photos.splits)
     if options.hold_out:
-        train, held = hold_out(splits["train"], options.hold_out)
-        if not train or not held:
+        train, held_out = hold_out(splits["train"], options.hold_out)
+        if not train or not held_out:
             raise NettallyError(
                 "one side would be without an image",
-                values=f"{len(train):,} to learn from, {len(held):,} held out",
+                values=f"{len(train):,} to learn from, {len(held_out):,} held out",
                 hint="there are too few images for that --hold-out",
             )
-        splits = {**splits, "train": train, "validation": held}
+        splits = {**splits, "train": train, "validation": held_out}
     if options.order == "shuffled":
         splits["train"] = shuffled(splits["train"])
     return photos._replace(splits=splits)
@@ -188,18 +188,21 @@ def _ordered(photos: Photos, options: Options) -> Photos:
 
 def _described(source: Photos | Arrays, options: Options) -> dict[str, Any]:
     """How it is packed, as the manifest tells it; the digest is of this too."""
-    said: dict[str, Any] = {"name": options.name or source.name, "mirror": _mirror(source, options)}
+    facts: dict[str, Any] = {
+        "name": options.name or source.name,
+        "mirror": _mirror(source, options),
+    }
     if isinstance(source, Photos):
-        said.update(options.square._asdict(), order=options.order, hold_out=options.hold_out)
-    said["shard"] = options.shard
-    return said
+        facts.update(options.square._asdict(), order=options.order, hold_out=options.hold_out)
+    facts["shard"] = options.shard
+    return facts
 
 
-def _digest(source: Photos | Arrays, said: Mapping[str, Any]) -> str:
+def _digest(source: Photos | Arrays, facts: Mapping[str, Any]) -> str:
     """What tells this packing from any other."""
     if isinstance(source, Photos):
-        return photos_digest(source, said)
-    return arrays_digest(source, said)
+        return photos_digest(source, facts)
+    return arrays_digest(source, facts)
 
 
 def _noted(source: Photos | Arrays) -> dict[str, Any]:
@@ -259,12 +262,12 @@ class _Count:
         self.packed = self.broken = 0
         self.failed: Failed | None = None
 
-    def tick(self, done: int, made: Record | Failed | None) -> None:
-        if isinstance(made, Failed):
-            self.failed = self.failed or made
-        elif made is not None:
-            self.packed += made.images
-            self.broken += len(made.broken)
+    def tick(self, done: int, outcome: Record | Failed | None) -> None:
+        if isinstance(outcome, Failed):
+            self.failed = self.failed or outcome
+        elif outcome is not None:
+            self.packed += outcome.images
+            self.broken += len(outcome.broken)
         if self.tell is not None:
             self.tell(Progress(self.resumed + done, self.total, self.broken, self.resumed))
 

@@ -39,16 +39,16 @@ class Folder:
     def __enter__(self) -> Folder:
         try:
             os.makedirs(self.path, exist_ok=True)
-            held = os.listdir(self.path)
+            names = os.listdir(self.path)
         except OSError as error:
             raise NettallyError(
                 f"can't make the folder: {error.strerror}", where=self.path
             ) from None
-        if not {MANIFEST, STATE, LOCK} & set(held) and not all(cut_off(each) for each in held):
+        if not {MANIFEST, STATE, LOCK} & set(names) and not all(cut_off(each) for each in names):
             raise NettallyError(
                 "the folder holds something else",
                 where=self.path,
-                values=", ".join(sorted(held)[:3]) + (", …" if len(held) > 3 else ""),
+                values=", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else ""),
                 hint="name a folder that is new or empty",
             )
         self._hold()
@@ -106,8 +106,8 @@ class Folder:
         if os.path.lexists(state):
             try:
                 with open(state, "rb") as file:
-                    found = json.load(file)
-                same, other = found["source"] == digest, str(found["name"])
+                    unfinished = json.load(file)
+                same, other = unfinished["source"] == digest, str(unfinished["name"])
             except (OSError, ValueError, TypeError, KeyError, RecursionError):
                 same, other = False, "which cannot be told"
             # without a shard that is complete there is nothing to be lost

@@ -115,8 +115,8 @@ def read_record(plan: Plan) -> Record | None:
     path = os.path.join(plan.folder, plan.name)
     try:
         with open(record_path(path), "rb") as file:
-            found = json.load(file)
-        record = Record(**found)
+            fields = json.load(file)
+        record = Record(**fields)
         bytes_each = int(np.prod(plan.shape))
         if record.file != plan.name or len(record.labels) != record.images:
             return None

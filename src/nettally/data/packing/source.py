@@ -97,11 +97,11 @@ def scatter(key: str) -> int:
 def hold_out(photos: Sequence[Photo], fraction: float) -> tuple[list[Photo], list[Photo]]:
     """Split by a digest of the names: adding images moves none from one side to the other."""
     kept: list[Photo] = []
-    held: list[Photo] = []
+    held_out: list[Photo] = []
     for photo in photos:
         # salted, or what is held out would be the beginning of the shuffled order
-        (held if scatter(f"hold out {photo.key}") < fraction * 2**64 else kept).append(photo)
-    return kept, held
+        (held_out if scatter(f"hold out {photo.key}") < fraction * 2**64 else kept).append(photo)
+    return kept, held_out
 
 
 def named(classes: Sequence[str], count: int, where: str) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def small_files(
 
     most: bytes of one. members: how many are looked at. Raises ReadError, OSError; what DAMAGED is.
     """
-    held: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     packed = _packed(path)
     opener = gzip.open if packed else open
     with (
@@ -196,10 +196,10 @@ def small_files(
                 if not piece:
                     raise EOFError(f"{base} is cut off")
                 data += piece
-            held[base] = bytes(data)
-            if len(held) == len(wanted):
+            contents[base] = bytes(data)
+            if len(contents) == len(wanted):
                 break
-    return held
+    return contents
 
 
 def _packed(path: str) -> bool:
@@ -214,7 +214,7 @@ def read_tars(root: str, paths: Sequence[str], name: str, classes: Sequence[str]
     Class folders, or WebDataset's ``key.jpg`` and ``key.cls``; and a tar in a tar is a class.
     """
     skipped: dict[str, int] = {}
-    found: list[tuple[str, Member]] = []
+    images: list[tuple[str, Member]] = []
     keys: dict[tuple[str, str], int] = {}
     for path in paths:
         split = split_of(os.path.basename(path))
@@ -224,16 +224,16 @@ def read_tars(root: str, paths: Sequence[str], name: str, classes: Sequence[str]
                 inside = (*member.name[:-1], member.base[: -len(".tar")])
                 for each in members(path, member.offset, member.size, skipped):
                     if suffix(each.base) in SUFFIXES:
-                        found.append((split, each._replace(name=inside + each.name)))
+                        images.append((split, each._replace(name=inside + each.name)))
                     else:
                         _skip(skipped, each.base)
             elif end in SUFFIXES:
-                found.append((split, member))
+                images.append((split, member))
             elif end == ".cls":
                 keys[path, _key(member)] = _label(member)
             else:
                 _skip(skipped, member.base)
-    if not found:
+    if not images:
         raise ReadError(
             "no image is in the tar" if len(paths) == 1 else "no image is in the tars",
             where=root,
@@ -241,8 +241,8 @@ def read_tars(root: str, paths: Sequence[str], name: str, classes: Sequence[str]
             hint="class folders, or WebDataset's key.jpg and key.cls",
         )
     if keys:
-        return _by_key(root, name, classes, found, keys, skipped)
-    return _by_folder(root, name, found, skipped)
+        return _by_key(root, name, classes, images, keys, skipped)
+    return _by_folder(root, name, images, skipped)
 
 
 def split_of(name: str) -> str:
@@ -283,7 +283,7 @@ def _by_key(
     root: str,
     name: str,
     classes: Sequence[str],
-    found: Sequence[tuple[str, Member]],
+    images: Sequence[tuple[str, Member]],
     keys: dict[tuple[str, str], int],
     skipped: dict[str, int],
 ) -> Photos:
@@ -291,7 +291,7 @@ def _by_key(
     from .source import named
 
     photos: dict[str, list[Photo]] = {}
-    for split, member in found:
+    for split, member in images:
         label = keys.get((member.tar, _key(member)))
         if label is None:
             skipped["images without a class"] = skipped.get("images without a class", 0) + 1
@@ -308,9 +308,9 @@ def _by_key(
 
 
 def _by_folder(
-    root: str, name: str, found: Sequence[tuple[str, Member]], skipped: dict[str, int]
+    root: str, name: str, images: Sequence[tuple[str, Member]], skipped: dict[str, int]
 ) -> Photos:
-    folders = [member.name[:-1] for _, member in found]
+    folders = [member.name[:-1] for _, member in images]
     first, last = min(folders), max(folders)
     depth = 0
     while depth < min(len(first), len(last)) and first[depth] == last[depth]:
@@ -320,7 +320,7 @@ def _by_folder(
     splits_inside = {each[depth].lower() for each in folders if len(each) > depth}
     inner = "train" in splits_inside and splits_inside <= set(SPLIT_NAMES)
     listed: list[tuple[str, str, Member]] = []
-    for split, member in found:
+    for split, member in images:
         parts = member.name[depth:-1]
         if inner and len(parts) > 1:
             listed.append((SPLIT_NAMES[parts[0].lower()], parts[1], member))

@@ -38,8 +38,8 @@ def verify(folder: str, progress: Callable[[int, int], None] | None = None) -> C
     done = 0
     wrong: list[tuple[str, str]] = []
     with ThreadPoolExecutor(cores()) as pool:  # hashlib lets other threads run
-        found = pool.map(partial(_wrong, folder), files)
-        for stored, what in zip(files, found, strict=True):
+        results = pool.map(partial(_wrong, folder), files)
+        for stored, what in zip(files, results, strict=True):
             if what:
                 wrong.append((stored.file, what))
             done += stored.size
@@ -70,9 +70,9 @@ def _wrong(folder: str, stored: Stored) -> str:
         if size != stored.size:
             return f"{size:,} bytes long, {stored.size:,} expected"
         with open(os.path.join(folder, stored.file), "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except ReadError as error:
         return f"{error.what}" + (f" ({error.values})" if error.values else "")
     except OSError as error:
         return f"can't be read: {error.strerror}"
-    return "" if found == stored.sha256 else "its checksum is another: it was changed"
+    return "" if digest == stored.sha256 else "its checksum is another: it was changed"

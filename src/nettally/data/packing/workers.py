@@ -82,13 +82,13 @@ def run_tasks(
             for future in ready:
                 if future.cancelled():
                     continue
-                made = future.result()
-                if isinstance(made, Failed) and not failed:
+                outcome = future.result()
+                if isinstance(outcome, Failed) and not failed:
                     failed = True
                     stop.set()
                     for each in waiting:
                         each.cancel()
-                tick(done.value, made)
+                tick(done.value, outcome)
             tick(done.value, None)
     except BrokenProcessPool:
         raise NettallyError(
@@ -111,9 +111,9 @@ def _here(tasks: Sequence[Task], tick: Callable[[int, Record | Failed | None], N
         tick(done, None)
 
     for task in tasks:
-        made = make_shard(task, count)
-        tick(done, made)
-        if isinstance(made, Failed):
+        outcome = make_shard(task, count)
+        tick(done, outcome)
+        if isinstance(outcome, Failed):
             return
 
 
