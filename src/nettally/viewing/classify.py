@@ -65,9 +65,9 @@ def square_of(run: Run) -> Square:
 
 def data_size(run: Run) -> tuple[int, int]:
     """Height and width of the images that the run was trained on, before they were cropped."""
-    from ..training.run import INPUTS, _means
+    from ..training.run import INPUTS, means_of
 
-    height, width = _means(os.path.join(run.path, INPUTS))["mean"].shape[:2]
+    height, width = means_of(os.path.join(run.path, INPUTS))["mean"].shape[:2]
     return int(height), int(width)
 
 
@@ -110,7 +110,7 @@ def images_of(paths: Sequence[str], square: Square) -> Iterator[tuple[str, Tenso
 
 
 @torch.no_grad()
-def chances_of(run: Run, module: Built, images: Tensor, views: int = 1) -> Tensor:
+def probabilities_of(run: Run, module: Built, images: Tensor, views: int = 1) -> Tensor:
     """How likely each class is: (n, outputs), each row sums to 1.
 
     module: gives scores before the softmax. images: uint8 (n, height, width, channels). views: the
@@ -119,20 +119,22 @@ def chances_of(run: Run, module: Built, images: Tensor, views: int = 1) -> Tenso
     images = images.to(_device(module))
     if views == 1:
         return last_of(module(run.centre(images))).float().softmax(1).cpu()
-    chances: list[Tensor] = []
+    probabilities: list[Tensor] = []
     for part in images.split(max(1, BATCH // 10)):
         crops = run.ten(part).flatten(0, 1)
-        chances.append(last_of(module(crops)).float().softmax(1).unflatten(0, (-1, 10)).mean(1))
-    return torch.cat(chances).cpu()
+        probabilities.append(
+            last_of(module(crops)).float().softmax(1).unflatten(0, (-1, 10)).mean(1)
+        )
+    return torch.cat(probabilities).cpu()
 
 
-def guesses_of(run: Run, chances: Tensor, top: int = 5) -> tuple[Guess, ...]:
+def guesses_of(run: Run, probabilities: Tensor, top: int = 5) -> tuple[Guess, ...]:
     """The likeliest classes of one image, the first of equals first."""
-    found = chances.sort(descending=True, stable=True)
+    ranked = probabilities.sort(descending=True, stable=True)
     return tuple(
         [
-            Guess(int(place), class_name(run, int(place)), float(chance))
-            for place, chance in zip(found.indices[:top], found.values[:top], strict=True)
+            Guess(int(place), class_name(run, int(place)), float(probability))
+            for place, probability in zip(ranked.indices[:top], ranked.values[:top], strict=True)
         ]
     )
 
@@ -158,7 +160,7 @@ def classify(
 
     def answers() -> Iterator[Answer]:
         good = [image for _, image in waiting if isinstance(image, Tensor)]
-        rows = iter(chances_of(run, module, torch.stack(good), views) if good else [])
+        rows = iter(probabilities_of(run, module, torch.stack(good), views) if good else [])
         for path, image in waiting:
             if isinstance(image, str):
                 yield Answer(path, (), image)
@@ -188,8 +190,8 @@ def check_layer(run: Run, layer: str) -> None:
 
 
 def _device(module: Built) -> torch.device:
-    held = next(module.parameters(), None)
-    return torch.device("cpu") if held is None else held.device
+    parameter = next(module.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
 
 
 @torch.no_grad()
@@ -286,6 +288,11 @@ def save_features(path: str, batches: Iterator[Tensor]) -> tuple[int, ...]:
 
 def _header(shape: tuple[int, ...]) -> bytes:
     """NumPy's format 1.0: magic, version, length, a dictionary padded with blanks."""
-    told = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape!r}, }}"
+    description = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape!r}, }}"
     room = HEADER - 10
-    return b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little") + told.ljust(room - 1).encode() + b"\n"
+    return (
+        b"\x93NUMPY\x01\x00"
+        + room.to_bytes(2, "little")
+        + description.ljust(room - 1).encode()
+        + b"\n"
+    )

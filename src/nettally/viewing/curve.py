@@ -39,21 +39,21 @@ def epochs_of(path: str) -> list[Epoch]:
             lines = file.read(MOST).splitlines()
     except OSError as error:
         raise ReadError(f"can't read the log: {error.strerror}", where=name) from None
-    found: list[Epoch] = []
+    epochs: list[Epoch] = []
     for line in lines:
         try:
-            told: Any = json.loads(line)
-            train, held = told["train"], told.get("held_out") or {}
-            numbers = (train["loss"], train["error"], held.get("loss"), held.get("top1"))
-            made = [None if each is None else float(each) for each in numbers]
-            found.append(Epoch(int(told["epoch"]), *made))  # pyright: ignore[reportArgumentType] - the first two are there
+            entry: Any = json.loads(line)
+            train, held_out = entry["train"], entry.get("held_out") or {}
+            numbers = (train["loss"], train["error"], held_out.get("loss"), held_out.get("top1"))
+            values = [None if each is None else float(each) for each in numbers]
+            epochs.append(Epoch(int(entry["epoch"]), *values))  # pyright: ignore[reportArgumentType] - the first two are there
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a line of a step, or one that was cut short
-    if not found:
+    if not epochs:
         raise ReadError(
             "the log has no epoch yet", where=name, hint=f"nettally train --resume {path}"
         )
-    return found
+    return epochs
 
 
 def curve(run: Run) -> Picture:
@@ -63,13 +63,13 @@ def curve(run: Run) -> Picture:
     data = os.path.basename(run.data.rstrip(os.sep)) or run.data
     title = f"{run.network.name} on {data}, {run.recipe.name}"
     items: list[Item] = [Words(MARGIN, 26, title, 15.0, most=WIDTH - 2 * MARGIN)]
-    held = any(each.top1 is not None for each in epochs)
+    has_held_out = any(each.top1 is not None for each in epochs)
     key = "training, with all that the recipe adds"
     items += [
         Stroke(((MARGIN, 45), (MARGIN + 26, 45)), "accent"),
         Words(MARGIN + 34, 49, key, 12.0, "muted"),
     ]
-    if held:
+    if has_held_out:
         items += [
             Stroke(((WIDTH - 150, 45), (WIDTH - 124, 45)), "ink", dashed=True),
             Words(WIDTH - 116, 49, "held out", 12.0, "muted"),

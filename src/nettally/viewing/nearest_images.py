@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import NettallyError
 from ..training.seeded_random import generator_of
-from .classify import chances_of, check_layer, class_name, features_of, guesses_of
+from .classify import check_layer, class_name, features_of, guesses_of, probabilities_of
 from .pictures import Block, Item, Photo, Picture, Words
 from .show import MARGIN, TEXT, TITLE, frame, photo
 
@@ -66,8 +66,8 @@ def predictions(
     A bar is as long as the class is likely; the true class' is orange and its name bold.
     """
     module = run.module(which, scores=True).to(device)
-    chances = chances_of(run, module, images.images, views)
-    top = min(5, chances.shape[1])
+    probabilities = probabilities_of(run, module, images.images, views)
+    top = min(5, probabilities.shape[1])
     columns = min(4, len(images.places))
     high = PHOTO + 28 + top * LINES + 24
     items: list[Item] = []
@@ -77,20 +77,20 @@ def predictions(
         left = x + (CELL - PHOTO) / 2
         items.append(_shown(run, image, left, y))
         middle = x + CELL / 2
-        own = class_name(run, label)
+        true_class = class_name(run, label)
         items.append(
-            Words(middle, y + PHOTO + 18, own, 14.0, anchor="middle", most=CELL, bold=True)
+            Words(middle, y + PHOTO + 18, true_class, 14.0, anchor="middle", most=CELL, bold=True)
         )
-        items += _bars(guesses_of(run, chances[place], top), label, x, y + PHOTO + 26)
+        items += _bars(guesses_of(run, probabilities[place], top), label, x, y + PHOTO + 26)
     rows = -(-len(images.places) // columns)
     width = 2 * MARGIN + columns * (CELL + BETWEEN) - BETWEEN
     title = title or f"{run.network.name}: the {top} likeliest classes"
-    said = "a bar is as long as the class is likely; orange is the true class"
+    caption = "a bar is as long as the class is likely; orange is the true class"
     items += [
         Words(MARGIN, MARGIN + 12, title, TITLE, most=width - 2 * MARGIN),
-        Words(MARGIN, MARGIN + 32, said, TEXT, "muted", most=width - 2 * MARGIN),
+        Words(MARGIN, MARGIN + 32, caption, TEXT, "muted", most=width - 2 * MARGIN),
     ]
-    return frame(title, said, width, MARGIN + TOP + rows * high, items)
+    return frame(title, caption, width, MARGIN + TOP + rows * high, items)
 
 
 def _shown(run: Run, image: Tensor, x: float, y: float, size: int = PHOTO, title: str = "") -> Item:
@@ -113,10 +113,10 @@ def _bars(guesses: Sequence[Any], label: int, x: float, y: float) -> list[Item]:
     return items
 
 
-def percent(chance: float) -> str:
+def percent(probability: float) -> str:
     """A chance in per cent, with one decimal where there is room."""
-    shown = f"{100 * chance:.1f} %"
-    return shown if chance < 0.9995 else "100 %"
+    shown = f"{100 * probability:.1f} %"
+    return shown if probability < 0.9995 else "100 %"
 
 
 # --- figure 4, right: neighbours ------------------------------------------------------------------
@@ -155,7 +155,7 @@ def nearest(
     check_layer(run, layer)
     module, done = run.module(which).to(device), 0
     wanted = features_of(run, module, layer, queries).flatten(1)
-    own = torch.tensor([-1] * len(queries) if besides is None else list(besides)).unsqueeze(1)
+    excluded = torch.tensor([-1] * len(queries) if besides is None else list(besides)).unsqueeze(1)
     order = torch.arange(len(train))
     if 0 < among < len(train):
         drawn = torch.randperm(len(train), generator=generator_of(seed, "show", "among"))
@@ -166,7 +166,7 @@ def nearest(
         features = features_of(run, module, layer, train.images(part)).flatten(1)
         # by differences, and not by products, whose rounding would tell equal images apart
         distances = torch.cdist(wanted, features, compute_mode="donot_use_mm_for_euclid_dist")
-        distances = torch.where(part == own, torch.inf, distances)
+        distances = torch.where(part == excluded, torch.inf, distances)
         best = torch.cat([best, distances], 1)
         where = torch.cat([where, part.expand(len(queries), -1)], 1)
         kept = best.sort(dim=1, stable=True)
@@ -175,9 +175,9 @@ def nearest(
         done += len(part)
         if seen is not None:
             seen(done, len(order))
-    found: list[Near] = []
+    results: list[Near] = []
     for distances, places in zip(best, where, strict=True):
-        found.append(
+        results.append(
             Near(
                 tuple(places.tolist()),
                 tuple(distances.tolist()),
@@ -185,7 +185,7 @@ def nearest(
                 train.images(places),
             )
         )
-    return found
+    return results
 
 
 def neighbours(
@@ -198,7 +198,7 @@ def neighbours(
     items: list[Item] = []
     first = MARGIN
     start = MARGIN + size + 34
-    for place, (image, label, found) in enumerate(
+    for place, (image, label, result) in enumerate(
         zip(images.images, images.labels, near, strict=True)
     ):
         y = MARGIN + 56 + place * row
@@ -206,7 +206,7 @@ def neighbours(
         items.append(
             Words(first, y + size + 15, class_name(run, label), TEXT, most=size, bold=True)
         )
-        every = zip(found.images, found.labels, found.distances, strict=True)
+        every = zip(result.images, result.labels, result.distances, strict=True)
         for i, (other, its, distance) in enumerate(every):
             x = start + i * (size + gap)
             items.append(_shown(run, other, x, y, size))
@@ -218,10 +218,10 @@ def neighbours(
     width = start + count * (size + gap) - gap + MARGIN
     line = start - 17
     items.append(Block(line, MARGIN + 34, 1, len(near) * row + 14, "faint"))
-    said = f"the nearest training images by {layer}; orange: of another class"
+    caption = f"the nearest training images by {layer}; orange: of another class"
     items += [
         Words(first, MARGIN + 46, "image", TEXT, "muted", most=size),
-        Words(start, MARGIN + 46, said, TEXT, "muted", most=width - start - MARGIN),
+        Words(start, MARGIN + 46, caption, TEXT, "muted", most=width - start - MARGIN),
     ]
     title = title or f"{run.network.name}: nearest training images"
     items.append(Words(MARGIN, MARGIN + 12, title, TITLE, most=width - 2 * MARGIN))

@@ -1,6 +1,6 @@
 """What a run has learnt, as pictures: its kernels, and its maps of an image.
 
-The paper's figure 3; its figure 4 stands in ``likeness``.
+The paper's figure 3; its figure 4 stands in ``nearest_images``.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ def frame(title: str, desc: str, width: float, height: float, items: list[Item])
 def first_layers(network: Network) -> list[Node]:
     """The convolutions that read the image, in order: one, or one a column."""
     seen: dict[str, bool] = dict.fromkeys(network.inputs, True)
-    found: list[Node] = []
+    layers: list[Node] = []
     for node in network.nodes:
         reads = any(seen.get(name, False) for name in node.inputs)
         if reads and node.layer.kind in WEIGHTED:
-            found.append(node)
+            layers.append(node)
         seen[node.name] = reads and node.layer.kind not in WEIGHTED
-    return found
+    return layers
 
 
 def columns_of(network: Network, node: Node) -> int:
-    """In how many columns a layer's filters stand: the groups of what reads them next."""
+    """The number of columns of a layer's filters, detected from the groups of the next layer."""
     near, groups = {node.name}, 1
     for other in network.nodes:
         if not near.intersection(other.inputs):
@@ -186,16 +186,16 @@ def _channel_rows(title: str, flat: Tensor, paper: Sequence[int]) -> Picture:
     times = tiles.times_for(size, 22)
     every = shown.flatten(0, 1).unsqueeze(1)
     drawn = tiles.mosaic(tiles.colour(every), across, times, GAP, paper)
-    said = "a row is a filter, a tile one channel of its kernel"
+    caption = "a row is a filter, a tile one channel of its kernel"
     if rows < count or across < depth:
-        said += f"; the first {rows} of {count} filters, {across} of {depth} channels"
+        caption += f"; the first {rows} of {count} filters, {across} of {depth} channels"
     wide = max(drawn.columns, 560)
     items: list[Item] = [
         Words(MARGIN, MARGIN + 12, title, TITLE, most=wide),
-        Words(MARGIN, MARGIN + 32, said, TEXT, "muted", most=wide),
+        Words(MARGIN, MARGIN + 32, caption, TEXT, "muted", most=wide),
         Photo(MARGIN, MARGIN + 46, drawn.columns, drawn.rows, drawn),
     ]
-    return frame(title, said, wide + 2 * MARGIN, drawn.rows + 46 + 2 * MARGIN, items)
+    return frame(title, caption, wide + 2 * MARGIN, drawn.rows + 46 + 2 * MARGIN, items)
 
 
 # --- maps -----------------------------------------------------------------------------------------
@@ -219,8 +219,8 @@ def activations(
     weights, after its activation. Values without axes of space are pixels of one tile.
     """
     if layer is None:
-        found = first_layers(run.network)
-        layer = _after(run.network, found[0].name) if found else run.network.nodes[0].name
+        layers = first_layers(run.network)
+        layer = _after(run.network, layers[0].name) if layers else run.network.nodes[0].name
     check_layer(run, layer)
     with torch.no_grad():
         value = features_of(run, run.module(which), layer, image.unsqueeze(0))[0]
@@ -239,9 +239,9 @@ def activations(
     span = f"{float(value.min()):.3g} to {float(value.max()):.3g}"
     size = "x".join(map(str, value.shape))
     title = f"{run.network.name}, {layer}: {size}, {span}"
-    said = f"{_scaling_words(scaling)}, black the least value, white the greatest"
+    caption = f"{_scaling_words(scaling)}, black the least value, white the greatest"
     if count > len(maps):
-        said += f"; the first {len(maps)} of {count} maps"
+        caption += f"; the first {len(maps)} of {count} maps"
     wide = int(maps.shape[3])
     whole = len(maps) == 1
     times = tiles.times_for(wide, 256 if whole else max(44, min(wide, 64)))
@@ -253,12 +253,12 @@ def activations(
     width = max(left + drawn.columns + MARGIN, 560)
     items: list[Item] = [
         Words(MARGIN, MARGIN + 12, title, TITLE, most=width - 2 * MARGIN),
-        Words(MARGIN, MARGIN + 32, said, TEXT, "muted", most=width - 2 * MARGIN),
+        Words(MARGIN, MARGIN + 32, caption, TEXT, "muted", most=width - 2 * MARGIN),
         Photo(MARGIN, MARGIN + 46, 128, 128, shown, sharp=image.shape[0] < 64),
         Words(MARGIN, MARGIN + 46 + 128 + 16, name, TEXT, "muted", most=128),
         Photo(left, MARGIN + 46, drawn.columns, drawn.rows, drawn),
     ]
-    return frame(title, said, width, MARGIN + 46 + high + MARGIN, items)
+    return frame(title, caption, width, MARGIN + 46 + high + MARGIN, items)
 
 
 def _scaling_words(scaling: str) -> str:
