@@ -21,7 +21,7 @@ from nettally.data.packed import open_packed
 from nettally.errors import NettallyError, ReadError
 from nettally.training import checkpoint as checkpoints
 from nettally.training import recipe as recipes
-from nettally.training.batch_partition import Shares
+from nettally.training.batch_partition import BatchPartition
 from nettally.training.loop import Report, TrainError, resume, train
 from nettally.training.recipe import CODE, MODERN, PAPER, Recipe
 from nettally.training.run import open_run
@@ -166,26 +166,26 @@ def test_the_average_is_what_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("world", [1, 2, 4])
 def test_each_image_is_worked_on_once(images: int, world: int) -> None:
     order = torch.randperm(images)
-    every = [Shares(images, 8, rank, world).checked() for rank in range(world)]
+    every = [BatchPartition(images, 8, rank, world).checked() for rank in range(world)]
     for first in range(every[0].per_epoch):
         parts = [each.part(order, first) for each in every]
         whole = torch.cat(parts).sort().values
         taken = min(images, every[0].per_epoch * 8)
         assert torch.equal(whole, order[first * 8 : taken].sort().values)
-    sizes = [[each.own(at)[1] for each in every] for at in range(every[0].per_epoch)]
+    sizes = [[each.span(at)[1] for each in every] for at in range(every[0].per_epoch)]
     assert all(max(row) - min(row) <= 1 and min(row) > 0 for row in sizes)
     assert images - taken < world
 
 
 REFUSED_SHARES = [
-    (Shares(8, 9, 0, 2), r"the batch can't be divided evenly(?s:.*)try: --batch 8"),
-    (Shares(0, 8), "there are no images to train on"),
-    (Shares(1, 8, 0, 2), "there are fewer images than processes"),
+    (BatchPartition(8, 9, 0, 2), r"the batch can't be divided evenly(?s:.*)try: --batch 8"),
+    (BatchPartition(0, 8), "there are no images to train on"),
+    (BatchPartition(1, 8, 0, 2), "there are fewer images than processes"),
 ]
 
 
 @pytest.mark.parametrize(("shares", "text"), REFUSED_SHARES)
-def test_what_can_not_be_shared(shares: Shares, text: str) -> None:
+def test_what_can_not_be_shared(shares: BatchPartition, text: str) -> None:
     with pytest.raises(NettallyError, match=text):
         shares.checked()
 
@@ -362,7 +362,7 @@ def test_a_disk_that_is_full_keeps_the_last_checkpoint(
     def full(file: Any, tensor: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(safetensors, "_write", full)
+    monkeypatch.setattr(safetensors, "write_values", full)
     with pytest.raises(ReadError, match=r"\w+.safetensors: can't write the file: No space left"):
         resume(str(tmp_path / "a"), training.packed(), Settings(steps=5))
     monkeypatch.undo()

@@ -11,9 +11,9 @@ from torch import Tensor
 from ..errors import NettallyError
 
 
-class Shares(NamedTuple):
+class BatchPartition(NamedTuple):
     """images: of the split. batch: images an update, over all processes; the last of an epoch may
-    be smaller. accumulate: parts in which a process works its share off.
+    be smaller. accumulate: parts in which a process goes through its images.
     """  # noqa: D205 - the fields are the summary
 
     images: int
@@ -22,7 +22,7 @@ class Shares(NamedTuple):
     world: int = 1
     accumulate: int = 1
 
-    def checked(self) -> Shares:
+    def checked(self) -> BatchPartition:
         """Itself. Raises NettallyError where the batch can't be divided, or there is nothing."""
         if not self.images:
             raise NettallyError("there are no images to train on", hint="nettally data info PACKED")
@@ -56,7 +56,7 @@ class Shares(NamedTuple):
         """Images of the batch at a place in the epoch, over all processes."""
         return min(self.batch, self.images - at * self.batch)
 
-    def own(self, at: int) -> tuple[int, int]:
+    def span(self, at: int) -> tuple[int, int]:
         """This process' part of that batch: from where, and how many."""
         each, more = divmod(self.size(at), self.world)
         return self.rank * each + min(self.rank, more), each + (self.rank < more)
@@ -65,12 +65,12 @@ class Shares(NamedTuple):
         """The images of this process, batch after batch, from batch ``first`` on."""
         parts = [order[:0]]
         for at in range(first, self.per_epoch):
-            start, count = self.own(at)
+            start, count = self.span(at)
             begin = at * self.batch + start
             parts.append(order[begin : begin + count])
         return torch.cat(parts)
 
     def micro(self, count: int) -> list[tuple[int, int]]:
-        """The parts in which so many images are worked off: from where, and how many."""
+        """The parts in which so many images are gone through: from where, and how many."""
         edges = [count * i // self.accumulate for i in range(self.accumulate + 1)]
         return [(a, b - a) for a, b in pairwise(edges) if b > a]

@@ -45,8 +45,8 @@ class Checkpoint(NamedTuple):
 
 def write_checkpoint(path: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write it, and wait until it is on the disk. Raises ReadError where it can't be."""
-    told = json.dumps({"version": VERSION, **facts}, sort_keys=True)
-    save(tensors, path, metadata={FACTS: told})
+    text = json.dumps({"version": VERSION, **facts}, sort_keys=True)
+    save(tensors, path, metadata={FACTS: text})
     flush_folder(os.path.dirname(path) or ".")
 
 

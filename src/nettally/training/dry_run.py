@@ -70,8 +70,8 @@ class _Clock:
     def go(self) -> None:
         """Some steps to warm up, then those that count."""
         training = self.training
-        order = torch.arange((WARM + MEASURED) * training.shares.local) % len(training.split)
-        loader = Loader(training.split, order, training.shares.local, device=self.device)
+        order = torch.arange((WARM + MEASURED) * training.partition.local) % len(training.split)
+        loader = Loader(training.split, order, training.partition.local, device=self.device)
         begun = waited = 0.0
         for at, (images, labels) in enumerate(loader):
             if at == WARM:

@@ -6,6 +6,7 @@ softmax' outputs averaged over the ten.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -55,7 +56,7 @@ class Scores(NamedTuple):
         if self.confusion is None:
             return []
         table = self.confusion
-        found: list[Confused] = []
+        confused: list[Confused] = []
         for place, name in enumerate(classes):
             row = table[place]
             images, right = int(row.sum()), int(row[place])
@@ -69,9 +70,9 @@ class Scores(NamedTuple):
                 for n, j in zip(most.values[:others], most.indices[:others], strict=True)
                 if n
             ]
-            found.append(Confused(name, images, right, tuple(taken)))
-        found.sort(key=lambda each: (each.right / each.images, each.name))
-        return found[:count]
+            confused.append(Confused(name, images, right, tuple(taken)))
+        confused.sort(key=lambda each: (each.right / each.images, each.name))
+        return confused[:count]
 
 
 def last_of(scores: Any) -> Tensor:
@@ -111,35 +112,20 @@ def evaluate(
         )
     rank, world = (0, 1) if alike else part
     order = torch.arange(rank, count, world)
+    forward = _Forward(module, size, scaling, views, channels_last, precision or nullcontext)
     was = module.training
     module.eval()
     totals: Any = None
     loss = torch.zeros((), dtype=torch.float64)
     done = 0
-    each = max(1, batch // views)
     try:
-        for images, labels in Loader(split, order, each, device=device):
-            if views == 1:
-                x = centre_crop(images, size, scaling)
-            else:
-                x = ten_crops(images, size, scaling).flatten(0, 1)
-            if channels_last:
-                x = x.contiguous(memory_format=torch.channels_last)
-            if precision is None:
-                scores = last_of(module(x)).float()
-            else:
-                with precision():
-                    scores = last_of(module(x)).float()
-            if views == 1:
-                chances = scores.log_softmax(1)
-            else:
-                chances = scores.softmax(1).unflatten(0, (-1, views)).mean(1)
-                chances = chances.clamp(min=1e-30).log()
-            loss += functional.nll_loss(chances, labels, reduction="sum").cpu().double()
+        for images, labels in Loader(split, order, max(1, batch // views), device=device):
+            log_probabilities = forward.log_probabilities(images)
+            loss += functional.nll_loss(log_probabilities, labels, reduction="sum").cpu().double()
             if totals is None:
-                totals = _metrics(chances.shape[1], confusion, device, sync=not alike)
+                totals = _metrics(log_probabilities.shape[1], confusion, device, sync=not alike)
             for metric in totals:
-                metric.update(chances, labels)
+                metric.update(log_probabilities, labels)
             done += len(labels)
             if seen is not None:
                 seen(done, len(order))
@@ -153,13 +139,44 @@ def evaluate(
     if world > 1:
         torch.distributed.all_reduce(shared := loss.to(device))
         loss = shared.cpu()
+    return _scores_of(totals, count, float(loss) / count, views)
+
+
+class _Forward(NamedTuple):
+    """How a batch of images goes through the module: its crops, its layout and its precision."""
+
+    module: torch.nn.Module
+    size: tuple[int, int]
+    scaling: Scaling
+    views: int
+    channels_last: bool
+    precision: Callable[[], AbstractContextManager[Any]]
+
+    def log_probabilities(self, images: Tensor) -> Tensor:
+        """(images, classes): the logarithm of the softmax, averaged over the views."""
+        if self.views == 1:
+            x = centre_crop(images, self.size, self.scaling)
+        else:
+            x = ten_crops(images, self.size, self.scaling).flatten(0, 1)
+        if self.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        with self.precision():
+            scores = last_of(self.module(x)).float()
+        if self.views == 1:
+            return scores.log_softmax(1)
+        probabilities = scores.softmax(1).unflatten(0, (-1, self.views)).mean(1)
+        return probabilities.clamp(min=1e-30).log()
+
+
+def _scores_of(totals: list[Any], images: int, loss: float, views: int) -> Scores:
+    """The scores of the metrics' totals, which all processes have added up."""
     first, five, *table = [metric.compute() for metric in totals]
     classes = totals[1].num_classes
     return Scores(
-        count,
-        _errors(first, count),
-        _errors(five, count) if classes > 5 else None,
-        float(loss) / count,
+        images,
+        _errors(first, images),
+        _errors(five, images) if classes > 5 else None,
+        loss,
         views,
         table[0].cpu() if table else None,
     )
@@ -173,13 +190,13 @@ def _errors(accuracy: Tensor, images: int) -> float:
 def _metrics(classes: int, confusion: bool, device: Any, *, sync: bool) -> list[Any]:
     kinds = metrics()
     common = {"num_classes": classes, "sync_on_compute": sync, "validate_args": False}
-    made = [
+    chosen = [
         kinds.MulticlassAccuracy(top_k=1, average="micro", **common),
         kinds.MulticlassAccuracy(top_k=min(5, classes), average="micro", **common),
     ]
     if confusion:
-        made.append(kinds.MulticlassConfusionMatrix(**common))
-    return [metric.to(device) for metric in made]
+        chosen.append(kinds.MulticlassConfusionMatrix(**common))
+    return [metric.to(device) for metric in chosen]
 
 
 def metrics() -> Any:

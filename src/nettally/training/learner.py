@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..data.augment import Draws
     from ..data.packed import Packed
-    from .batch_partition import Shares
+    from .batch_partition import BatchPartition
     from .columns import Plan, Traffic
     from .run import Run
     from .settings import Settings
@@ -53,9 +53,9 @@ class Learner:
     """
 
     def __init__(
-        self, fabric: Any, run: Run, packed: Packed, settings: Settings, shares: Shares
+        self, fabric: Any, run: Run, packed: Packed, settings: Settings, partition: BatchPartition
     ) -> None:
-        self.fabric, self.run, self.settings, self.shares = fabric, run, settings, shares
+        self.fabric, self.run, self.settings, self.partition = fabric, run, settings, partition
         self.recipe = run.recipe
         network = network_of_scores(run.network)
         self.plan: Plan | None = None
@@ -90,10 +90,10 @@ class Learner:
         from .columns import build_column, channels_of, plan, scatter
 
         rank = self.fabric.global_rank
-        made = self.plan = plan(whole.network, self.settings.columns)
-        column = build_column(made, rank)
-        column.load_state_dict(scatter(made, whole.state_dict(), rank))
-        return column, dict(channels_of(made, rank))
+        layout = self.plan = plan(whole.network, self.settings.columns)
+        column = build_column(layout, rank)
+        column.load_state_dict(scatter(layout, whole.state_dict(), rank))
+        return column, dict(channels_of(layout, rank))
 
     def _set_up(self) -> None:
         if self.settings.compile:
@@ -145,18 +145,18 @@ class Learner:
         images: uint8 (n, height, width, channels); labels: int64 (n,). Raises TrainError where the
         loss is not finite; then nothing has been updated.
         """
-        shares, world = self.shares, self.shares.world
-        step, size = epoch * shares.per_epoch + at, shares.size(at)
-        first, _ = shares.own(at)
-        time = epoch + at / shares.per_epoch
+        partition, world = self.partition, self.partition.world
+        step, size = epoch * partition.per_epoch + at, partition.size(at)
+        first, _ = partition.span(at)
+        time = epoch + at / partition.per_epoch
         self.rate = recipes.set_rates(self.optimizer, self.recipe, time, drops)
-        torch.manual_seed(seed_of(self.settings.seed, "layers", step, shares.rank))
+        torch.manual_seed(seed_of(self.settings.seed, "layers", step, partition.rank))
         drawn = self._draws(step, size)
-        told = torch.zeros(3, dtype=torch.float64)  # loss, errors, whether to stop
+        totals = torch.zeros(3, dtype=torch.float64)  # loss, errors, whether to stop
         inputs: list[tuple[int, Tensor]] = []
         if self.plan is not None:
             self._traffic().reset()
-        parts = shares.micro(len(labels))
+        parts = partition.micro(len(labels))
         for begin, count in parts:
             start = first + begin
             self.masks.draw(step, size, start, count, self.fabric.device)
@@ -168,19 +168,19 @@ class Learner:
                 # averaged over the processes it is the mean over the whole batch
                 loss = self._loss(scores, target) * (count * world / size)
                 self.fabric.backward(loss)
-            told[0] += loss.detach().cpu().double() / world
-            told[1] += float((last_of(scores).argmax(1) != target).sum())
-        told[2] = float(stop)
+            totals[0] += loss.detach().cpu().double() / world
+            totals[1] += float((last_of(scores).argmax(1) != target).sum())
+        totals[2] = float(stop)
         if self.fabric.world_size > 1:
             how = "sum" if self.plan is None else "mean"
-            told = self.fabric.all_reduce(told.to(self.fabric.device), reduce_op=how).cpu()
-        value = float(told[0])
+            totals = self.fabric.all_reduce(totals.to(self.fabric.device), reduce_op=how).cpu()
+        value = float(totals[0])
         if not math.isfinite(value):
             raise self._not_finite(value, step, size, inputs)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self._update_average(step)
-        return Stepped(value, round(float(told[1])), bool(told[2]))
+        return Stepped(value, round(float(totals[1])), bool(totals[2]))
 
     def _draws(self, step: int, size: int) -> Draws:
         return draw(
@@ -236,12 +236,12 @@ class Learner:
         if not self.average:
             yield
             return
-        own = {name: tensor.detach().clone() for name, tensor in self.parameters()}
+        last_weights = {name: tensor.detach().clone() for name, tensor in self.parameters()}
         self._put(self.average)
         try:
             yield
         finally:
-            self._put(own)
+            self._put(last_weights)
 
     @torch.no_grad()
     def _put(self, weights: Mapping[str, Tensor]) -> None:
@@ -255,34 +255,34 @@ class Learner:
         self, value: float, step: int, size: int, inputs: list[tuple[int, Tensor]]
     ) -> TrainError:
         """What is wrong, with the first layer whose values are not finite."""
-        epoch, at = divmod(step, self.shares.per_epoch)
+        epoch, at = divmod(step, self.partition.per_epoch)
         where = "of the loss itself"
         for start, x in inputs if self.plan is None else ():
             if not x.isfinite().all():
                 where = "of the images"
                 break
             self.masks.draw(step, size, start, len(x), self.fabric.device)
-            found = self._first_wrong(x)
-            if found:
-                where = f"that {found} gives"
+            layer = self._first_wrong(x)
+            if layer:
+                where = f"that {layer} gives"
                 break
         return TrainError(
             f"the loss is {value} at step {step + 1}: the values {where} are not finite",
             where=self.run.path,
-            values=f"epoch {epoch + 1}, batch {at + 1} of {self.shares.per_epoch}, "
+            values=f"epoch {epoch + 1}, batch {at + 1} of {self.partition.per_epoch}, "
             f"rate {self.rate:g}",
             hint=f"a lower rate: --set rate={self.recipe.rate / 10:g}",
         )
 
     def _first_wrong(self, x: Tensor) -> str:
         """The name of the first layer that gives a value that is not finite."""
-        found: list[str] = []
+        names: list[str] = []
         handles: list[Any] = []
         for node in self.module.network.nodes:
 
             def look(module: Any, inputs: Any, output: Any, name: str = node.name) -> None:
-                if not found and isinstance(output, Tensor) and not output.isfinite().all():
-                    found.append(name)
+                if not names and isinstance(output, Tensor) and not output.isfinite().all():
+                    names.append(name)
 
             handles.append(self.module.module_of(node.name).register_forward_hook(look))
         try:
@@ -291,7 +291,7 @@ class Learner:
         finally:
             for handle in handles:
                 handle.remove()
-        return found[0] if found else ""
+        return names[0] if names else ""
 
     def check_finite(self) -> None:
         """Look before a checkpoint is written over the last one. Raises TrainError."""
@@ -334,7 +334,7 @@ class Learner:
 
         return gather_from_ranks(self.plan, tensors)
 
-    def _own(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _local_part(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """This process' part of the whole network's tensors."""
         if self.plan is None:
             return tensors
@@ -347,17 +347,17 @@ class Learner:
     @torch.no_grad()
     def restore(self, part: Callable[[str], dict[str, Tensor]]) -> None:
         """Take up what ``state`` gave. part: the tensors whose names begin so, without it."""
-        load(self.module, self._own(part("model.")))
-        for name, tensor in self._own(part("average.")).items():
+        load(self.module, self._local_part(part("model.")))
+        for name, tensor in self._local_part(part("average.")).items():
             if name in self.average:
                 self.average[name].copy_(tensor)
         by_key: dict[str, dict[str, Tensor]] = {}
         for name, tensor in part("optimizer.").items():
-            key, _, own = name.partition(".")
-            by_key.setdefault(key, {})[own] = tensor
+            key, _, parameter_name = name.partition(".")
+            by_key.setdefault(key, {})[parameter_name] = tensor
         state = self.optimizer.optimizer.state
         for key, tensors in by_key.items():
-            mine = self._own(tensors)
+            mine = self._local_part(tensors)
             for name, parameter in self.parameters():
                 if name not in mine:
                     continue

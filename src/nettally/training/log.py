@@ -30,19 +30,19 @@ class Log:
                 ) from None
             self._board = SummaryWriter(os.path.join(path, "tensorboard"))
 
-    def line(self, step: int, told: dict[str, Any]) -> None:
+    def line(self, step: int, facts: dict[str, Any]) -> None:
         """Write a line, at once. Raises ReadError where it can't be written."""
         if not self.active:
             return
         try:
             if self._file is None:
                 self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 - until close
-            self._file.write(json.dumps({"after": step, **told}) + "\n")
+            self._file.write(json.dumps({"after": step, **facts}) + "\n")
             self._file.flush()
         except OSError as error:
             raise ReadError(f"can't write the log: {error.strerror}", where=self.path) from None
         if self._board is not None:
-            for name, value in _flat(told):
+            for name, value in _flat(facts):
                 self._board.add_scalar(name, value, step)
 
     def cut_after(self, step: int) -> None:
@@ -79,11 +79,11 @@ def _after(line: str) -> float:
         return float("inf")
 
 
-def _flat(told: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
-    for name, value in told.items():
+def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    values: list[tuple[str, float]] = []
+    for name, value in facts.items():
         if isinstance(value, dict):
-            found += _flat(value, f"{prefix}{name}/")
+            values += _flat(value, f"{prefix}{name}/")
         elif isinstance(value, (int, float)) and name not in ("epoch", "step"):
-            found.append((prefix + name, float(value)))
-    return found
+            values.append((prefix + name, float(value)))
+    return values

@@ -1,6 +1,6 @@
 """The loop: epochs, held-out tests, checkpoints, the log; it knows no network and no recipe.
 
-What is drawn at random depends on the seed and the step alone (``chance``), so that a checkpoint
+What is drawn at random depends on the seed and the step alone (``seeded_random``). So a checkpoint
 needs no state of any generator, and a run that is taken up again goes on bit for bit as it would
 have, on the same machine with as many threads.
 """
@@ -19,7 +19,7 @@ import torch
 
 from ..data.packed import Loader
 from ..errors import NettallyError, ReadError
-from .batch_partition import Shares
+from .batch_partition import BatchPartition
 from .checkpoint import keep, read_checkpoint, write_checkpoint
 from .evaluate import Scores, evaluate
 from .learner import Learner, TrainError
@@ -144,10 +144,10 @@ class _Training:
         torch.use_deterministic_algorithms(settings.deterministic)
         together = settings.columns > 1  # each column sees every image
         rank, world = (0, 1) if together else (fabric.global_rank, fabric.world_size)
-        self.shares = Shares(
+        self.partition = BatchPartition(
             len(self.split), self.recipe.batch, rank, world, settings.accumulate
         ).checked()
-        self.learner = Learner(fabric, run, packed, settings, self.shares)
+        self.learner = Learner(fabric, run, packed, settings, self.partition)
         self.digest = digest_of(run.network)
         self.epoch, self.at = 0, 0
         self.plateau = Plateau()
@@ -162,7 +162,7 @@ class _Training:
     @property
     def steps(self) -> int:
         """Updates so far."""
-        return self.epoch * self.shares.per_epoch + self.at
+        return self.epoch * self.partition.per_epoch + self.at
 
     # --- epochs --------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class _Training:
         """Train to the end, or until it is asked to stop."""
         sends = self.learner.predicted_to_send(self.recipe.batch)
         self.report.begun(
-            self.run, self.shares.per_epoch, self.steps, self.fabric.world_size, sends
+            self.run, self.partition.per_epoch, self.steps, self.fabric.world_size, sends
         )
         try:
             with self._stoppable():
@@ -206,28 +206,28 @@ class _Training:
         """The rest of an epoch, and its end; or up to where it is asked to stop."""
         begun = since = monotonic()
         order = order_of(len(self.split), self.settings.seed, self.epoch)
-        part = self.shares.part(order, self.at)
-        loader = Loader(self.split, part, self.shares.local, device=self.fabric.device)
+        part = self.partition.part(order, self.at)
+        loader = Loader(self.split, part, self.partition.local, device=self.fabric.device)
         waited, images_done = 0.0, 0
         for images, labels in loader:
-            size = self.shares.size(self.at)
-            made = self.learner.update(
+            size = self.partition.size(self.at)
+            stepped = self.learner.update(
                 images, labels, self.epoch, self.at, self.plateau.drops, stop=self.asked
             )
-            self.sums[0] += made.loss * size
-            self.sums[1] += made.errors
+            self.sums[0] += stepped.loss * size
+            self.sums[1] += stepped.errors
             self.sums[2] += size
             images_done += size
             self.at += 1
-            ends = self.at == self.shares.per_epoch
+            ends = self.at == self.partition.per_epoch
             if self.steps % self.settings.log_every == 0 or ends:
                 now = monotonic()
                 took = max(1e-9, now - since)
                 speed, waiting = images_done / took, (loader.waited - waited) / took
                 since, waited, images_done = now, loader.waited, 0
-                self._tell(made.loss, speed, waiting)
-            self.stop = made.stop or self.steps == self.settings.steps
-            self.all_asked = made.stop
+                self._tell(stepped.loss, speed, waiting)
+            self.stop = stepped.stop or self.steps == self.settings.steps
+            self.all_asked = stepped.stop
             if not ends and (self.stop or self._time_to_save()):
                 self._save()
             if self.stop and not ends:
@@ -290,7 +290,7 @@ class _Training:
                 self.held_out,
                 self.run.size,
                 self.run.scaling,
-                batch=self.shares.local,
+                batch=self.partition.local,
                 device=self.fabric.device,
                 part=(self.fabric.global_rank, self.fabric.world_size),
                 channels_last=self.settings.channels_last,
@@ -339,9 +339,9 @@ class _Training:
         facts = saved.facts
         try:
             self.epoch, self.at = int(facts["epoch"]), int(facts["at"])
-            told = dict(facts["plateau"])
-            least = math.inf if told["least"] is None else float(told["least"])
-            self.plateau = Plateau(least, int(told["since"]), int(told["drops"]))
+            plateau = dict(facts["plateau"])
+            least = math.inf if plateau["least"] is None else float(plateau["least"])
+            self.plateau = Plateau(least, int(plateau["since"]), int(plateau["drops"]))
             self.best = None if facts["best"] is None else float(facts["best"])
             self.sums = [float(facts["sums"][0]), *[int(each) for each in facts["sums"][1:]]]
         except (KeyError, TypeError, ValueError, IndexError) as error:

@@ -91,13 +91,13 @@ class Recipe(Record):
 
     def __post_init__(self) -> None:
         for name, words in WORDS.items():
-            given = getattr(self, name)
-            if given not in words:
+            word = getattr(self, name)
+            if word not in words:
                 raise NettallyError(
                     f"a recipe's {name} is one of {', '.join(map(repr, words))}",
                     where=self.name,
-                    values=repr(given),
-                    hint=closest(str(given), words),
+                    values=repr(word),
+                    hint=closest(str(word), words),
                 )
         for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
@@ -114,7 +114,7 @@ class Recipe(Record):
                 )  # fmt: skip
 
     def lasting(self, epochs: int) -> Recipe:
-        """The same in another number of epochs: what happens at some epoch is moved with it."""
+        """The same for another number of epochs; epoch-based events scale with that number."""
         share = epochs / self.epochs
         return self.replace(
             epochs=epochs,
@@ -284,10 +284,10 @@ class Momentum(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """One update of each parameter that has a gradient. What the closure gives is given on."""
-        given = None
+        loss = None
         if closure is not None:
             with torch.enable_grad():
-                given = closure()
+                loss = closure()
         for group in self.param_groups:
             weights: list[Any] = [each for each in group["params"] if each.grad is not None]
             if not weights:
@@ -302,7 +302,7 @@ class Momentum(torch.optim.Optimizer):
             if decay:
                 foreach._foreach_add_(velocity, weights, alpha=-rate * decay)
             foreach._foreach_add_(weights, velocity)
-        return given
+        return loss
 
 
 def _is_bias(name: str, tensor: Tensor) -> bool:
@@ -319,9 +319,9 @@ def optimizer_of(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     layers = list(dict.fromkeys(layer for layer, _, _ in recipe.frozen))
     groups: dict[tuple[str, bool], list[Tensor]] = {}
     for name, tensor in module.named_parameters():
-        own = next((layer for layer in layers if fnmatchcase(name, f"{layer}.*")), "")
-        groups.setdefault((own, _is_bias(name, tensor)), []).append(tensor)
-    told = [
+        frozen_layer = next((layer for layer in layers if fnmatchcase(name, f"{layer}.*")), "")
+        groups.setdefault((frozen_layer, _is_bias(name, tensor)), []).append(tensor)
+    parameter_groups = [
         {
             "params": tensors,
             "layer": layer,
@@ -331,8 +331,10 @@ def optimizer_of(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         for (layer, bias), tensors in groups.items()
     ]
     if recipe.optimizer == "momentum":
-        return Momentum(told, momentum=recipe.momentum)
-    return torch.optim.AdamW(told, lr=recipe.rate, betas=(recipe.momentum, 0.999), foreach=True)
+        return Momentum(parameter_groups, momentum=recipe.momentum)
+    return torch.optim.AdamW(
+        parameter_groups, lr=recipe.rate, betas=(recipe.momentum, 0.999), foreach=True
+    )
 
 
 def set_rates(optimizer: Any, recipe: Recipe, epoch: float, drops: int) -> float:
@@ -342,11 +344,11 @@ def set_rates(optimizer: Any, recipe: Recipe, epoch: float, drops: int) -> float
     """
     rate = rate_at(recipe, epoch, drops)
     for group in optimizer.param_groups:
-        own = rate
+        group_rate = rate
         for layer, since, value in recipe.frozen:
             if layer == group["layer"] and epoch >= since:
-                own = value
-        group["lr"] = own * group["times"]
+                group_rate = value
+        group["lr"] = group_rate * group["times"]
     return rate
 
 

@@ -198,7 +198,7 @@ def begin(
         _write_text(os.path.join(path, NETWORK), write(network))
         means = {"mean": packed.mean, "rgb": packed.rgb_mean, "covariance": packed.covariance}
         save(means, os.path.join(path, INPUTS))
-        told = {
+        facts = {
             "nettally_run": VERSION,
             "network": digest_of(network),
             "name": network.name,
@@ -213,7 +213,7 @@ def begin(
             "seed": seed,
             "settings": dict(settings),
         }
-        _write_text(os.path.join(path, RUN), json.dumps(told, indent=1) + "\n")
+        _write_text(os.path.join(path, RUN), json.dumps(facts, indent=1) + "\n")
     except OSError as error:
         raise ReadError(f"can't write the run: {error.strerror}", where=path) from None
     return open_run(path)
@@ -237,25 +237,25 @@ def open_run(path: str) -> Run:
     """A run, by its folder. Raises NettallyError where it is none, or is damaged."""
     from ..formats import read
 
-    told = _told(path)
+    facts = _read_facts(path)
     network = read(os.path.join(path, NETWORK))
-    if told.get("network") != digest_of(network):
+    if facts.get("network") != digest_of(network):
         raise ReadError(
             "the run's network is not the one that it was begun with",
             where=os.path.join(path, NETWORK),
             hint="put it back as it was, or begin another run",
         )
     try:
-        recipe = _recipe(told["recipe"])
-        data = told["data"]
-        classes = tuple([str(each) for each in told["classes"]])
-        seed, mirror = int(told["seed"]), bool(told["mirror"])
+        recipe = _recipe(facts["recipe"])
+        data = facts["data"]
+        classes = tuple([str(each) for each in facts["classes"]])
+        seed, mirror = int(facts["seed"]), bool(facts["mirror"])
         identity, where = str(data["identity"]), str(data["path"] or data["name"])
-        settings = dict(told["settings"])
+        settings = dict(facts["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise _no_run(path, f"{RUN} lacks or garbles {error}") from None
     channels, size = sizes_of(network)
-    means = _means(os.path.join(path, INPUTS))
+    means = means_of(os.path.join(path, INPUTS))
     scaling = scaling_of(recipe, means["mean"], means["rgb"], means["covariance"], size)
     return Run(
         path, network, recipe, classes, where, identity, mirror, seed, size, channels, scaling,
@@ -269,7 +269,7 @@ def _no_run(path: str, why: str) -> ReadError:
     )
 
 
-def _told(path: str) -> dict[str, Any]:
+def _read_facts(path: str) -> dict[str, Any]:
     name = os.path.join(path, RUN)
     try:
         with open(name, "rb") as file:
@@ -277,12 +277,12 @@ def _told(path: str) -> dict[str, Any]:
     except OSError as error:
         raise _no_run(path, f"{RUN}: {error.strerror}") from None
     try:
-        told: Any = json.loads(text) if len(text) <= MOST else None
+        facts: Any = json.loads(text) if len(text) <= MOST else None
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict) or told.get("nettally_run") != VERSION:
+        facts = None
+    if not isinstance(facts, dict) or facts.get("nettally_run") != VERSION:
         raise _no_run(path, f"{RUN} is not of version {VERSION}")
-    return told
+    return facts
 
 
 def _recipe(fields: dict[str, Any]) -> Recipe:
@@ -296,7 +296,8 @@ def _tuples(value: Any) -> Any:
     return tuple([_tuples(each) for each in value]) if isinstance(value, list) else value
 
 
-def _means(path: str) -> dict[str, Tensor]:
+def means_of(path: str) -> dict[str, Tensor]:
+    """The mean image, the mean colour and the covariance of a run. Raises ReadError."""
     from ..building.safetensors import of_safetensors
 
     stored = of_safetensors(path)

@@ -28,9 +28,9 @@ def seed_of(*words: object) -> int:
 
 def generator_of(*words: object) -> torch.Generator:
     """A generator on the CPU that begins at ``seed_of`` the words."""
-    made = torch.Generator()
-    made.manual_seed(seed_of(*words))
-    return made
+    generator = torch.Generator()
+    generator.manual_seed(seed_of(*words))
+    return generator
 
 
 def order_of(images: int, seed: int, epoch: int) -> Tensor:
@@ -81,8 +81,8 @@ def with_dropout(module: Built, form: str) -> None:
         if node.layer.kind == "dropout":
             name = module.names[node.name]
             old: Any = module.get_submodule(name)
-            parent, _, own = name.rpartition(".")
-            module.get_submodule(parent).add_module(own, Dropout(old.p, form))
+            parent, _, child = name.rpartition(".")
+            module.get_submodule(parent).add_module(child, Dropout(old.p, form))
 
 
 class Masks:
@@ -102,9 +102,9 @@ class Masks:
         self.cut = cut or {}
         self.layers: list[tuple[str, Dropout, tuple[int, ...]]] = []
         for row in counted.rows:
-            held = module.module_of(row.name) if row.node.layer.kind == "dropout" else None
-            if isinstance(held, Dropout) and row.shape is not None:
-                self.layers.append((row.name, held, tuple(map(int, row.shape[1:]))))
+            dropout = module.module_of(row.name) if row.node.layer.kind == "dropout" else None
+            if isinstance(dropout, Dropout) and row.shape is not None:
+                self.layers.append((row.name, dropout, tuple(map(int, row.shape[1:]))))
 
     def draw(self, step: int, batch: int, first: int, count: int, device: torch.device) -> None:
         """Set the masks of ``count`` images from the ``first`` of a batch on."""

@@ -95,7 +95,7 @@ def plan(network: Network, columns: int = 2) -> Plan:
 def _axis(whole: Shape, part: Shape) -> int | None:
     """The axis along which the two differ; None where they are the same."""
     pairs = zip(whole, part, strict=True)
-    return next((axis for axis, (size, own) in enumerate(pairs) if size != own), None)
+    return next((axis for axis, (size, part_size) in enumerate(pairs) if size != part_size), None)
 
 
 def channels_of(plan: Plan, rank: int) -> dict[str, tuple[int, int]]:
@@ -127,16 +127,16 @@ def build_column(plan: Plan, rank: int, group: Any = None) -> Built:
             f"{plan.columns} columns need {plan.columns} processes that know each other",
             hint=f"torchrun --nproc-per-node {plan.columns} -m nettally train …",
         )
-    size, own = dist.get_world_size(group), dist.get_rank(group)
-    if size != plan.columns or own != rank:
+    size, this_rank = dist.get_world_size(group), dist.get_rank(group)
+    if size != plan.columns or this_rank != rank:
         raise NetworkError(
             f"{plan.columns} columns need {plan.columns} ranks, one each",
-            values=f"rank {rank} of {size} asked for, this process is rank {own}",
+            values=f"rank {rank} of {size} asked for, this process is rank {this_rank}",
             hint=f"torchrun --nproc-per-node {plan.columns} -m nettally train …",
         )
-    made = build(plan.local)
-    attach(made, Link(rank, plan.columns, group), dict(made.names))
-    return made
+    column = build(plan.local)
+    attach(column, Link(rank, plan.columns, group), dict(column.names))
+    return column
 
 
 def traffic_of(column: torch.nn.Module) -> Traffic:

@@ -37,17 +37,12 @@ class Rule(NamedTuple):
     """How a node is done in columns.
 
     reads: one of the four ways above for each input. layer: a column's share; the layer itself
-    where it does not change. split: what it gives is split. held: all ranks compute it alike.
+    where it does not change. split: what it gives is split; else all ranks compute the same.
     """
 
     reads: tuple[str, ...]
     layer: Layer
     split: bool
-
-    @property
-    def held(self) -> bool:
-        """Whether all ranks compute the same."""
-        return not self.split
 
 
 def rule(row: Row, split: tuple[bool, ...], columns: int, last: bool) -> Rule:
