@@ -15,8 +15,8 @@ from nettally.building.response_normalization import triton as ours
 
 KERNELS = """
     import torch
-    from nettally.layers._torch import _lrn_triton as ours
-    from nettally.layers._torch._lrn_whole import Terms, whole, whole_gradient
+    from nettally.building.response_normalization import triton as ours
+    from nettally.building.response_normalization.whole import Terms, whole, whole_gradient
     torch.manual_seed(0)
     last, first = torch.channels_last, torch.contiguous_format
     for shape in ((2, 6, 3, 5), (1, 70, 5, 7), (3, 12, 1), (2, 8)):

@@ -1,4 +1,4 @@
-"""Reads batches ahead of who uses them, in a thread; data/packed.py shows it."""
+"""Reads batches ahead of their use, in a thread; ``packed`` hands it on to users."""
 
 from __future__ import annotations
 

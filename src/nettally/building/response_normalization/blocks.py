@@ -152,7 +152,7 @@ class _Block:
         self.kind = kind = work.kind
         self.scale = work.scale
         self.sizes = (high, *work.axes, wide)
-        self.own: list[Tensor] = []
+        self.scratch: list[Tensor] = []
         # Around the axes of the windows stand as many places as a window reaches over their ends,
         # and each place of n has its share of k, so that their sum is d and no pass adds k.
         size = work.terms.size
@@ -181,7 +181,7 @@ class _Block:
             self._find_base(x)
             self._over_power(x, y)
         else:
-            x, out = self._in_own(x)
+            x, out = self._in_scratch(x)
             self._find_base(x)
             self._over_power(x, out)
             y.copy_(out)
@@ -189,7 +189,7 @@ class _Block:
     def backward(self, x: Tensor, gradient: Tensor, input_gradient: Tensor) -> None:
         whole = input_gradient
         if input_gradient.dtype is not self.kind:
-            x, whole = self._in_own(x)
+            x, whole = self._in_scratch(x)
         self._find_base(x)
         self._over_power(gradient, whole)
         torch.mul(x, whole, out=self.seen)
@@ -200,11 +200,11 @@ class _Block:
         if whole is not input_gradient:
             input_gradient.copy_(whole)
 
-    def _in_own(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _in_scratch(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x in the type that is computed in, and room for a result."""
-        if not self.own:
-            self.own = [torch.empty(self.sizes, dtype=self.kind) for _ in range(2)]
-        return self.own[0].copy_(x), self.own[1]
+        if not self.scratch:
+            self.scratch = [torch.empty(self.sizes, dtype=self.kind) for _ in range(2)]
+        return self.scratch[0].copy_(x), self.scratch[1]
 
     def _find_base(self, x: Tensor) -> None:
         """``base`` becomes d."""

@@ -1,7 +1,7 @@
 /* Local response normalisation, forward and gradient, in one pass over memory each.
 
    y = x * d^-beta, d = k + scale * S, S the sum of x^2 over `size` neighbours along each axis;
-   dx = g * d^-beta - 2 * beta * scale * x * S'(g * x * d^(-beta - 1)), as ../_torch/lrn.py has it.
+   dx = g * d^-beta - 2 * beta * scale * x * S'(g * x * d^(-beta - 1)), as whole.py has it.
 
    A tensor is seen as (outer, 1 to 3 axes of the windows, inner). It is cut along the first and
    last into tiles that stay in the nearest caches. In a tile's buffers, room of zeros stands around
