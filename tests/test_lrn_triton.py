@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from nettally.building.response_normalization import triton as ours
+from nettally.building.response_normalization import on_gpu as ours
 
 KERNELS = """
     import torch
-    from nettally.building.response_normalization import triton as ours
+    from nettally.building.response_normalization import on_gpu as ours
     from nettally.building.response_normalization.whole import Terms, whole, whole_gradient
     torch.manual_seed(0)
     last, first = torch.channels_last, torch.contiguous_format

@@ -91,7 +91,7 @@ def read_checkpoint(path: str, network: str = "") -> Checkpoint:
         raise ReadError(
             "this is no checkpoint of nettally's",
             where=path,
-            hint="weights alone are loaded by nettally.train.weights.load",
+            hint="weights alone are loaded by nettally.building.weights.load",
         )
     if network and facts.get("network") != network:
         raise ReadError(

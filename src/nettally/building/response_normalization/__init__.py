@@ -11,7 +11,7 @@ through the whole tensor, from memory and back. Here x alone is kept for the gra
 forward made of it is made again, which costs less than to fetch it. On a processor all steps are
 done on one block after the other, small enough for its cache: by C that the user's own compiler has
 made fit for it (``compiled``), and by torch's operations where there is none
-(``blocks``). On a GPU it is a kernel of Triton's (``triton``), and elsewhere torch's
+(``blocks``). On a GPU it is a kernel of Triton's (``on_gpu``), and elsewhere torch's
 operations on the whole tensor (``whole``).
 """
 
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ...errors import LayerError
 from ...layers import normalization
-from . import blocks, compiled, triton
+from . import blocks, compiled, on_gpu
 from .blocks import laid_alike
 from .whole import Terms, whole, whole_gradient
 
@@ -83,7 +83,7 @@ def how_it_runs(kind: torch.dtype = torch.float32, device: str = "cpu") -> str:
             if native.function
             else f"by torch's operations, in blocks: {native.description}"
         )
-    why = triton.why_not(kind, device)
+    why = on_gpu.why_not(kind, device)
     return "by Triton" if why is None else f"by torch's operations, on the whole tensor: {why}"
 
 
@@ -127,19 +127,19 @@ class LocalResponseNorm(nn.Module):
 
 def _has_a_way(x: Tensor, terms: Terms) -> bool:
     """Whether it is not torch's operations on the whole tensor anyway."""
-    return x.device.type == "cpu" or triton.can(x, terms)
+    return x.device.type == "cpu" or on_gpu.can(x, terms)
 
 
 def _forward(x: Tensor, terms: Terms) -> Tensor:
     if x.device.type != "cpu":
-        return triton.normalised(x, terms)
+        return on_gpu.normalised(x, terms)
     y = compiled.normalised(x, terms)
     return blocks.forward(x, terms) if y is None else y
 
 
 def _backward(x: Tensor, gradient: Tensor, terms: Terms) -> Tensor:
     if x.device.type != "cpu":
-        return triton.gradient(x, gradient, terms)
+        return on_gpu.gradient(x, gradient, terms)
     input_gradient = compiled.gradient(x, gradient, terms)
     return blocks.backward(x, gradient, terms) if input_gradient is None else input_gradient
 
