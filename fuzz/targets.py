@@ -84,10 +84,10 @@ def counted(network: Network, data: bytes) -> None:
 def show(found: Tally) -> None:
     """Print it in each form, and away."""
     from nettally.rendering import output
-    from nettally.rendering.tables.terminal import tally_table
+    from nettally.rendering.tables.terminal import tally_text
     from nettally.rendering.terminal import Terminal
 
-    tally_table(found, Terminal())
+    tally_text(found, Terminal())
     for form in ("csv", "json", "markdown", "latex", "html"):
         output.tally(form, found)
 

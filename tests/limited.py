@@ -285,10 +285,10 @@ def _work(asked: dict[str, Any]) -> Any:
 def _show(counted: Any) -> None:
     """Print it in each form, and away."""
     from nettally.rendering import output
-    from nettally.rendering.tables.terminal import tally_table
+    from nettally.rendering.tables.terminal import tally_text
     from nettally.rendering.terminal import Terminal
 
-    tally_table(counted, Terminal())
+    tally_text(counted, Terminal())
     for form in ("json", "csv", "markdown", "latex", "html"):
         output.tally(form, counted)
 

@@ -14,7 +14,7 @@ from nettally.diffing import Difference, diff
 from nettally.formats import read
 from nettally.layers import layer_class
 from nettally.network import Network, Node
-from nettally.rendering.tables.compare import diff_table
+from nettally.rendering.tables.compare import diff_text
 from nettally.rendering.terminal import Terminal
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -97,7 +97,7 @@ def test_a_layer_that_became_another_kind() -> None:
     difference = diff(one, two)
     assert statuses(difference) == {"act": "changed"}
     assert difference.pairs[1].changes == {"kind": ("relu", "tanh")}
-    assert "relu → tanh" in diff_table(difference, Terminal(80))
+    assert "relu → tanh" in diff_text(difference, Terminal(80))
 
 
 def test_a_layer_of_another_name_and_kind_is_another_layer() -> None:
@@ -180,7 +180,7 @@ def test_resnets_differ_by_three_strides() -> None:
 @pytest.mark.parametrize(("a", "b"), [("alexnet", "alexnet-torchvision"), ("vgg-16", "vgg-19")])
 def test_table_is_golden(a: str, b: str) -> None:
     difference = diff(read(a), read(b))
-    text = diff_table(difference, Terminal(80))
+    text = diff_text(difference, Terminal(80))
     path = GOLDEN / f"diff_{a}_{b}.txt"
     if os.environ.get("NETTALLY_OVERWRITE_GOLDEN"):
         path.write_text(text, encoding="utf-8")

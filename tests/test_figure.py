@@ -23,7 +23,7 @@ from nettally.rendering.drawing.layer_words import kernel, quantity, stride
 from nettally.rendering.drawing.model import Box, Label, flat
 from nettally.rendering.drawing.model import Path as Drawn
 from nettally.rendering.drawing.palette import DARK, FAMILIES, LIGHT
-from nettally.rendering.drawing.stages import stages
+from nettally.rendering.drawing.stages import stages_of
 from nettally.rendering.drawing.text_metrics import clean, elide, is_measured, width, wrap
 
 GOLDEN = Path(__file__).parent / "golden" / "figures"
@@ -156,7 +156,7 @@ def test_alexnet_has_the_labels_of_figure_2(wide: int | None) -> None:
 
 def test_alexnet_crosses_where_the_paper_says() -> None:
     """Section 3.5: conv3 and the fully connected layers read both columns; the others their own."""
-    found = stages(counted("alexnet"), 26)
+    found = stages_of(counted("alexnet"), 26)
     reads = {stage.name: stage.reads for stage in found}
     own, both = ((0,), (1,)), ((0, 1), (0, 1))
     assert reads["conv1"] == ((0,), (0,))
@@ -168,7 +168,7 @@ def test_alexnet_crosses_where_the_paper_says() -> None:
 @pytest.mark.parametrize("name", ["alexnet-two-column", "caffe-alexnet", "alexnet"])
 def test_columns_are_found_however_they_are_written(name: str) -> None:
     """As branches, as groups, as 48·2: the same volumes in the same columns."""
-    found = stages(counted(name), 26)
+    found = stages_of(counted(name), 26)
     sizes = [[volume.channels for volume in stage.volumes] for stage in found]
     assert sizes[1:6] == [[48, 48], [128, 128], [192, 192], [192, 192], [128, 128]]
     crossing = [len(stage.reads[0]) for stage in found[2:6]]
@@ -176,7 +176,7 @@ def test_columns_are_found_however_they_are_written(name: str) -> None:
 
 
 def test_a_depthwise_convolution_makes_no_columns() -> None:
-    assert all(len(stage.volumes) == 1 for stage in stages(counted("mobilenet-v1"), 40))
+    assert all(len(stage.volumes) == 1 for stage in stages_of(counted("mobilenet-v1"), 40))
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg-16", "lenet-5", "u-net"])
@@ -192,7 +192,7 @@ def test_boxes_are_to_scale(name: str, wide: int | None) -> None:
     fronts = [front for front in fronts if front.fill != "accent.fill"]
     expected = [
         (volume.height, volume.channels)
-        for stage in stages(found, 26)
+        for stage in stages_of(found, 26)
         for pair in zip(stage.volumes, stage.pooled or (None,) * 9, strict=False)
         for volume in pair
         if volume is not None and not volume.flat

@@ -17,8 +17,8 @@ from nettally.network import Network, Node
 from nettally.rendering.drawing import STYLES, draw
 from nettally.rendering.drawing.grouping import at_most, fitting, repeated, segments
 from nettally.rendering.drawing.layered_layout import layered
-from nettally.rendering.drawing.stages import stages
-from nettally.rendering.drawing.units import Units, main_path, units
+from nettally.rendering.drawing.stages import stages_of
+from nettally.rendering.drawing.units import Units, main_path, units_of
 from test_figure import assert_whole
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -59,7 +59,7 @@ def assert_graph(network: Network, boxes: Units) -> None:
 def test_folding_keeps_the_graph(network: Network) -> None:
     found = tally(network)
     for depth in (0, 1, None):
-        boxes = units(found, depth)
+        boxes = units_of(found, depth)
         assert_graph(network, boxes)
         assert_graph(network, repeated(boxes, single=True))
         for most in (1, 3, 7):
@@ -72,7 +72,7 @@ def test_folding_keeps_the_graph(network: Network) -> None:
 
 @given(networks())
 def test_segments_are_cut_where_one_line_is(network: Network) -> None:
-    boxes = units(tally(network), 0)
+    boxes = units_of(tally(network), 0)
     runs = segments(boxes)
     assert [i for run in runs for i in run] == list(range(len(boxes)))
     for run in runs[:-1]:
@@ -157,7 +157,7 @@ def chain(kinds: str, modules: list[str] | None = None) -> Network:
     ],
 )
 def test_what_repeats_is_one(kinds: str, expected: list[tuple[str, int]]) -> None:
-    boxes = repeated(units(tally(chain(kinds))), single=True)
+    boxes = repeated(units_of(tally(chain(kinds))), single=True)
     assert [(unit.name, unit.times) for unit in boxes if not unit.input] == expected
 
 
@@ -186,7 +186,7 @@ def test_a_module_that_is_left_and_entered_again_is_opened() -> None:
             Node("m.c", conv, ("b",), module="m"),
         ),
     )
-    boxes = units(tally(network), 0)
+    boxes = units_of(tally(network), 0)
     assert [unit.name for unit in boxes] == ["in", "m.a", "b", "m.c"]
 
 
@@ -194,7 +194,7 @@ def test_side_branches_do_not_hide_the_main_one() -> None:
     found = tally(nettally.read("googlenet-with-heads"))
     boxes = fitting(found, 30)
     assert boxes[max(main_path(boxes))].name == "linear"
-    named = {name for stage in stages(found, 26) for name in stage.exits}
+    named = {name for stage in stages_of(found, 26) for name in stage.exits}
     assert named == {"head1", "head2"}
     assert {"head1", "head2"} <= {label.text for label in draw(found).labels}
 
@@ -210,7 +210,7 @@ def test_u_net_is_a_u() -> None:
 
 
 def test_skips_of_u_net_are_arcs() -> None:
-    found = stages(tally(nettally.read("u-net")), 26)
+    found = stages_of(tally(nettally.read("u-net")), 26)
     skips = {(found[j].name, stage.name) for stage in found for j in stage.skips}
     assert skips == {(f"down{n}", f"up{n}") for n in range(1, 5)}
 
@@ -246,7 +246,7 @@ def test_other_shapes_than_pictures(kind: str, style: str) -> None:
 
 
 def test_positions_stand_in_height_and_features_in_depth() -> None:
-    found = stages(tally(sequence("tokens")), 26)
+    found = stages_of(tally(sequence("tokens")), 26)
     assert [(s.volumes[0].height, s.volumes[0].channels) for s in found] == [
         (50, 32),
         (50, 64),
@@ -258,7 +258,7 @@ def test_positions_stand_in_height_and_features_in_depth() -> None:
 
 
 def test_a_dilated_window_is_as_wide_as_it_reaches() -> None:
-    (_, one, two) = stages(tally(sequence("dilated")), 26)
+    (_, one, two) = stages_of(tally(sequence("dilated")), 26)
     assert (one.window, two.window) == ((5, 5), (9, 9))
     said = [label.text for label in draw(sequence("dilated")).labels]
     assert said.count("3×3 dilated") == 2

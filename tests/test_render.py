@@ -22,8 +22,8 @@ from nettally.rendering.escape import MAX_TEXT, csv_cell, escape, markdown_cell
 from nettally.rendering.reports.check_report import short_work
 from nettally.rendering.reports.working import working
 from nettally.rendering.tables.columns import COLUMNS
-from nettally.rendering.tables.compare import reconcile_table, terms
-from nettally.rendering.tables.terminal import grid, long_grid, tally_table
+from nettally.rendering.tables.compare import reconcile_text, terms
+from nettally.rendering.tables.terminal import grid, long_grid, tally_text
 from nettally.rendering.tables.tree import lines
 from nettally.rendering.terminal import Terminal, noted, printable, terminal, wrap, wrap_steps
 
@@ -69,11 +69,11 @@ def counted() -> Tally:
 
 
 def test_table_is_golden(counted: Tally) -> None:
-    golden("tally_blocks.txt", tally_table(counted, PLAIN, notes=("said",)))
+    golden("tally_blocks.txt", tally_text(counted, PLAIN, notes=("said",)))
 
 
 def test_folded_table_is_golden(counted: Tally) -> None:
-    text = tally_table(counted, PLAIN, "kind,output,parameters,share,connections", 0)
+    text = tally_text(counted, PLAIN, "kind,output,parameters,share,connections", 0)
     golden("tally_blocks_folded.txt", text)
 
 
@@ -102,7 +102,7 @@ def numbers(text: str) -> list[int]:
 @pytest.mark.parametrize("depth", [0, 1, 2, None])
 def test_table_rows_add_up_to_the_footer(counted: Tally, depth: int | None) -> None:
     """Independently of the golden files: folded or not, each column sums to its total."""
-    table = tally_table(counted, PLAIN, "neurons,parameters,operations", depth)
+    table = tally_text(counted, PLAIN, "neurons,parameters,operations", depth)
     body, foot = table.split("\n\n")[1:3]
     sums = [0, 0, 0]
     for line in body.splitlines()[2:]:
@@ -116,11 +116,11 @@ def test_table_rows_add_up_to_the_footer(counted: Tally, depth: int | None) -> N
 def test_the_sum_of_the_parts_by_hand(counted: Tally) -> None:
     by_hand = (16 * 3 * 9 + 16) + (16 * 16 * 9 + 16) + 8 * 16 + (10 * 8 * 8 * 8 + 10)
     assert counted.parameters == by_hand
-    assert f"at least {by_hand:,}" in tally_table(counted, PLAIN)
+    assert f"at least {by_hand:,}" in tally_text(counted, PLAIN)
 
 
 def test_what_is_not_known_is_said_and_is_not_zero(counted: Tally) -> None:
-    text = tally_table(counted, PLAIN)
+    text = tally_text(counted, PLAIN)
     assert "1 layer not known, not counted as zero: odd (CustomOp)" in text
     row = next(line for line in text.splitlines() if line.startswith("odd"))
     assert row.split() == ["odd", "8x16x16", "?", "?", "?", "unknown"]
@@ -150,34 +150,34 @@ def test_a_long_network_is_folded_by_itself() -> None:
     long = tally(Network("long", {"data": (1, 3)}, tuple(nodes)))
     assert len(lines(long)) == 30
     assert len(lines(long, 1)) == 180
-    assert "--depth 1 shows all 150 layers" in tally_table(long, PLAIN)
+    assert "--depth 1 shows all 150 layers" in tally_text(long, PLAIN)
 
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_each_column_stands_alone(counted: Tally, name: str) -> None:
-    assert tally_table(counted, PLAIN, name)
+    assert tally_text(counted, PLAIN, name)
     assert output.tally("csv", counted, name)
     assert output.tally("markdown", counted, name)
 
 
 def test_an_unknown_column_is_refused_with_a_suggestion(counted: Tally) -> None:
     with pytest.raises(NettallyError) as caught:
-        tally_table(counted, PLAIN, "output,paramters")
+        tally_text(counted, PLAIN, "output,paramters")
     assert str(caught.value) == (
         "there is no column 'paramters'\n  try: did you mean 'parameters'?"
     )
 
 
 def test_no_number_is_cut_in_a_narrow_terminal(counted: Tally) -> None:
-    text = tally_table(counted, Terminal(40), ",".join(COLUMNS))
+    text = tally_text(counted, Terminal(40), ",".join(COLUMNS))
     for number in (f"{counted['b.fc'].work.macs:,}", "2,320"):
         assert number in text
 
 
 def test_lines_fit_the_terminal(counted: Tally) -> None:
-    texts = [tally_table(counted, PLAIN)]
+    texts = [tally_text(counted, PLAIN)]
     texts += [working(blocks(), row.node.name, NETTALLY, PLAIN) for row in counted]
-    texts.append(reconcile_table(counted, reconcile(counted), PLAIN))
+    texts.append(reconcile_text(counted, reconcile(counted), PLAIN))
     for text in texts:
         assert max(map(len, text.splitlines())) <= 80
 
@@ -193,7 +193,7 @@ def test_reconcile_terms_add_up(counted: Tally) -> None:
 
 
 def test_reconcile_names_every_accounting(counted: Tally) -> None:
-    text = reconcile_table(counted, reconcile(counted), PLAIN)
+    text = reconcile_text(counted, reconcile(counted), PLAIN)
     assert all(f"\n{name} " in text for name in ACCOUNTINGS)
 
 
@@ -282,10 +282,10 @@ def hostile() -> Network:
 def test_hostile_names_reach_no_terminal() -> None:
     counted = tally(hostile())
     texts = [
-        tally_table(counted, PLAIN, "layer,kind,output,field"),
+        tally_text(counted, PLAIN, "layer,kind,output,field"),
         working(hostile(), HOSTILE + "1", NETTALLY, PLAIN),
         working(hostile(), HOSTILE + "2", NETTALLY, PLAIN),
-        reconcile_table(counted, reconcile(counted), PLAIN),
+        reconcile_text(counted, reconcile(counted), PLAIN),
         output.tally("markdown", counted, "layer,output"),
         output.tally("csv", counted, "layer"),
         output.tally("json", counted),

@@ -26,7 +26,7 @@ from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.rendering import output
 from nettally.rendering.escape import MAX_TEXT, csv_cell, html_text, latex_text, markdown_cell
-from nettally.rendering.reports.page import Audit, Drawing, Made, report
+from nettally.rendering.reports.page import Audit, Drawing, Provenance, report
 
 RUN = "document.documentElement.id='owned'"
 OWNED = 'id="owned"'
@@ -104,7 +104,7 @@ def page() -> str:
         Audit(
             NAMES[7],
             counted,
-            Made(f"nettally report {NAMES[6]}", "1", ((NAMES[1], NAMES[2], NAMES[3], 1),)),
+            Provenance(f"nettally report {NAMES[6]}", "1", ((NAMES[1], NAMES[2], NAMES[3], 1),)),
             NAMES[4],
             verdicts,
             {

@@ -23,7 +23,7 @@ from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.rendering.escape import html_text
-from nettally.rendering.reports.page import Audit, Drawing, Made, report
+from nettally.rendering.reports.page import Audit, Drawing, Provenance, report
 from nettally.rendering.reports.steps import steps
 
 GOLDEN = Path(__file__).parent / "golden" / "report"
@@ -50,7 +50,9 @@ def audit(name: str) -> Audit:
     return Audit(
         name,
         counted(name),
-        Made(f"nettally report {name}", "0.1.0", (("network", "network.yaml", "ab" * 32, 1206),)),
+        Provenance(
+            f"nettally report {name}", "0.1.0", (("network", "network.yaml", "ab" * 32, 1206),)
+        ),
         made.work,
         verdicts,
         explained,
@@ -220,7 +222,7 @@ def test_a_layer_that_nobody_knows_makes_at_least() -> None:
     )
     network = Network("n", {"data": (1, 3, 8, 8)}, nodes)
     net = tally(network)
-    page = report(Audit("n", net, Made("c", "v"), reckonings=reconcile(net)))
+    page = report(Audit("n", net, Provenance("c", "v"), reckonings=reconcile(net)))
     text = Outline(page).text
     assert "at least 56" in text
     assert "Not known, and not counted as zero: odd" in text

@@ -26,7 +26,7 @@ from nettally.accountings import by_calls as tools
 from nettally.accountings.presets import Reckoning
 from nettally.formats.torch_module.load import WithoutWeights
 from nettally.rendering.output import reconcile as written
-from nettally.rendering.tables.compare import reconcile_table
+from nettally.rendering.tables.compare import reconcile_text
 from nettally.rendering.terminal import Terminal
 
 HERE = Path(__file__).parent
@@ -298,7 +298,7 @@ def test_what_is_no_tool_or_no_module_is_said() -> None:
 def test_the_table_fits_eighty_columns(model: str, unicode: bool) -> None:
     tally = counted("nets", model)
     reckonings = nettally.reconcile(tally)
-    text = reconcile_table(tally, reckonings, Terminal(80, unicode=unicode))
+    text = reconcile_text(tally, reckonings, Terminal(80, unicode=unicode))
     assert max(map(len, text.splitlines())) <= 80
     for each in reckonings:
         assert each.accounting.name in text

@@ -32,9 +32,9 @@ def _network_text(network: Network) -> str:
 
 
 def _tally_text(tally: Tally) -> str:
-    from .rendering.tables.terminal import tally_table
+    from .rendering.tables.terminal import tally_text
 
-    return tally_table(tally, PLAIN).rstrip()
+    return tally_text(tally, PLAIN).rstrip()
 
 
 def _verdict_text(verdict: Verdict) -> str:
@@ -56,9 +56,9 @@ def _explanations_text(explanations: Explanations) -> str:
 
 
 def _difference_text(difference: Difference) -> str:
-    from .rendering.tables.compare import diff_table
+    from .rendering.tables.compare import diff_text
 
-    return diff_table(difference, PLAIN).rstrip()
+    return diff_text(difference, PLAIN).rstrip()
 
 
 def _html(noun: Any) -> str:

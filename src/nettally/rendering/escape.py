@@ -119,8 +119,8 @@ def latex_text(text: object) -> str:
     A letter that pdfLaTeX does not have stands as its number, ``U+5377``.
     """
     shown = escape(text).replace("--", "-\x00-")  # two hyphens would become a dash
-    made = [_LATEX.get(each) or (each if _plain(each) else _numbered(each)) for each in shown]
-    return "".join(made).replace("\x00", "{}").replace("?`", "?{}`").replace("!`", "!{}`")
+    pieces = [_LATEX.get(each) or (each if _plain(each) else _numbered(each)) for each in shown]
+    return "".join(pieces).replace("\x00", "{}").replace("?`", "?{}`").replace("!`", "!{}`")
 
 
 def _plain(each: str) -> bool:

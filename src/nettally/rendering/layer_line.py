@@ -29,21 +29,22 @@ def described(node: Node) -> str:
 
 def phrases(layer: Layer, written: Any = None) -> list[str]:
     """The fields that are not their defaults, a phrase each: ``96``, ``11x11``, ``stride 4``."""
-    made: list[str] = []
+    texts: list[str] = []
     for name, value in fields(layer).items():
-        own = (written or {}).get(name, value)
+        as_written = (written or {}).get(name, value)
         text = shown(
-            own if isinstance(own, (Num, str)) else value, once=name not in layer.positional
+            as_written if isinstance(as_written, (Num, str)) else value,
+            once=name not in layer.positional,
         )
         if name in layer.positional:
-            made.append(text)
+            texts.append(text)
         elif value is True:
-            made.append(name)
+            texts.append(name)
         elif value is False:
-            made.append(f"no {name}")
+            texts.append(f"no {name}")
         else:
-            made.append(f"{name} {text}")
-    return made
+            texts.append(f"{name} {text}")
+    return texts
 
 
 def fields(layer: Layer) -> dict[str, Any]:
@@ -63,13 +64,13 @@ def _settled(layer: Layer) -> dict[str, Any]:
     """The defaults as the layer itself settles them: stride 1 is (1, 1) for a square kernel."""
     values = layer.fields()
     defaults = layer._defaults
-    given = {
+    arguments = {
         name: value
         for name, value in values.items()
         if name in layer.positional or name not in defaults or _required(value, defaults[name])
     }
     try:
-        return type(layer)(**given).fields()
+        return type(layer)(**arguments).fields()
     except Exception:  # a layer that can't be made of its first fields alone: show all of them
         return dict(defaults)
 
@@ -94,8 +95,8 @@ def _sizes(values: tuple[Any, ...], once: bool) -> str:
     if not values:
         return "none"
     if all(isinstance(each, tuple) and each and isinstance(each[0], str) for each in values):
-        told = [f"{each[0]} {_sizes(each[1], False) if each[1] else 1}" for each in values[:6]]
-        return ", ".join(told) + (f" and {len(values) - 6:,} more" if len(values) > 6 else "")
+        parts = [f"{each[0]} {_sizes(each[1], False) if each[1] else 1}" for each in values[:6]]
+        return ", ".join(parts) + (f" and {len(values) - 6:,} more" if len(values) > 6 else "")
     if all(isinstance(each, int) for each in values):
         same = once and len(set(values)) == 1
         return str(values[0]) if same else "x".join(str(each) for each in values)

@@ -87,15 +87,15 @@ def style_for(counted: Tally) -> str:
     return "volumes" if chain else "blocks"
 
 
-def explain(form: str, name: str, found: Explanations, notes: Sequence[str] = ()) -> str:
-    """What a figure that is not ours could mean."""
+def explain(form: str, name: str, explanations: Explanations, notes: Sequence[str] = ()) -> str:
+    """What a published value that is not ours could mean."""
     if form == "json":
-        return as_json.explain_json(name, found, notes)
+        return as_json.explain_json(name, explanations, notes)
     if form == "svg":
-        return found._repr_svg_() or ""
+        return explanations._repr_svg_() or ""
     if form == "csv":
-        return as_csv.explain_csv(found)
-    return _written(form, contents.explain_table(name, found, notes))
+        return as_csv.explain_csv(explanations)
+    return _written(form, contents.explain_table(name, explanations, notes))
 
 
 def reconcile(
@@ -126,15 +126,15 @@ def diff(form: str, difference: Difference, notes: Sequence[str] = ()) -> str:
     return _written(form, contents.diff_table(difference, notes))
 
 
-def _written(form: str, sheet: Table) -> str:
+def _written(form: str, table: Table) -> str:
     if form == "markdown":
-        return markdown(sheet)
+        return markdown(table)
     if form == "latex":
         from .tables.latex import latex
 
-        return latex(sheet)
+        return latex(table)
     if form == "html":
         from .html import page
 
-        return page(sheet)
+        return page(table)
     raise NettallyError(f"'{form}' is not written for this", hint=closest(form, FORMATS))

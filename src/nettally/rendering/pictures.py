@@ -28,12 +28,12 @@ ENDINGS = (".png", ".svg")
 
 def ending(path: str) -> str:
     """The file's ending. Raises NettallyError for one that is not written."""
-    found = os.path.splitext(path)[1].lower()
-    if found not in ENDINGS:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in ENDINGS:
         raise NettallyError(
             "pictures are written as .png or .svg", where=path, hint="-o picture.png"
         )
-    return found
+    return suffix
 
 
 def paper(theme: str) -> tuple[int, ...]:
@@ -77,7 +77,7 @@ def svg(picture: Picture, theme: str = "light") -> str:
     paint = colours(theme)
     w, h = picture.width, picture.height
     name = f"nettally-{zlib.crc32(f'{picture.title}{picture.desc}'.encode('utf-8', 'replace')):08x}"
-    made = [
+    lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" '
         f'role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc" '
         f'font-family="{FONTS}">',
@@ -90,28 +90,28 @@ def svg(picture: Picture, theme: str = "light") -> str:
             drawn = b64encode(encoded(item.pixels)).decode("ascii")
             sharp = ' style="image-rendering:pixelated"' if item.sharp else ""
             title = f"<title>{_text(clean(item.title))}</title>" if item.title else ""
-            made.append(
+            lines.append(
                 f'<image x="{_n(item.x)}" y="{_n(item.y)}" width="{_n(item.w)}" '
                 f'height="{_n(item.h)}" preserveAspectRatio="none"{sharp} '
                 f'href="data:image/png;base64,{drawn}">{title}</image>'
             )
         elif isinstance(item, Words):
-            made.append(_label(item, paint[item.colour]))
+            lines.append(_label(item, paint[item.colour]))
         elif isinstance(item, Stroke):
             points = " ".join(f"{_n(x)},{_n(y)}" for x, y in item.points)
             dashes = ' stroke-dasharray="6 4"' if item.dashed else ""
-            made.append(
+            lines.append(
                 f'<polyline points="{points}" fill="none" stroke="{paint[item.colour]}" '
                 f'stroke-width="{_n(item.width)}" stroke-linejoin="round"{dashes}/>'
             )
         else:
             fill = paint[item.fill] if item.fill else "none"
             edge = f' stroke="{paint[item.stroke]}"' if item.stroke else ""
-            made.append(
+            lines.append(
                 f'<rect x="{_n(item.x)}" y="{_n(item.y)}" width="{_n(item.w)}" '
                 f'height="{_n(item.h)}" fill="{fill}"{edge}/>'
             )
-    return "\n".join([*made, "</svg>"]) + "\n"
+    return "\n".join([*lines, "</svg>"]) + "\n"
 
 
 def _label(item: Words, colour: str) -> str:
@@ -172,8 +172,8 @@ def png(picture: Picture, theme: str = "light") -> bytes:
         ) from None
 
     paint = colours(theme)
-    sheet = Image.new("RGB", (picture.width, picture.height), paint["paper"])
-    draw = ImageDraw.Draw(sheet)
+    canvas = Image.new("RGB", (picture.width, picture.height), paint["paper"])
+    draw = ImageDraw.Draw(canvas)
     fonts: dict[float, Any] = {}
     for item in picture.items:
         if isinstance(item, Photo):
@@ -183,35 +183,35 @@ def png(picture: Picture, theme: str = "light") -> bytes:
             if wanted != size:
                 kinds = Image.Resampling
                 photo = photo.resize(wanted, kinds.NEAREST if item.sharp else kinds.BICUBIC)
-            sheet.paste(photo, (round(item.x), round(item.y)))
+            canvas.paste(photo, (round(item.x), round(item.y)))
         elif isinstance(item, Words):
             font = fonts.get(item.size)
             if font is None:
                 font = fonts[item.size] = ImageFont.load_default(item.size * FINER)
             mask, left, top = _mask(item, font)
-            sheet.paste(paint[item.colour], (left, top), mask)
+            canvas.paste(paint[item.colour], (left, top), mask)
         elif isinstance(item, Stroke):
-            _stroke(sheet, item, paint[item.colour])
+            _stroke(canvas, item, paint[item.colour])
         else:
             x, y, right, bottom = (round(each) for each in _corners(item))
             if right > x and bottom > y:
                 box = (x, y, right - 1, bottom - 1)
                 edge = paint[item.stroke] if item.stroke else None
                 draw.rectangle(box, fill=paint[item.fill] if item.fill else None, outline=edge)
-    return encoded(Pixels(picture.width, picture.height, sheet.tobytes()))
+    return encoded(Pixels(picture.width, picture.height, canvas.tobytes()))
 
 
-def _stroke(sheet: Any, item: Stroke, colour: str) -> None:
+def _stroke(canvas: Any, item: Stroke, colour: str) -> None:
     """Draw a line, as fine as text is drawn."""
     from PIL import Image, ImageDraw
 
-    mask = Image.new("L", (sheet.width * 2, sheet.height * 2))
+    mask = Image.new("L", (canvas.width * 2, canvas.height * 2))
     draw = ImageDraw.Draw(mask)
     points = [(x * 2, y * 2) for x, y in item.points]
     wide = max(1, round(item.width * 2))
     for run in _dashes(points) if item.dashed else [points]:
         draw.line(run, fill=255, width=wide, joint="curve")
-    sheet.paste(colour, (0, 0), mask.resize(sheet.size, Image.Resampling.BOX))
+    canvas.paste(colour, (0, 0), mask.resize(canvas.size, Image.Resampling.BOX))
 
 
 Points = list[tuple[float, float]]
@@ -219,7 +219,7 @@ Points = list[tuple[float, float]]
 
 def _dashes(points: Points, on: float = 12.0, off: float = 8.0) -> list[Points]:
     """Pieces of a line of length ``on``, ``off`` apart."""
-    made: list[Points] = []
+    pieces: list[Points] = []
     piece, left, drawing = points[:1], on, True
     for end in points[1:]:
         begin = piece[-1]
@@ -228,12 +228,12 @@ def _dashes(points: Points, on: float = 12.0, off: float = 8.0) -> list[Points]:
             begin = (begin[0] + (end[0] - begin[0]) * share, begin[1] + (end[1] - begin[1]) * share)
             piece.append(begin)
             if drawing:
-                made.append(piece)
+                pieces.append(piece)
             piece, drawing = [begin], not drawing
             left = on if drawing else off
         left -= far
         piece.append(end)
-    return [*made, piece] if drawing and len(piece) > 1 else made
+    return [*pieces, piece] if drawing and len(piece) > 1 else pieces
 
 
 FINER = 4
@@ -272,10 +272,10 @@ def _drawable(text: str) -> str:
         return text
     from unicodedata import combining, normalize
 
-    made = ""
+    letters = ""
     for each in text:
         plain = _LIKE.get(each) or (
             each if each == "…" else "".join(c for c in normalize("NFKD", each) if not combining(c))
         )
-        made += plain if plain.isascii() or plain == "…" else "?"
-    return made
+        letters += plain if plain.isascii() or plain == "…" else "?"
+    return letters

@@ -1,4 +1,4 @@
-"""Where text goes: how wide, in colour or not, with which marks; and folding text to it."""
+"""Where text goes: how wide, in colour or not, with which marks; and text wrapped to that width."""
 
 from __future__ import annotations
 
@@ -160,11 +160,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def noted(notes: Iterable[str], terminal: Terminal) -> list[str]:
     """What is to be said below; a note that names itself (``source: …``) needs no "note:"."""
-    made: list[str] = []
+    lines: list[str] = []
     for note in notes:
         head, colon, rest = note.partition(": ")
         first = "note: "
         if colon and head.isalpha() and len(head) <= 10:
             first, note = f"{head}: ", rest
-        made.extend(wrap(escape(note), terminal.prose, first, " " * 6))
-    return made
+        lines.extend(wrap(escape(note), terminal.prose, first, " " * 6))
+    return lines

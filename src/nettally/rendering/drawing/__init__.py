@@ -133,8 +133,8 @@ def svg_of(noun: Network | Tally, claims: Iterable[Verdict] = ()) -> str | None:
     return draw(counted, style, theme="auto", claims=claims).svg()
 
 
-def _check(what: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
+def _check(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
         raise NettallyError(
-            f"there is no {what} '{given}'", values=", ".join(known), hint=closest(given, known)
+            f"there is no {what} '{name}'", values=", ".join(known), hint=closest(name, known)
         )

@@ -80,8 +80,8 @@ def placed(
     if not trim:
         return Drawing(0, 0, tuple(items))
     box = extent(items)
-    made = Drawing(box.right - box.left, box.bottom - box.top, tuple(items))
-    return made._replace(items=made.shifted(-box.left, -box.top))
+    drawing = Drawing(box.right - box.left, box.bottom - box.top, tuple(items))
+    return drawing._replace(items=drawing.shifted(-box.left, -box.top))
 
 
 def _head(path: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...counting.quantities import SUMS, is_known
-from .boxes import told
+from .boxes import tooltip
 from .layer_rows import FONT, MARGIN, PITCH, name_items, names, rows_of
 from .layer_words import quantity
 from .model import Box, Drawing, Item, Label, line
@@ -58,28 +58,28 @@ def draw(tally: Tally, wide: float | None, depth: int | None, notes: Sequence[No
     """The figure."""
     full = wide if wide is not None and wide < NATURAL else NATURAL
     room = full - 2 * MARGIN
-    found = rows_of(tally, depth)
-    named, column = names(found, notes, room * 0.3)
+    units = rows_of(tally, depth)
+    named, column = names(units, notes, room * 0.3)
     panel = (room - column - 8 - BETWEEN * (len(PANELS) - 1)) / len(PANELS)
     items: list[Item] = []
     top = MARGIN + HEAD
-    bottom = top + PITCH * len(found)
+    bottom = top + PITCH * len(units)
     left = MARGIN + column
-    for n, (unit, (text, marks)) in enumerate(zip(found, named, strict=True)):
+    for n, (unit, (text, marks)) in enumerate(zip(units, named, strict=True)):
         y = top + (n + 0.5) * PITCH
-        items.append(name_items(text, marks, left, y, told(unit)))
-        if n % 5 == 4 and n + 1 < len(found):
+        items.append(name_items(text, marks, left, y, tooltip(unit)))
+        if n % 5 == 4 and n + 1 < len(units):
             items.append(
                 line([(MARGIN, y + PITCH / 2), (full - MARGIN, y + PITCH / 2)], "faint", 0.5)
             )
     x = left + 8
     for each in PANELS:
-        items += _panel(tally, each, x, panel, top, [unit.rows for unit in found])
-        values = [_value(tally, each, unit.rows) for unit in found]
-        items += _bars(each, values, [unit.family for unit in found], x, panel, top)
+        items += _panel(tally, each, x, panel, top, [unit.rows for unit in units])
+        values = [_value(tally, each, unit.rows) for unit in units]
+        items += _bars(each, values, [unit.family for unit in units], x, panel, top)
         items.append(line([(x, top), (x, bottom)], "line", 0.8))
         x += panel + BETWEEN
-    legend, high = _legend([unit.family for unit in found], room)
+    legend, high = _legend([unit.family for unit in units], room)
     for item in Drawing(0, 0, tuple(legend)).shifted(MARGIN, bottom + 8):
         items.append(item)
     return Drawing(full, bottom + 8 + high + MARGIN, tuple(items))
@@ -100,15 +100,15 @@ def _panel(
     every = [row for each in rows for row in each]
     total = _value(tally, panel, every)
     sure = all(is_known(panel.of, row) for row in every)
-    said = "not known" if total is None else _shown(total, panel)
+    text = "not known" if total is None else _shown(total, panel)
     if total is not None:
         exact = f"{total:,}{' bytes' if panel.unit == 'B' else ''}"
-        said = exact if width(exact, FONT) <= wide else said
-        said = said if sure else f"at least {said}"
+        text = exact if width(exact, FONT) <= wide else text
+        text = text if sure else f"at least {text}"
     y = top - HEAD
     return [
         Label(x, y + ASCENT * 10, panel.title, 10, bold=True),
-        Label(x, y + LINE * 10 + ASCENT * FONT, said, FONT, colour="muted"),
+        Label(x, y + LINE * 10 + ASCENT * FONT, text, FONT, colour="muted"),
     ]
 
 
@@ -149,14 +149,14 @@ def _legend(families: Sequence[str], wide: float) -> tuple[list[Item], float]:
     """Which colour is which, and what the activations are."""
     items: list[Item] = []
     x = y = 0.0
-    for family, said in FAMILIES.items():
+    for family, title in FAMILIES.items():
         if family not in families:
             continue
-        long = 12 + width(said, FONT) + 14
+        long = 12 + width(title, FONT) + 14
         if x and x + long > wide:
             x, y = 0.0, y + LINE * FONT + 2
         items.append(Box(x, y + 1.5, 8, 8, f"{family}.side", f"{family}.stroke", 0.5))
-        items.append(Label(x + 12, y + ASCENT * FONT, said, FONT, colour="muted"))
+        items.append(Label(x + 12, y + ASCENT * FONT, title, FONT, colour="muted"))
         x += long
     y += LINE * FONT + 4
     note = clean("activations: what every layer puts out, 4 bytes a value, for one example")

@@ -38,7 +38,7 @@ MOST_BOXES = (30, 24, 18, 13, 9, 6, 4, 2, 1)
 def draw(
     tally: Tally, wide: float | None, direction: str, depth: int | None, notes: Sequence[Note]
 ) -> Drawing:
-    """The figure, no wider than ``wide`` where that is given: what does not fit is folded."""
+    """The figure, no wider than ``wide`` where that is given: units are grouped until they fit."""
     room = (wide if wide is not None else NATURAL) - 2 * MARGIN
     tried: Units = ()
     for most in MOST_BOXES:
@@ -70,23 +70,23 @@ def _u(boxes: Units, contents: Sequence[Content], direction: str, room: float) -
         return None
     for down in {"right": (False,), "down": (True,)}.get(direction, (False, True)):
         for shown in (contents, [narrowed(each) for each in contents]):
-            made = by_level(boxes, shown, levels, down)
-            if made is not None and made.width <= room:
-                return made
+            drawing = by_level(boxes, shown, levels, down)
+            if drawing is not None and drawing.width <= room:
+                return drawing
     return None
 
 
 def _main(boxes: Units, contents: Sequence[Content], direction: str, room: float) -> Drawing | None:
     """The network's own diagram, or None where it does not fit."""
     if direction != "down":
-        made = _to_the_right(boxes, contents, room)
-        if made is not None:
-            return made
+        drawing = _to_the_right(boxes, contents, room)
+        if drawing is not None:
+            return drawing
     if direction != "right":
         for shown in (contents, [narrowed(each) for each in contents]):
-            made = _down(boxes, shown)
-            if made.width <= room:
-                return made
+            drawing = _down(boxes, shown)
+            if drawing.width <= room:
+                return drawing
     return None
 
 
@@ -177,8 +177,8 @@ def _stacked(boxes: Units, contents: Sequence[Content], rows: Sequence[Sequence[
     exit_: Point | None = None
     for row, each in zip(rows, laid, strict=True):
         top = min(c[1] - contents[i].h / 2 for i, c in zip(row, each.centres, strict=True))
-        made = placed([contents[i] for i in row], each.centres, each.routes, trim=False)
-        items += made.shifted(TURN, y - top)
+        drawing = placed([contents[i] for i in row], each.centres, each.routes, trim=False)
+        items += drawing.shifted(TURN, y - top)
         if exit_ is not None:
             end = (each.entry[0] + TURN, each.entry[1] + y - top)
             items += _around(exit_, end, y - 15, wide + 2 * TURN - 4, head=each.at_box)
@@ -229,7 +229,7 @@ def _shelved(
     parts: Sequence[Drawing], wide: float, high: float, *, upright: bool
 ) -> tuple[list[Drawing], float, float]:
     """Drawings side by side in rows (or, upright, one under the other in columns)."""
-    made: list[Drawing] = []
+    drawings: list[Drawing] = []
     x = y = deep = right = low = 0.0
     for part in parts:
         if upright:
@@ -237,10 +237,10 @@ def _shelved(
                 x, y, deep = x + deep + 12, 0.0, 0.0
         elif x and x + part.width > wide:
             x, y, deep = 0.0, y + deep + 12, 0.0
-        made.append(part._replace(items=part.shifted(x, y)))
+        drawings.append(part._replace(items=part.shifted(x, y)))
         right, low = max(right, x + part.width), max(low, y + part.height)
         if upright:
             y, deep = y + part.height + 12, max(deep, part.width)
         else:
             x, deep = x + part.width + 12, max(deep, part.height)
-    return made, right, low
+    return drawings, right, low

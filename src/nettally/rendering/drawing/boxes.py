@@ -72,8 +72,8 @@ def content(
         after = tails(unit.tails)
         if not after:
             return Content(unit, (), 2 * CIRCLE, 2 * CIRCLE, sign=sign)
-        told_after = TextLine(elide(after, MOST, SMALL), SMALL, "muted")
-        return _sized(Content(unit, (TextLine(sign, FONT, bold=True), told_after), 0, 0, "", badge))
+        after_line = TextLine(elide(after, MOST, SMALL), SMALL, "muted")
+        return _sized(Content(unit, (TextLine(sign, FONT, bold=True), after_line), 0, 0, "", badge))
     name = unit.name if unit.last == unit.name else f"{unit.name} – {unit.last}"
     if alike:
         name = name.rpartition(".")[2]
@@ -88,8 +88,8 @@ def content(
     else:
         if unit.leads:
             lines.append(TextLine(elide(tails(unit.leads), MOST, SMALL), SMALL, "muted"))
-        said = elide(clean(_spec(unit, alike)), MOST_SPEC, FONT)
-        lines.append(TextLine(said + repeat, FONT, bold=False))
+        words = elide(clean(_spec(unit, alike)), MOST_SPEC, FONT)
+        lines.append(TextLine(words + repeat, FONT, bold=False))
         if unit.tails and tails(unit.tails):
             lines.append(TextLine(elide(tails(unit.tails), MOST, SMALL), SMALL, "muted"))
         if not alike or marks:
@@ -131,16 +131,16 @@ def _resized(unit: Unit, before: Sequence[Unit]) -> bool:
 
 def _spec(unit: Unit, alike: Sequence[Unit]) -> str:
     assert unit.main is not None
-    own = spec(unit.main)
+    main_spec = spec(unit.main)
     mains = [other.main for other in alike if other.main is not None]
-    if all(spec(row) == own for row in mains):
-        return own
-    made = [n for n in map(filters, mains) if n is not None]
-    said = ""
-    if made:
-        least, most = min(made), max(made)
-        said = str(least) if least == most else f"{least}–{most}"
-    text = spec(unit.main, said)
+    if all(spec(row) == main_spec for row in mains):
+        return main_spec
+    counts = [n for n in map(filters, mains) if n is not None]
+    filters_text = ""
+    if counts:
+        least, most = min(counts), max(counts)
+        filters_text = str(least) if least == most else f"{least}–{most}"
+    text = spec(unit.main, filters_text)
     slash = stride_text(unit.main.node.layer, ", /")
     if slash and any(stride_text(row.node.layer, ", /") != slash for row in mains):
         text = text.replace(slash, "")
@@ -157,7 +157,7 @@ def drawn(box: Content, x: float, y: float) -> Group:
     if box.sign:
         items.append(Dot(x, y, CIRCLE, f"{family}.fill", f"{family}.stroke"))
         items.append(Label(x, y + FONT * 0.35, box.sign, FONT, "middle", bold=True))
-        return Group(told(unit), tuple(items))
+        return Group(tooltip(unit), tuple(items))
     left, top = x - box.w / 2, y - box.h / 2
     stroke = f"{family}.stroke"
     if unit.times > 1:
@@ -176,7 +176,7 @@ def drawn(box: Content, x: float, y: float) -> Group:
             end = middle + width(line.text, line.size, line.bold) / 2
             items += _extras(box, end + 2.5, at - line.size * 0.34)
         base += LINE * line.size
-    return Group(told(unit), tuple(items))
+    return Group(tooltip(unit), tuple(items))
 
 
 def _extras(box: Content, x: float, y: float) -> list[Item]:
@@ -197,7 +197,7 @@ def badge(letter: str, x: float, y: float) -> Group:
     return Group("", (ring, Label(x, y + 2.6, letter, 7.5, "middle", "module.stroke", bold=True)))
 
 
-def told(unit: Unit) -> str:
+def tooltip(unit: Unit) -> str:
     """What a pointer at rest shows: names, layers, size."""
     name = unit.name if unit.last == unit.name else f"{unit.name} to {unit.last}"
     parts = [name]

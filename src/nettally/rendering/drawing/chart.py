@@ -80,26 +80,26 @@ def _chart(title: str, heads: Sequence[str], rows: Sequence[Row]) -> Figure:
         x = left + i * (panel + BETWEEN)
         items.append(Label(x, top - 8, head, FONT, bold=True))
         items += _column([values[i] for _, values in rows], x, panel, top, bottom)
-    said: list[str] = []
+    sentences: list[str] = []
     for name, values in rows[:40]:
-        told = [
+        numbers = [
             f"{head} {'not counted' if value is None else f'{value:,}'}"
             for head, value in zip(heads, values, strict=True)
         ]
-        said.append(f"{name}: {', '.join(told)}")
-    desc = "; ".join(said)
+        sentences.append(f"{name}: {', '.join(numbers)}")
+    desc = "; ".join(sentences)
     return Figure(
         "chart", WIDE, bottom + MARGIN, 1.0, clean(title), clean(desc), "auto", tuple(items)
     )
 
 
 def _column(
-    given: Sequence[int | None], x: float, wide: float, top: float, bottom: float
+    numbers: Sequence[int | None], x: float, wide: float, top: float, bottom: float
 ) -> list[Item]:
-    values = [value or 0 for value in given]
+    values = [value or 0 for value in numbers]
     texts = [
         "–" if value is None else ("− " if value < 0 else "") + quantity(abs(value))
-        for value in given
+        for value in numbers
     ]
     below, above = -min([0, *values]), max([0, *values])
     room = max(width(text, FONT) for text in texts) + 6

@@ -31,7 +31,7 @@ def make(
 ) -> Figure:
     """The figure; see ``draw``."""
     verdicts = _verdicts(tally, claims)
-    notes = footnotes.notes(tally, verdicts)
+    notes = footnotes.notes_of(tally, verdicts)
     # a narrower one than that is laid out so wide, and made smaller
     wide = float(max(width, LEAST)) if width is not None else None
     drawn = _drawn(tally, style, wide, direction, depth, notes)
@@ -58,10 +58,10 @@ def _verdicts(
     if isinstance(claims, ManyClaims):
         return check(tally, claims)
     listed: list[Any] = list(claims)
-    made: list[Verdict] = []
+    verdicts: list[Verdict] = []
     for each in listed:
-        made += [each] if isinstance(each, OneVerdict) else check(tally, [each])
-    return tuple(made)
+        verdicts += [each] if isinstance(each, OneVerdict) else check(tally, [each])
+    return tuple(verdicts)
 
 
 def _drawn(
@@ -98,8 +98,8 @@ def _framed(drawn: Drawing, notes: Sequence[footnotes.Note], wide: float | None)
     items: list[Item] = list(drawn.shifted((full - drawn.width) / 2, 0))
     high = drawn.height
     if notes:
-        made, end = footnotes.block(notes, MARGIN, high + 2, full - 2 * MARGIN)
-        items += made
+        note_items, end = footnotes.block(notes, MARGIN, high + 2, full - 2 * MARGIN)
+        items += note_items
         high = end + MARGIN - 3
     return Drawing(full, high, tuple(items))
 

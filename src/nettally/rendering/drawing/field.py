@@ -11,7 +11,7 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from ...counting.receptive_field import receptive_fields
-from .boxes import told
+from .boxes import tooltip
 from .layer_rows import FONT, MARGIN, PITCH, name_items, names, rows_of
 from .layer_words import times
 from .model import Box, Drawing, Group, Item, Label, Path, line, polygon
@@ -36,35 +36,35 @@ def draw(tally: Tally, wide: float | None, depth: int | None, notes: Sequence[No
     """The figure."""
     full = wide if wide is not None and wide < NATURAL else NATURAL
     room = full - 2 * MARGIN
-    found = rows_of(tally, depth)
+    units = rows_of(tally, depth)
     fields = receptive_fields(tally)
     # a layer's own field, and not that of a normalisation after it that looks around
-    seen = [fields[(unit.main or unit.rows[-1]).node.name] for unit in found]
-    named, column = names(found, notes, room * 0.32)
-    texts = [_said(field) for field in seen]
-    told_wide = min(max((width(text, FONT) for text in texts), default=0.0), room * 0.22)
-    texts = [elide(text, told_wide, FONT) for text in texts]
+    seen = [fields[(unit.main or unit.rows[-1]).node.name] for unit in units]
+    named, column = names(units, notes, room * 0.32)
+    texts = [_size_text(field) for field in seen]
+    text_wide = min(max((width(text, FONT) for text in texts), default=0.0), room * 0.22)
+    texts = [elide(text, text_wide, FONT) for text in texts]
     stride_wide = min(120.0, room * 0.2)
     left = MARGIN + column + 8
-    chart = room - column - 8 - told_wide - 14 - stride_wide - 18
+    chart = room - column - 8 - text_wide - 14 - stride_wide - 18
     top = MARGIN + HEAD
-    bottom = top + PITCH * len(found)
+    bottom = top + PITCH * len(units)
     items: list[Item] = []
     size = _input_size(tally, seen)
-    low, high = _range(seen, [unit.shape for unit in found], size)
+    low, high = _range(seen, [unit.shape for unit in units], size)
     scale = chart / max(high - low, 1)
     zero = left - low * scale
     items.append(Box(zero, top - 2, size * scale, bottom - top + 4, "wash", "faint", 0.6))
     heading = top - HEAD + ASCENT * 10
     items.append(Label(left, heading, "receptive field", 10, bold=True))
-    said = f"pixels of the input, {size:,} wide" if size else "pixels of the input"
-    items.append(Label(left, heading + 12, elide(said, chart, FONT), FONT, colour="muted"))
-    at = left + chart + 14 + told_wide + 18
+    subtitle = f"pixels of the input, {size:,} wide" if size else "pixels of the input"
+    items.append(Label(left, heading + 12, elide(subtitle, chart, FONT), FONT, colour="muted"))
+    at = left + chart + 14 + text_wide + 18
     items.append(Label(at, heading, "stride", 10, bold=True))
     items.append(Label(at, heading + 12, "pixels", FONT, colour="muted"))
-    for n, (unit, (text, marks)) in enumerate(zip(found, named, strict=True)):
+    for n, (unit, (text, marks)) in enumerate(zip(units, named, strict=True)):
         y = top + (n + 0.5) * PITCH
-        items.append(name_items(text, marks, left - 8, y, told(unit)))
+        items.append(name_items(text, marks, left - 8, y, tooltip(unit)))
         items.append(
             Group(
                 clean(f"{unit.name}: {seen[n]}"),
@@ -82,7 +82,7 @@ def _last(field: Field) -> Along | None:
     return field.axes[-1] if field.known and field.axes else None
 
 
-def _said(field: Field) -> str:
+def _size_text(field: Field) -> str:
     if field.status:
         return field.status
     if field.whole:
@@ -96,8 +96,8 @@ def _said(field: Field) -> str:
 def _input_size(tally: Tally, seen: Sequence[Field]) -> int:
     """How wide the input is that the fields are in; 0 where it has no width."""
     known = [along.of for along in map(_last, seen) if along is not None]
-    given = [int(shape[-1]) for shape in tally.network.inputs.values() if len(shape) > 2]
-    return max(known or given, default=0)
+    widths = [int(shape[-1]) for shape in tally.network.inputs.values() if len(shape) > 2]
+    return max(known or widths, default=0)
 
 
 def _of_middle(along: Along, shape: Shape | None) -> tuple[float, float]:

@@ -15,14 +15,14 @@ ENDINGS = (".svg", ".pdf", ".png", ".tex")
 
 def ending(path: str) -> str:
     """The file's ending, in lower case. Raises NettallyError for one that we do not write."""
-    found = os.path.splitext(path)[1].lower()
-    if found not in ENDINGS:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in ENDINGS:
         raise NettallyError(
             f"a figure is written as {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}",
             where=path,
             hint="-o figure.svg",
         )
-    return found
+    return suffix
 
 
 def save(figure: Figure, path: str) -> None:
@@ -80,10 +80,10 @@ def _pdf(data: bytes, title: str) -> bytes:
 
     class Undated(base):
         def _create_surface(self, width: float, height: float) -> Any:
-            made = super()._create_surface(width, height)
-            made[0].set_metadata(PDF_METADATA_CREATE_DATE, "1970-01-01T00:00:00Z")
-            made[0].set_metadata(PDF_METADATA_TITLE, title)
-            made[0].set_metadata(PDF_METADATA_CREATOR, "nettally")
-            return made
+            surface = super()._create_surface(width, height)
+            surface[0].set_metadata(PDF_METADATA_CREATE_DATE, "1970-01-01T00:00:00Z")
+            surface[0].set_metadata(PDF_METADATA_TITLE, title)
+            surface[0].set_metadata(PDF_METADATA_CREATOR, "nettally")
+            return surface
 
     return Undated.convert(bytestring=data, unsafe=False)

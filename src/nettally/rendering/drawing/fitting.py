@@ -30,34 +30,34 @@ class Slot(NamedTuple):
     pooled_at: float
 
 
-def _full_scale(found: Sequence[Stage]) -> Scale:
-    maps = [v for stage in found for v in (*stage.volumes, *stage.pooled) if not v.flat]
-    flats = [v for stage in found for v in stage.volumes if v.flat]
+def _full_scale(stages: Sequence[Stage]) -> Scale:
+    maps = [v for stage in stages for v in (*stage.volumes, *stage.pooled) if not v.flat]
+    flats = [v for stage in stages for v in stage.volumes if v.flat]
     side = max((max(v.height, v.width) for v in maps), default=1)
     most = max((v.channels for v in maps), default=1)
-    every = sum(stage.volumes[0].channels for stage in found if not stage.volumes[0].flat)
+    every = sum(stage.volumes[0].channels for stage in stages if not stage.volumes[0].flat)
     units = max((v.channels for v in flats), default=1)
     return Scale(TALLEST / side, min(72 / most, 520 / max(every, 1)), 105 / units)
 
 
-def fitted(found: Sequence[Stage], wide: float | None) -> tuple[Scale, list[list[int]]]:
+def fitted(stages: Sequence[Stage], wide: float | None) -> tuple[Scale, list[list[int]]]:
     """The largest scale that fits the width, and the stages of each row."""
-    full = _full_scale(found)
-    everything = [list(range(len(found)))]
-    natural = MOST_WIDE if not any(stage.skips for stage in found) else 1.3 * MOST_WIDE
+    full = _full_scale(stages)
+    everything = [list(range(len(stages)))]
+    natural = MOST_WIDE if not any(stage.skips for stage in stages) else 1.3 * MOST_WIDE
     room = (wide if wide is not None else natural) - 2 * MARGIN
     for step in range(100, int(LEAST * 100) - 1, -2):
         # the maps may be drawn thinner before they are drawn lower
         scale = _scaled(full, 0.5 + 0.5 * step / 100, step / 100)
-        if _length(found, scale, everything[0]) <= room:
+        if _length(stages, scale, everything[0]) <= room:
             return scale, everything
-    for count in range(2, len(found) + 1):
+    for count in range(2, len(stages) + 1):
         for step in range(100, 49, -5):
             scale = _scaled(full, step / 100, step / 100)
-            rows = _broken(found, scale, room, count)
+            rows = _broken(stages, scale, room, count)
             if rows is not None:
                 return scale, rows
-    return _scaled(full, 0.1, 0.1), [[i] for i in range(len(found))]
+    return _scaled(full, 0.1, 0.1), [[i] for i in range(len(stages))]
 
 
 def _scaled(full: Scale, space: float, channels: float) -> Scale:
@@ -65,14 +65,14 @@ def _scaled(full: Scale, space: float, channels: float) -> Scale:
 
 
 def _broken(
-    found: Sequence[Stage], scale: Scale, room: float, count: int
+    stages: Sequence[Stage], scale: Scale, room: float, count: int
 ) -> list[list[int]] | None:
     """At most ``count`` rows of about the same length; None where they do not fit."""
-    share = _length(found, scale, list(range(len(found)))) / count
+    share = _length(stages, scale, list(range(len(stages)))) / count
     rows: list[list[int]] = [[]]
-    for i in range(len(found)):
+    for i in range(len(stages)):
         tried = [*rows[-1], i]
-        long = _length(found, scale, tried) + 2 * TURN
+        long = _length(stages, scale, tried) + 2 * TURN
         if rows[-1] and (long > room or (long > share * 1.12 + TURN and len(rows) < count)):
             rows.append([i])
         elif long > room:
@@ -82,13 +82,13 @@ def _broken(
     return rows if len(rows) <= count else None
 
 
-def _length(found: Sequence[Stage], scale: Scale, row: Sequence[int]) -> float:
+def _length(stages: Sequence[Stage], scale: Scale, row: Sequence[int]) -> float:
     total = 0.0
     for n, i in enumerate(row):
-        slot = slot_of(found[i], scale)
+        slot = slot_of(stages[i], scale)
         total += slot.left + slot.right
         if n + 1 < len(row):
-            total += gap_before(found[row[n + 1]], scale)
+            total += gap_before(stages[row[n + 1]], scale)
     return total
 
 

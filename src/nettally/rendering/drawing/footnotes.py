@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import expression
-from ...claims.comparison import compare
-from ...claims.comparison import shown_value as told
+from ...claims.comparison import compare, shown_value
 from ...counting.quantities import matching, names_like
 from ...errors import NettallyError
 from .model import Dot, Label
@@ -37,24 +36,24 @@ class Note(NamedTuple):
     layers: frozenset[str]
 
 
-def notes(tally: Tally, verdicts: Iterable[Verdict]) -> tuple[Note, ...]:
+def notes_of(tally: Tally, verdicts: Iterable[Verdict]) -> tuple[Note, ...]:
     """A note for each claim that differs, in their order."""
-    found = [verdict for verdict in verdicts if verdict.status == "differs"]
-    made = [
-        Note(n, _told(verdict), _about(verdict.counted or tally, verdict.claim))
-        for n, verdict in enumerate(found[:MOST], 1)
+    differing = [verdict for verdict in verdicts if verdict.status == "differs"]
+    notes = [
+        Note(n, _note_text(verdict), _about(verdict.counted or tally, verdict.claim))
+        for n, verdict in enumerate(differing[:MOST], 1)
     ]
-    if len(found) > MOST:
-        more = len(found) - MOST
-        said = f"{more} more claim{'s' if more > 1 else ''} that do{'' if more > 1 else 'es'} not"
-        made.append(Note(0, f"{said} tally: nettally check lists all", frozenset()))
-    return tuple(made)
+    if len(differing) > MOST:
+        more = len(differing) - MOST
+        text = f"{more} more claim{'s' if more > 1 else ''} that do{'' if more > 1 else 'es'} not"
+        notes.append(Note(0, f"{text} tally: nettally check lists all", frozenset()))
+    return tuple(notes)
 
 
-def _told(verdict: Verdict) -> str:
+def _note_text(verdict: Verdict) -> str:
     claim = verdict.claim
     place = f" ({claim.place})" if claim.place else ""
-    ours = verdict.working or told(verdict.ours, "%" in claim.printed.text)
+    ours = verdict.working or shown_value(verdict.ours, "%" in claim.printed.text)
     # Helvetica has no brackets for rounding up
     ours = ours.replace("⌈", "ceil(").replace("⌉", ")").replace("⌊", "floor(").replace("⌋", ")")
     if claim.every:
@@ -80,17 +79,17 @@ def _about(tally: Tally, claim: Claim) -> frozenset[str]:
         return frozenset()
     if len(names) > MOST_PLACES and not claim.every:
         return frozenset()  # a sum over the network is about no place
-    found: set[str] = set()
+    layers: set[str] = set()
     for name in names:
         if not name:
             continue
         try:
             rows = matching(tally, name)
         except NettallyError:
-            found.add(name)  # an input
+            layers.add(name)  # an input
             continue
-        found.add(rows[-1].node.name)  # a module's last layer, wherever that is drawn
-    return frozenset(found)
+        layers.add(rows[-1].node.name)  # a module's last layer, wherever that is drawn
+    return frozenset(layers)
 
 
 def _names_in(tree: expression.Tree, names: list[str]) -> None:
@@ -104,10 +103,10 @@ def _names_in(tree: expression.Tree, names: list[str]) -> None:
             _names_in(argument, names)
 
 
-def of_unit(found: Sequence[Note], unit: Unit) -> tuple[Note, ...]:
+def of_unit(notes: Sequence[Note], unit: Unit) -> tuple[Note, ...]:
     """The notes about one of the unit's layers, or about a module that ends in it."""
     names = {row.node.name for row in unit.rows} | ({unit.name} if unit.input else set())
-    return tuple(note for note in found if note.number and not names.isdisjoint(note.layers))
+    return tuple(note for note in notes if note.number and not names.isdisjoint(note.layers))
 
 
 def mark(note: Note, x: float, y: float) -> tuple[Item, ...]:
@@ -122,10 +121,10 @@ MARK = 13.0
 """The room that a mark takes beside a text, in pixels."""
 
 
-def block(found: Sequence[Note], x: float, y: float, wide: float) -> tuple[list[Item], float]:
+def block(notes: Sequence[Note], x: float, y: float, wide: float) -> tuple[list[Item], float]:
     """The notes one under the other from ``y`` down, and where they end."""
     items: list[Item] = []
-    for note in found:
+    for note in notes:
         lines = wrap(note.text, wide - MARK - 2, SIZE)
         first = y + ASCENT * SIZE
         if note.number:

@@ -1,10 +1,10 @@
-"""Folding units: those that repeat become one, "×n"; neighbours are put together until they fit."""
+"""Grouping units: those that repeat become one, "×n"; neighbours are merged until they fit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .units import Unit, Units, units
+from .units import Unit, Units, units_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ def signature(rows: Iterable[Row], *, loose: bool = False) -> tuple[Any, ...]:
     loose: whatever the numbers of filters and the strides are.
     """
     place: dict[str, int] = {}
-    made: list[Any] = []
+    parts: list[Any] = []
     for i, row in enumerate(rows):
         node = row.node
         reads = tuple([i - place[name] if name in place else 0 for name in node.inputs])
@@ -30,9 +30,9 @@ def signature(rows: Iterable[Row], *, loose: bool = False) -> tuple[Any, ...]:
             fields = _comparable(layer)
         if layer.kind in ("combine", "tensor"):  # as large as what they are for
             fields = layer.fields().get("operation")
-        made.append((layer.kind, fields, reads))
+        parts.append((layer.kind, fields, reads))
         place[node.name] = i
-    return tuple(made)
+    return tuple(parts)
 
 
 def _comparable(layer: Any) -> Any:
@@ -56,19 +56,19 @@ def segments(boxes: Units) -> list[list[int]]:
     for i, unit in enumerate(boxes):
         for j in unit.inputs:
             last[j] = max(last[j], i)
-    made: list[list[int]] = []
+    runs: list[list[int]] = []
     current: list[int] = []
     open_until = -1
     for i in range(len(boxes)):
         current.append(i)
         # does any unit before i still wait for a reader after i?
         if open_until <= i and i + 1 < len(boxes) and boxes[i + 1].inputs:
-            made.append(current)
+            runs.append(current)
             current = []
         open_until = max(open_until, last[i])
     if current:
-        made.append(current)
-    return made
+        runs.append(current)
+    return runs
 
 
 def repeated(boxes: Units, *, single: bool, patterns: bool = True) -> Units:
@@ -136,18 +136,18 @@ def merged(
     home: dict[int, int] = {}
     for g, (members, _) in enumerate(groups):
         home.update(dict.fromkeys(members, g))
-    made: list[Unit] = []
+    units: list[Unit] = []
     for g, (members, count) in enumerate(groups):
         inputs = dict.fromkeys(home[j] for i in members for j in boxes[i].inputs)
         inputs.pop(g, None)
         first, last = boxes[members[0]], boxes[members[-1]]
         if len(members) == 1:
-            made.append(first._replace(inputs=tuple(inputs)))
+            units.append(first._replace(inputs=tuple(inputs)))
             continue
         rows = tuple(row for i in members for row in boxes[i].rows)
         one = members[: len(members) // count]
         alone = len(one) == 1
-        made.append(
+        units.append(
             Unit(
                 first.name,
                 last.last,
@@ -162,7 +162,7 @@ def merged(
                 natural=natural and all(boxes[i].natural for i in one),
             )
         )
-    return tuple(made)
+    return tuple(units)
 
 
 def at_most(boxes: Units, most: int) -> Units:
@@ -219,20 +219,20 @@ def fitting(tally: Tally, most: int, depth: int | None = None) -> Units:
     """Units of a network, modules opened as deep as ``most`` units allow (or to ``depth``)."""
     most_deep = deepest(tally)
     if depth is not None:
-        chosen = units(tally, min(depth, most_deep))
-        folded = repeated(chosen, single=False, patterns=len(chosen) > most)
-        return folded if len(folded) <= most else at_most(folded, most)
+        chosen = units_of(tally, min(depth, most_deep))
+        grouped = repeated(chosen, single=False, patterns=len(chosen) > most)
+        return grouped if len(grouped) <= most else at_most(grouped, most)
     best: Units | None = None
     tried = -1
     for deep in range(min(most_deep, 12) + 1):
-        boxes = repeated(units(tally, deep), single=False, patterns=False)
+        boxes = repeated(units_of(tally, deep), single=False, patterns=False)
         if best is not None and len(boxes) > most:
             break
         best, tried = boxes, deep
     assert best is not None
     if len(best) <= most:
         return best
-    best = repeated(units(tally, tried), single=True)
+    best = repeated(units_of(tally, tried), single=True)
     if len(best) <= most:
         return best
     # what lies between two places where the graph is one line wide is as good as a module

@@ -10,7 +10,7 @@ from .grouping import deepest, repeated, signature
 from .layered_layout import layered
 from .model import Box, Drawing, Group, Label
 from .text_metrics import clean, elide, width
-from .units import Unit, Units, units
+from .units import Unit, Units, units_of
 
 if TYPE_CHECKING:
     from ...counting.rows import Row
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_INSETS = 6
 MOST_INSIDE = 24
-"""The boxes of an inset; a module with more is folded further."""
+"""The boxes of an inset; the units of a module with more are grouped."""
 
 
 class Insets:
@@ -35,20 +35,20 @@ class Insets:
 
 def insets_of(tally: Tally, boxes: Units, room: float) -> Insets:
     """Frames for the kinds of module with the most layers, in their order in the network."""
-    found: dict[object, list[Unit]] = {}
+    kinds: dict[object, list[Unit]] = {}
     for unit in boxes:
         if unit.module and len(unit.once) > 1 and unit.natural:
-            found.setdefault(signature(_core(unit), loose=True), []).append(unit)
-    weights = sorted(found.values(), key=lambda each: -sum(len(unit.rows) for unit in each))
-    made = Insets()
-    for kind in found.values():
+            kinds.setdefault(signature(_core(unit), loose=True), []).append(unit)
+    weights = sorted(kinds.values(), key=lambda each: -sum(len(unit.rows) for unit in each))
+    insets = Insets()
+    for kind in kinds.values():
         if any(kind is other for other in weights[:MOST_INSETS]):
-            letter = chr(ord("A") + len(made.drawings))
+            letter = chr(ord("A") + len(insets.drawings))
             drawing = _inset(tally, letter, kind, room)
             if drawing is not None:
-                made.drawings.append(drawing)
-                made.letters.update(dict.fromkeys((unit.name for unit in kind), letter))
-    return made
+                insets.drawings.append(drawing)
+                insets.letters.update(dict.fromkeys((unit.name for unit in kind), letter))
+    return insets
 
 
 def _core(unit: Unit) -> tuple[Row, ...]:
@@ -64,7 +64,7 @@ def _inset(tally: Tally, letter: str, kind: list[Unit], room: float) -> Drawing 
     rows = _core(first)
     inner: Units = ()
     for deep in range(deepest(tally) + 1):
-        inner = units(tally, deep, rows)
+        inner = units_of(tally, deep, rows)
         if sum(not unit.input for unit in inner) > 1:
             break
     if len(inner) > MOST_INSIDE:
@@ -88,18 +88,18 @@ def _inset(tally: Tally, letter: str, kind: list[Unit], room: float) -> Drawing 
     count = sum(unit.times for unit in kind)
     name = first.name if first.last == first.name else f"{first.name} – {first.last}"
     more = len(kind) - 1
-    told = elide(clean(name), 150, 8.5)
-    said = f"{told}, {more} more like it" if more else told
+    shown_name = elide(clean(name), 150, 8.5)
+    heading = f"{shown_name}, {more} more like it" if more else shown_name
     if count > len(kind):
-        said += f"; {count} in all"
-    wide = max(body.width, width(said, 8.5) + 20)
+        heading += f"; {count} in all"
+    wide = max(body.width, width(heading, 8.5) + 20)
     if wide + 24 > room:
         return None
     head = 24.0
     w, h = wide + 24, body.height + head + 14
     items: list[Item] = [Box(0.4, 0.4, w - 0.8, h - 0.8, "wash", "faint", 0.8, 4)]
     items.append(badge(letter, 13, 13))
-    items.append(Label(23, 13 + 8.5 * 0.36, said, 8.5, colour="muted"))
+    items.append(Label(23, 13 + 8.5 * 0.36, heading, 8.5, colour="muted"))
     items += body.shifted(12 + (wide - body.width) / 2, head + 2)
     return Drawing(w, h, (Group("", tuple(items)),))
 

@@ -8,7 +8,7 @@ from . import footnotes
 from .grouping import at_most, deepest, repeated
 from .model import Group, Label
 from .text_metrics import clean, elide, width
-from .units import units
+from .units import units_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +32,11 @@ def rows_of(tally: Tally, depth: int | None) -> Units:
     most = MOST_ROWS if depth is None else MOST_OPENED
     deep = min(deepest(tally), 12)
     for tried in range(deep, -1, -1) if depth is None else (min(depth, deep),):
-        found = units(tally, tried)
-        if len(found) <= most:
-            return tuple(unit for unit in found if not unit.input)
-    found = at_most(repeated(units(tally, 0 if depth is None else depth), single=True), most)
-    return tuple(unit for unit in found if not unit.input)
+        units = units_of(tally, tried)
+        if len(units) <= most:
+            return tuple(unit for unit in units if not unit.input)
+    units = at_most(repeated(units_of(tally, 0 if depth is None else depth), single=True), most)
+    return tuple(unit for unit in units if not unit.input)
 
 
 def name_of(unit: Unit) -> str:
@@ -46,12 +46,12 @@ def name_of(unit: Unit) -> str:
 
 
 def names(
-    found: Sequence[Unit], notes: Sequence[Note], most: float
+    units: Sequence[Unit], notes: Sequence[Note], most: float
 ) -> tuple[list[tuple[str, tuple[Note, ...]]], float]:
     """The names with their marks, and how wide the column is."""
     listed: list[tuple[str, tuple[Note, ...]]] = []
     wide = 30.0
-    for unit in found:
+    for unit in units:
         marks = footnotes.of_unit(notes, unit)
         room = most - footnotes.MARK * len(marks)
         text = _shortened(name_of(unit), unit, room)

@@ -105,37 +105,37 @@ def size(shape: Shape | None) -> str:
 
 def kernel(layer: Layer) -> tuple[int, ...]:
     """The window's size, an axis each; empty where there is none."""
-    found: Any = layer.fields().get("kernel", ())
+    sizes: Any = layer.fields().get("kernel", ())
     if layer.kind == "conv_sum":
-        found = layer.fields()["parts"][0].kernel
-    if isinstance(found, tuple) and all(isinstance(n, int) for n in found):
-        return tuple(plain(n) for n in found)
+        sizes = layer.fields()["parts"][0].kernel
+    if isinstance(sizes, tuple) and all(isinstance(n, int) for n in sizes):
+        return tuple(plain(n) for n in sizes)
     return ()
 
 
 def dilation(layer: Layer) -> int:
     """How far apart the window's places are; the greatest of its axes; 1 where it has none."""
-    found: Any = layer.fields().get("dilation", 1)
-    listed = list(found) if isinstance(found, tuple) else [found]
+    value: Any = layer.fields().get("dilation", 1)
+    listed = list(value) if isinstance(value, tuple) else [value]
     return max((plain(n) for n in listed if isinstance(n, int)), default=1)
 
 
 def stride(layer: Layer) -> tuple[int, ...]:
     """The stride, an axis each; empty where there is none."""
-    found: Any = layer.fields().get("stride", ())
+    sizes: Any = layer.fields().get("stride", ())
     if layer.kind == "conv_sum":
-        found = layer.fields()["parts"][0].stride
-    if isinstance(found, tuple) and all(isinstance(n, int) for n in found):
-        return tuple(plain(n) for n in found)
+        sizes = layer.fields()["parts"][0].stride
+    if isinstance(sizes, tuple) and all(isinstance(n, int) for n in sizes):
+        return tuple(plain(n) for n in sizes)
     return ()
 
 
 def stride_text(layer: Layer, before: str) -> str:
     """``/2`` with ``before`` in front; nothing for a stride of 1."""
-    found = stride(layer)
-    if not found or set(found) == {1}:
+    sizes = stride(layer)
+    if not sizes or set(sizes) == {1}:
         return ""
-    return before + (str(found[0]) if len(set(found)) == 1 else times(found))
+    return before + (str(sizes[0]) if len(set(sizes)) == 1 else times(sizes))
 
 
 def filters(row: Row) -> int | None:
@@ -146,10 +146,10 @@ def filters(row: Row) -> int | None:
     return plain(row.shape[-1] if layer.kind in ("linear", "attention") else row.shape[1])
 
 
-def spec(row: Row, made: str | None = None) -> str:
+def spec(row: Row, filters_text: str | None = None) -> str:
     """One layer in a few words: ``11×11 conv, 96, /4``, ``3×3 max pool, /2``, ``fc, 4096``.
 
-    made: what stands for the number of filters in place of the layer's own.
+    filters_text: what stands for the number of filters in place of the layer's own; None for that.
     """
     layer = row.node.layer
     name = short(layer)
@@ -159,8 +159,8 @@ def spec(row: Row, made: str | None = None) -> str:
     head = f"{times(window)} {name}" if window else name
     parts = [head]
     count = filters(row)
-    if made is not None:
-        parts += [made] if made else []
+    if filters_text is not None:
+        parts += [filters_text] if filters_text else []
     elif count is not None and name != "depthwise":
         parts.append(str(count))
     slash = stride_text(layer, "×" if layer.kind == "conv_transpose" else "/")

@@ -141,8 +141,8 @@ def _ordered(places: Sequence[_Place]) -> list[list[int]]:
             keys: dict[int, float] = {}
             for n, p in enumerate(rows[r]):
                 near = places[p].above if down else places[p].below
-                found = sorted(where[q] for q in near)
-                keys[p] = _median(found) if found else float(n)
+                positions = sorted(where[q] for q in near)
+                keys[p] = _median(positions) if positions else float(n)
             rows[r].sort(key=lambda p: keys[p])
         crossings = _crossings(places, rows)
         if crossings < least:
@@ -150,11 +150,11 @@ def _ordered(places: Sequence[_Place]) -> list[list[int]]:
     return best
 
 
-def _median(found: Sequence[int]) -> float:
-    middle = len(found) // 2
-    if len(found) % 2:
-        return float(found[middle])
-    return (found[middle - 1] + found[middle]) / 2
+def _median(positions: Sequence[int]) -> float:
+    middle = len(positions) // 2
+    if len(positions) % 2:
+        return float(positions[middle])
+    return (positions[middle - 1] + positions[middle]) / 2
 
 
 def _crossings(places: Sequence[_Place], rows: Sequence[Sequence[int]]) -> int:
@@ -163,10 +163,10 @@ def _crossings(places: Sequence[_Place], rows: Sequence[Sequence[int]]) -> int:
         where = {p: n for n, p in enumerate(below)}
         ends: list[int] = []
         for p in row:
-            own = sorted(where[q] for q in places[p].below)
-            for end in own:
+            targets = sorted(where[q] for q in places[p].below)
+            for end in targets:
                 total += len(ends) - bisect_left(ends, end + 1)
-            for end in own:
+            for end in targets:
                 insort(ends, end)
     return total
 
@@ -195,11 +195,11 @@ def _spread(places: Sequence[_Place], rows: Sequence[Sequence[int]], apart: floa
                 total = weight = 0.0
                 for q in near:
                     # chains, and edges that pass, are to be straight
-                    own = 2.0 if place.node >= 0 and places[q].node >= 0 else 0.5
-                    own = 8.0 if place.node < 0 and places[q].node < 0 else own
-                    own = 8.0 if _is_link(places, p, q) else own
-                    total += own * places[q].x
-                    weight += own
+                    pull = 2.0 if place.node >= 0 and places[q].node >= 0 else 0.5
+                    pull = 8.0 if place.node < 0 and places[q].node < 0 else pull
+                    pull = 8.0 if _is_link(places, p, q) else pull
+                    total += pull * places[q].x
+                    weight += pull
                 wanted.append(total / weight if weight else place.x)
                 weights.append(max(weight, 0.5))
             for p, x in zip(row, _kept_apart(places, row, wanted, weights, apart), strict=True):
@@ -236,10 +236,10 @@ def _kept_apart(
             sum_ = mass + block[1]
             block = ((mean * mass + block[0] * block[1]) / sum_, sum_, count + block[2])
         blocks.append(block)
-    found: list[float] = []
+    means: list[float] = []
     for mean, _, count in blocks:
-        found += [mean] * count
-    return [x + offset for x, offset in zip(found, offsets, strict=True)]
+        means += [mean] * count
+    return [x + offset for x, offset in zip(means, offsets, strict=True)]
 
 
 def _ports(
@@ -253,14 +253,14 @@ def _ports(
         coming.setdefault(chain[-1], []).append(e)
     starts = [0.0] * len(chains)
     ends = [0.0] * len(chains)
-    for node, own in leaving.items():
-        own.sort(key=lambda e: places[chains[e][1]].x)
-        for n, e in enumerate(own):
-            starts[e] = _port(n, len(own), sizes[node][0])
-    for node, own in coming.items():
-        own.sort(key=lambda e: places[chains[e][-2]].x)
-        for n, e in enumerate(own):
-            ends[e] = _port(n, len(own), sizes[node][0])
+    for node, edges in leaving.items():
+        edges.sort(key=lambda e: places[chains[e][1]].x)
+        for n, e in enumerate(edges):
+            starts[e] = _port(n, len(edges), sizes[node][0])
+    for node, edges in coming.items():
+        edges.sort(key=lambda e: places[chains[e][-2]].x)
+        for n, e in enumerate(edges):
+            ends[e] = _port(n, len(edges), sizes[node][0])
     return list(zip(starts, ends, strict=True))
 
 

@@ -142,13 +142,13 @@ def _moved(item: Item, dx: float, dy: float) -> Item:
 
 def flat(items: Iterable[Item]) -> list[Path | Box | Dot | Label]:
     """All items in order of drawing, groups opened."""
-    found: list[Path | Box | Dot | Label] = []
+    flattened: list[Path | Box | Dot | Label] = []
     for item in items:
         if isinstance(item, Group):
-            found += flat(item.items)
+            flattened += flat(item.items)
         else:
-            found.append(item)
-    return found
+            flattened.append(item)
+    return flattened
 
 
 def labels(items: Iterable[Item]) -> list[Label]:

@@ -149,9 +149,9 @@ def box_of(solid: Solid, family: str, *, known: bool = True) -> list[Item]:
     ]
 
 
-def legend(found: Sequence[Stage], scale: Scale) -> Drawing:
+def legend(stages: Sequence[Stage], scale: Scale) -> Drawing:
     """What a length means, as the scale of a map has it."""
-    volumes = [v for stage in found for v in stage.volumes]
+    volumes = [v for stage in stages for v in stage.volumes]
     kinds: list[tuple[float, str]] = []
     if any(not v.flat for v in volumes):
         along = "pixels high and wide", "maps deep"
@@ -163,14 +163,14 @@ def legend(found: Sequence[Stage], scale: Scale) -> Drawing:
     items: list[Item] = []
     x = 0.0
     y = ASCENT * SMALL
-    for each, said in kinds:
+    for each, unit in kinds:
         count = _round(26 / each)
         long = count * each
         middle = y - SMALL * 0.34
         items.append(line([(x, middle - 2.5), (x, middle + 2.5)], "muted", 0.8))
         items.append(line([(x, middle), (x + long, middle)], "muted", 0.8))
         items.append(line([(x + long, middle - 2.5), (x + long, middle + 2.5)], "muted", 0.8))
-        text = f"{count:,} {said if count > 1 else said.replace('s', '', 1)}"
+        text = f"{count:,} {unit if count > 1 else unit.replace('s', '', 1)}"
         items.append(Label(x + long + 5, y, text, SMALL, colour="muted"))
         x += long + 5 + width(text, SMALL) + 16
     return Drawing(max(x - 16, 0), (ASCENT + DESCENT) * SMALL, tuple(items))

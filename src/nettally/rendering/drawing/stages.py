@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...arith import Num, Product, plain
 from .grouping import at_most, contracted, deepest, fitting, repeated
 from .layer_words import dilation, family, kernel, stride, times
-from .units import Unit, Units, main_path, units
+from .units import Unit, Units, main_path, units_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Stage(NamedTuple):
         return times(sizes or self.window or ()) + (" dilated" if self.dilated else "")
 
 
-def stages(tally: Tally, most: int, depth: int | None = None) -> tuple[Stage, ...]:
+def stages_of(tally: Tally, most: int, depth: int | None = None) -> tuple[Stage, ...]:
     """The stages of a network, at most ``most`` of them.
 
     Modules are opened as deep as the network is still a row of volumes, or of columns of them.
@@ -86,20 +86,20 @@ def stages(tally: Tally, most: int, depth: int | None = None) -> tuple[Stage, ..
     if depth is None:
         for deep in range(min(deepest(tally), 8), -1, -1):
             boxes, exits = _without_sides(
-                repeated(units(tally, deep), single=False, patterns=False)
+                repeated(units_of(tally, deep), single=False, patterns=False)
             )
-            made = _ranked(boxes) if len(boxes) <= 3 * most else None
-            if made is not None and len(made) <= most:
-                return _with_exits(_grouped(tuple(made)), exits)
+            stages = _ranked(boxes) if len(boxes) <= 3 * most else None
+            if stages is not None and len(stages) <= most:
+                return _with_exits(_grouped(tuple(stages)), exits)
     boxes, exits = _without_sides(fitting(tally, most + 4, depth))
-    made = _ranked(boxes)
-    if made is None:
+    stages = _ranked(boxes)
+    if stages is None:
         boxes = contracted(boxes)
-        made = _ranked(boxes) or _in_order(boxes)
-    if len(made) > most:
+        stages = _ranked(boxes) or _in_order(boxes)
+    if len(stages) > most:
         boxes = at_most(boxes, most)
-        made = _ranked(boxes) or _in_order(boxes)
-    return _with_exits(_grouped(tuple(made)), exits)
+        stages = _ranked(boxes) or _in_order(boxes)
+    return _with_exits(_grouped(tuple(stages)), exits)
 
 
 def _without_sides(boxes: Units) -> tuple[Units, Mapping[str, tuple[str, ...]]]:
@@ -119,18 +119,18 @@ def _without_sides(boxes: Units) -> tuple[Units, Mapping[str, tuple[str, ...]]]:
 
 
 def _with_exits(
-    found: tuple[Stage, ...], exits: Mapping[str, tuple[str, ...]]
+    stages: tuple[Stage, ...], exits: Mapping[str, tuple[str, ...]]
 ) -> tuple[Stage, ...]:
     """The stages with the side branches that begin at their units."""
     if not exits:
-        return found
-    made: list[Stage] = []
-    for stage in found:
+        return stages
+    with_exits: list[Stage] = []
+    for stage in stages:
         names = [unit.last for unit in (*stage.units, *([stage.pool] if stage.pool else []))]
         names += [row.node.name for unit in stage.units for row in unit.rows]
-        told = tuple(dict.fromkeys(each for name in names for each in exits.get(name, ())))
-        made.append(stage._replace(exits=told))
-    return tuple(made)
+        branches = tuple(dict.fromkeys(each for name in names for each in exits.get(name, ())))
+        with_exits.append(stage._replace(exits=branches))
+    return tuple(with_exits)
 
 
 class _Graph:
@@ -190,12 +190,12 @@ def _ranked(boxes: Units) -> list[Stage] | None:
     several = sum(len(row) > 1 for row in rows.values())
     if 0 < several < 3:
         return None
-    made: list[Stage] = []
+    stages: list[Stage] = []
     for r in sorted(rows):
         before = rows.get(r - 1, [])
         reads = [tuple(before.index(j) for j in graph.reads[i]) for i in rows[r]]
-        made.append(_stage(graph, rows[r], reads, ()))
-    return made
+        stages.append(_stage(graph, rows[r], reads, ()))
+    return stages
 
 
 def _alike(unit: Unit) -> tuple[Any, ...]:
@@ -209,13 +209,13 @@ def _in_order(boxes: Units) -> list[Stage]:
     """Stages one after the other, with skips."""
     graph = _Graph(boxes)
     place = {i: n for n, i in enumerate(graph.reads)}
-    made: list[Stage] = []
+    stages: list[Stage] = []
     for i, read in graph.reads.items():
         places = [place[j] for j in read]
         skips = tuple(sorted(p for p in places if p != place[i] - 1))
         reads = [(0,)] if place[i] - 1 in places else [()]
-        made.append(_stage(graph, [i], reads, skips))
-    return made
+        stages.append(_stage(graph, [i], reads, skips))
+    return stages
 
 
 def _stage(
@@ -305,36 +305,36 @@ def _window(unit: Unit) -> tuple[int, int] | None:
 # --- groups as columns -------------------------------------------------------------------------
 
 
-def _grouped(found: tuple[Stage, ...]) -> tuple[Stage, ...]:
+def _grouped(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The stages in columns, where the convolutions of a chain are in groups."""
-    if any(len(stage.volumes) > 1 for stage in found):
-        return found
-    counts = {_groups(stage) for stage in found} - {1}
+    if any(len(stage.volumes) > 1 for stage in stages):
+        return stages
+    counts = {_groups(stage) for stage in stages} - {1}
     if len(counts) != 1:
-        return found
+        return stages
     (columns,) = counts
     if columns > MOST_COLUMNS:
-        return found
+        return stages
     split = [
-        _is_split(stage, found[i + 1] if i + 1 < len(found) else None, columns)
-        for i, stage in enumerate(found)
+        _is_split(stage, stages[i + 1] if i + 1 < len(stages) else None, columns)
+        for i, stage in enumerate(stages)
     ]
-    made: list[Stage] = []
-    for i, stage in enumerate(found):
+    in_columns: list[Stage] = []
+    for i, stage in enumerate(stages):
         before = split[i - 1] if i else False
         sources = tuple(range(columns)) if before else (0,)
         if not split[i]:
-            made.append(stage._replace(reads=(sources,)))
+            in_columns.append(stage._replace(reads=(sources,)))
             continue
-        own = before and _groups(stage) == columns
-        made.append(
+        separate = before and _groups(stage) == columns
+        in_columns.append(
             stage._replace(
                 volumes=_parts(stage.volumes[0], columns),
                 pooled=_parts(stage.pooled[0], columns) if stage.pooled else (),
-                reads=tuple((c,) if own else sources for c in range(columns)),
+                reads=tuple((c,) if separate else sources for c in range(columns)),
             )
         )
-    return tuple(made)
+    return tuple(in_columns)
 
 
 def _groups(stage: Stage) -> int:

@@ -22,15 +22,15 @@ def svg(figure: Figure) -> str:
     w, h = number(figure.width), number(figure.height)
     shown = figure.scale
     # several figures may stand in one page: what they say tells their identifiers apart
-    said = f"{figure.title}\n{figure.desc}\n{figure.theme}{shown}"
-    name = f"nettally-{crc32(said.encode('utf-8', 'replace')):08x}"
+    identity = f"{figure.title}\n{figure.desc}\n{figure.theme}{shown}"
+    name = f"nettally-{crc32(identity.encode('utf-8', 'replace')):08x}"
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{number(figure.width * shown)}" '
         f'height="{number(figure.height * shown)}" viewBox="0 0 {w} {h}" role="img" '
         f'aria-labelledby="{name}-title" aria-describedby="{name}-desc" '
         f'font-family="{FONTS}" stroke-linejoin="round" stroke-linecap="round">'
     )
-    made = [
+    lines = [
         head,
         f'<title id="{name}-title">{_text(figure.title)}</title>',
         f'<desc id="{name}-desc">{_text(figure.desc)}</desc>',
@@ -38,9 +38,9 @@ def svg(figure: Figure) -> str:
     body = writer.items(figure.items)
     paper = writer.paint("fill", "paper") + writer.classes("paper")
     if figure.theme == "auto":
-        made.append(writer.style())
-    made.append(f'<rect width="{w}" height="{h}"{paper}/>')
-    return "\n".join([*made, *body, "</svg>"]) + "\n"
+        lines.append(writer.style())
+    lines.append(f'<rect width="{w}" height="{h}"{paper}/>')
+    return "\n".join([*lines, *body, "</svg>"]) + "\n"
 
 
 def number(value: float) -> str:
@@ -66,10 +66,10 @@ class _Writer:
     def paint(self, attribute: str, role: str) -> str:
         if not role:
             return f' {attribute}="none"' if attribute == "fill" else ""
-        made = f' {attribute}="{self.colours[role]}"'
+        markup = f' {attribute}="{self.colours[role]}"'
         if self.adapts:
             self.used[attribute, role] = None
-        return made
+        return markup
 
     def classes(self, fill: str = "", stroke: str = "") -> str:
         """Classes that the style sheet of the theme ``auto`` turns dark."""
@@ -87,18 +87,18 @@ class _Writer:
         return "<style>@media (prefers-color-scheme:dark){" + "".join(rules) + "}</style>"
 
     def items(self, items: Iterable[Item]) -> list[str]:
-        made: list[str] = []
+        lines: list[str] = []
         for item in items:
             if isinstance(item, Group):
-                made += ["<g>"]
+                lines += ["<g>"]
                 if item.title:
-                    made.append(f"<title>{_text(item.title)}</title>")
-                made += [*self.items(item.items), "</g>"]
+                    lines.append(f"<title>{_text(item.title)}</title>")
+                lines += [*self.items(item.items), "</g>"]
             elif isinstance(item, Label):
-                made.append(self.label(item))
+                lines.append(self.label(item))
             else:
-                made.append(self.shape(item))
-        return made
+                lines.append(self.shape(item))
+        return lines
 
     def label(self, label: Label) -> str:
         anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .model import Box, Dot, Group, Label, Path
+from .model import Box, Dot, Label, flat
 from .palette import colours
 from .svg import number
 from .text_metrics import width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from . import Figure
-    from .model import Item
+    from .model import Path
 
 PIXEL = 0.75
 """TeX's points a pixel, near enough: 96 pixels are 72.27 points."""
@@ -65,8 +63,8 @@ def tikz(figure: Figure) -> str:
     """The document."""
     palette = colours(figure.theme)
     unit = PIXEL * figure.scale
-    used = sorted({role for item in _flat(figure.items) for role in _roles(item)} | {"paper"})
-    made = [
+    used = sorted({role for item in flat(figure.items) for role in _roles(item)} | {"paper"})
+    lines = [
         f"% {_comment(figure.title)}",
         f"% {_comment(figure.desc)}",
         r"\documentclass[tikz,border=0pt]{standalone}",
@@ -77,30 +75,20 @@ def tikz(figure: Figure) -> str:
         r"\renewcommand{\familydefault}{\sfdefault}",
         r"\begin{document}",
     ]
-    made += [
+    lines += [
         rf"\definecolor{{nt-{_named(role)}}}{{HTML}}{{{palette[role][1:].upper()}}}"
         for role in used
     ]
-    made += [
+    lines += [
         r"\newcommand{\ntsize}[1]{\fontsize{#1pt}{#1pt}\selectfont}",
         rf"\begin{{tikzpicture}}[x={number(unit)}pt, y=-{number(unit)}pt, inner sep=0pt, "
         r"outer sep=0pt, line join=round, line cap=round]",
         rf"\fill[nt-paper] (0,0) rectangle ({number(figure.width)},{number(figure.height)});",
         rf"\clip (0,0) rectangle ({number(figure.width)},{number(figure.height)});",
     ]
-    made += [_drawn(item, unit) for item in _flat(figure.items)]
-    made += [r"\end{tikzpicture}", r"\end{document}"]
-    return "\n".join(made) + "\n"
-
-
-def _flat(items: Iterable[Item]) -> list[Path | Box | Dot | Label]:
-    found: list[Path | Box | Dot | Label] = []
-    for item in items:
-        if isinstance(item, Group):
-            found += _flat(item.items)
-        else:
-            found.append(item)
-    return found
+    lines += [_drawn(item, unit) for item in flat(figure.items)]
+    lines += [r"\end{tikzpicture}", r"\end{document}"]
+    return "\n".join(lines) + "\n"
 
 
 def _roles(item: Path | Box | Dot | Label) -> tuple[str, ...]:
@@ -165,17 +153,17 @@ def _label(label: Label, unit: float) -> str:
 
 def _escaped(text: str) -> tuple[str, bool]:
     """The text as LaTeX, and whether some of it had to be given as codes."""
-    made: list[str] = []
+    parts: list[str] = []
     strange = False
     for each in text:
         if each in _SPECIAL:
-            made.append(_SPECIAL[each])
+            parts.append(_SPECIAL[each])
         elif " " <= each <= "~":
-            made.append(each)
+            parts.append(each)
         else:
             strange = True
-            made.append(f"U+{ord(each):04X}")
-    return "".join(made), strange
+            parts.append(f"U+{ord(each):04X}")
+    return "".join(parts), strange
 
 
 def _comment(text: str) -> str:

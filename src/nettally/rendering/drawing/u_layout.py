@@ -31,12 +31,12 @@ def levels_of(boxes: Units) -> list[int] | None:
             return None
         cut = unit.main is not None and unit.main.node.layer.kind in ("crop", "slice", "pad")
         ratio = int(x[-1]) / max(int(y[-1]), 1)
-        own = before
+        halvings = before
         if not cut and (ratio >= 1.6 or ratio <= 0.625):
-            own += round(log2(ratio))
-        level.append(own)
-        shown.append(max(own, before))
-        skips += sum(level[j] == own and i - j > 3 for j in unit.inputs)
+            halvings += round(log2(ratio))
+        level.append(halvings)
+        shown.append(max(halvings, before))
+        skips += sum(level[j] == halvings and i - j > 3 for j in unit.inputs)
     if not level or max(level) < 2 or min(level) < 0 or level[-1] > max(level) - 2 or skips < 2:
         return None
     return shown
@@ -84,9 +84,9 @@ def _tracks(place: Sequence[int], sizes: Sequence[float], gap: float) -> dict[in
     largest: dict[int, float] = {}
     for p, size in zip(place, sizes, strict=True):
         largest[p] = max(largest.get(p, 0.0), size)
-    found: dict[int, float] = {}
+    middles: dict[int, float] = {}
     at = 0.0
     for p in sorted(largest):
-        found[p] = at + largest[p] / 2
+        middles[p] = at + largest[p] / 2
         at += largest[p] + gap
-    return found
+    return middles

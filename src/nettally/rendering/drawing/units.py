@@ -2,7 +2,7 @@
 
 Modules below a depth become one unit, and layers that work on each value by itself (activation,
 normalisation, dropout) go into the box of the layer that they follow. Either leaves a graph
-without cycles. ``_folding`` puts units together further.
+without cycles. ``grouping.py`` puts units together further.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _Box:
         self.period: tuple[Row, ...] = ()
 
 
-def units(tally: Tally, depth: int | None = 0, rows: Sequence[Row] | None = None) -> Units:
+def units_of(tally: Tally, depth: int | None = 0, rows: Sequence[Row] | None = None) -> Units:
     """The units of a network, in an order in which each stands after what it reads.
 
     depth: modules this deep are opened, deeper ones are one unit each; None: all are opened.
@@ -109,15 +109,15 @@ def main_path(boxes: Units) -> set[int]:
     for end in range(len(boxes) - 1, -1, -1):
         if end in read or len(best) > end:
             continue
-        found = {end}
+        path = {end}
         stack = [end]
         while stack:
             for j in boxes[stack.pop()].inputs:
-                if j not in found:
-                    found.add(j)
+                if j not in path:
+                    path.add(j)
                     stack.append(j)
-        if len(found) >= len(best):
-            best = found
+        if len(path) >= len(best):
+            best = path
         if len(best) > MANY:
             break
     return best
@@ -205,8 +205,8 @@ def _grouped(
     for row in rows:
         node = row.node
         # a layer that bears a module's name (attention's own product) is in this module
-        own = node.name if node.name in modules else node.module
-        path = _fold(own, depth, skip, opened)
+        module = node.name if node.name in modules else node.module
+        path = _shown_as(module, depth, skip, opened)
         if path:
             at = place.get(path)
             if at is None:
@@ -232,7 +232,7 @@ def _shape_of(tally: Tally, name: str) -> Shape | None:
     return tally[name].shape
 
 
-def _fold(module: str, depth: int | None, skip: int, opened: set[str]) -> str:
+def _shown_as(module: str, depth: int | None, skip: int, opened: set[str]) -> str:
     """The module that the layer is shown as, or "" where it is shown by itself."""
     if depth is None or not module:
         return ""
@@ -341,10 +341,10 @@ def _pointwise_joined(boxes: Sequence[_Box], renamed: dict[int, int]) -> list[_B
             into[j] = -1
     kept = [i for i in kept if into[i] == i]
     again = {old: new for new, old in enumerate(kept)}
-    made = [boxes[i] for i in kept]
-    for box in made:
+    joined = [boxes[i] for i in kept]
+    for box in joined:
         box.inputs = dict.fromkeys(again[j] for j in box.inputs)
-    return made
+    return joined
 
 
 def _unwrapped(box: _Box) -> None:
@@ -366,10 +366,10 @@ def _is_pointwise(box: _Box) -> bool:
 
 
 def _settled(boxes: Iterable[_Box]) -> Units:
-    made: list[Unit] = []
+    units: list[Unit] = []
     for box in boxes:
         shape = box.input if box.is_input else box.rows[-1].shape
-        made.append(
+        units.append(
             Unit(
                 box.name,
                 box.last,
@@ -384,4 +384,4 @@ def _settled(boxes: Iterable[_Box]) -> Units:
                 box.period,
             )
         )
-    return tuple(made)
+    return tuple(units)

@@ -30,7 +30,7 @@ from .solids import (
     solid_of,
     window_on,
 )
-from .stages import Stage, Volume, stages
+from .stages import Stage, Volume, stages_of
 from .text_metrics import ASCENT, LINE, clean, elide, width
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ MOST_EXITS = 4
 
 def draw(tally: Tally, wide: float | None, depth: int | None, notes: Sequence[Note]) -> Drawing:
     """The figure, no wider than ``wide`` where that is given."""
-    found = stages(tally, MOST_STAGES, depth)
+    found = stages_of(tally, MOST_STAGES, depth)
     scale, rows = fitted(found, wide)
     return _Row.all(found, scale, rows, notes)
 
@@ -179,7 +179,7 @@ class _Row:
             for label in numbers(volume, solid, 2 * column + 1 < len(stage.volumes)):
                 self.labels.append(label)
                 self.taken.append(label.box)
-        self.shapes.append(Group(_told(stage), tuple(shapes)))
+        self.shapes.append(Group(_tooltip(stage), tuple(shapes)))
         first = self.solids[i][0]
         if stage.times > 1:
             x = first.x + first.w / 2 + first.dx
@@ -455,7 +455,7 @@ def _name(stage: Stage) -> str:
     return stage.name
 
 
-def _told(stage: Stage) -> str:
+def _tooltip(stage: Stage) -> str:
     """What a pointer at rest shows."""
     from .layer_words import spec, tails
 

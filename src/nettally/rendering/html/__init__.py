@@ -6,12 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..escape import html_text
-from .parts import notes_html, sheet_html
+from .parts import notes_html, table_html
 
 if TYPE_CHECKING:
     from ..tables.table import Table
 
-__all__ = ["document", "notes_html", "page", "sheet_html", "style"]
+__all__ = ["document", "notes_html", "page", "style", "table_html"]
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -40,11 +40,11 @@ def document(title: str, body: str, *, extra: str = "") -> str:
     )
 
 
-def page(sheet: Table) -> str:
-    """A page with one sheet."""
-    lead = f'<p class="subtitle">{html_text(sheet.lead)}</p>\n' if sheet.lead else ""
+def page(table: Table) -> str:
+    """A page with one table."""
+    lead = f'<p class="subtitle">{html_text(table.lead)}</p>\n' if table.lead else ""
     body = (
-        f'<header class="top">\n<h1>{html_text(sheet.title)}</h1>\n{lead}</header>\n'
-        f"<main>\n{sheet_html(sheet)}{notes_html(sheet.notes)}</main>\n"
+        f'<header class="top">\n<h1>{html_text(table.title)}</h1>\n{lead}</header>\n'
+        f"<main>\n{table_html(table)}{notes_html(table.notes)}</main>\n"
     )
-    return document(sheet.title, body)
+    return document(table.title, body)

@@ -76,23 +76,23 @@ def notebook(noun: Any) -> str:
     return fragment(diff_table(noun))
 
 
-def fragment(sheet: Table) -> str:
-    """A sheet as a part of somebody else's page."""
-    title = f'<div class="nt-title">{html_text(sheet.title)}</div>'
-    made = [STYLE, '<div class="nettally">', title]
-    if sheet.lead:
-        made.append(f'<div class="nt-lead">{html_text(sheet.lead)}</div>')
-    if sheet.lines:
-        shown = sheet.lines
+def fragment(table: Table) -> str:
+    """A table as a part of somebody else's page."""
+    title = f'<div class="nt-title">{html_text(table.title)}</div>'
+    lines = [STYLE, '<div class="nettally">', title]
+    if table.lead:
+        lines.append(f'<div class="nt-lead">{html_text(table.lead)}</div>')
+    if table.lines:
+        shown = table.lines
         if len(shown) > MOST:
             left = len(shown) - MOST + 1
             shown = (*shown[: MOST - 1], TableRow((f"and {left:,} more lines",), "group"))
-        table = rows_html(sheet.replace(lines=shown))
-        made.append(f'<div class="nt-box"><table>{table}</table></div>')
-    if sheet.notes:
-        items = "".join(f"<li>{html_text(note)}</li>" for note in sheet.notes)
-        made.append(f'<ul class="nt-notes">{items}</ul>')
-    return "\n".join([*made, "</div>"])
+        markup = rows_html(table.replace(lines=shown))
+        lines.append(f'<div class="nt-box"><table>{markup}</table></div>')
+    if table.notes:
+        items = "".join(f"<li>{html_text(note)}</li>" for note in table.notes)
+        lines.append(f'<ul class="nt-notes">{items}</ul>')
+    return "\n".join([*lines, "</div>"])
 
 
 def _network(network: Network) -> Table:
@@ -109,8 +109,8 @@ def _network(network: Network) -> Table:
         lines = [
             TableRow((node.name, described(node), ", ".join(node.inputs))) for node in network.nodes
         ]
-        said = f"It can't be counted: {error.what}"
-        return Table("network", network.name, said, heads, (*inputs, *lines), network.notes)
+        lead = f"It can't be counted: {error.what}"
+        return Table("network", network.name, lead, heads, (*inputs, *lines), network.notes)
 
 
 def _verdicts(verdicts: Sequence[Verdict]) -> Table:

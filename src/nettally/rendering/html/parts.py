@@ -22,34 +22,34 @@ CLASS_OF = {
 """A verdict's class: its colour, and how it is counted in the bar."""
 
 
-def sheet_html(sheet: Table, caption: str = "", anchor: str = "") -> str:
+def table_html(table: Table, caption: str = "", anchor: str = "") -> str:
     """The table in a box that scrolls by itself. caption: what it shows, "" for its title."""
-    if not sheet.lines:
+    if not table.lines:
         return ""
-    anchor = anchor or f"table-{sheet.name}"
+    anchor = anchor or f"table-{table.name}"
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{anchor}">\n<table>\n'
-        f'<caption><span id="{anchor}">{html_text(caption or sheet.title)}</span></caption>\n'
-        f"{rows_html(sheet)}</table>\n</div>\n"
+        f'<caption><span id="{anchor}">{html_text(caption or table.title)}</span></caption>\n'
+        f"{rows_html(table)}</table>\n</div>\n"
     )
 
 
-def rows_html(sheet: Table) -> str:
+def rows_html(table: Table) -> str:
     """The table's head and body; each module's lines are a body of their own."""
     heads = "".join(
         f'<th scope="col"{_classes(head, th=True)}>{html_text(head.title)}</th>'
-        for head in sheet.heads
+        for head in table.heads
     )
-    made = [f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"]
-    for place, line in enumerate(sheet.lines):
+    pieces = [f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"]
+    for place, line in enumerate(table.lines):
         if line.role == "group":
             if place:
-                made.append("</tbody>\n<tbody>\n")
-            made.append(_group(line, len(sheet.heads)))
+                pieces.append("</tbody>\n<tbody>\n")
+            pieces.append(_group(line, len(table.heads)))
         else:
-            made.append(_row(line, sheet.heads))
-    made.append("</tbody>\n")
-    return "".join(made)
+            pieces.append(_row(line, table.heads))
+    pieces.append("</tbody>\n")
+    return "".join(pieces)
 
 
 def _classes(head: Head, *, th: bool = False) -> str:
@@ -76,14 +76,14 @@ def _group(line: TableRow, columns: int) -> str:
 def _row(line: TableRow, heads: Sequence[Head]) -> str:
     role = line.role if line.role != "row" else ""
     names = " ".join(name for name in (role, CLASS_OF.get(line.status, "")) if name)
-    made = [f'<tr class="{names}">' if names else "<tr>"]
+    pieces = [f'<tr class="{names}">' if names else "<tr>"]
     for place, (cell, head) in enumerate(zip(line.cells, heads, strict=True)):
         tag, attributes = ("th", ' scope="row"') if not place else ("td", "")
         if not place:
             attributes += _level(line)
         text = _stack(line) if place == 1 and line.stack else _cell(cell, line, place)
-        made.append(f"<{tag}{attributes}{_classes(head)}>{text}</{tag}>")
-    return "".join([*made, "</tr>\n"])
+        pieces.append(f"<{tag}{attributes}{_classes(head)}>{text}</{tag}>")
+    return "".join([*pieces, "</tr>\n"])
 
 
 def _cell(cell: str, line: TableRow, place: int) -> str:

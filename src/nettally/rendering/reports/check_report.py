@@ -1,4 +1,4 @@
-"""What came of checking and explaining, told from the verdict to the evidence.
+"""The reports of ``check`` and ``explain``: the verdict first, then the evidence.
 
 Plain text of our own layout: ``nettally check`` answers before a table library is imported.
 """
@@ -33,26 +33,25 @@ def check_report(
 ) -> str:
     """The verdicts on a network's claims.
 
-    First how many tally; then each claim that differs, with the working of our figure and the
+    First how many tally; then each claim that differs, with the working of our value and the
     likeliest explanation (``explained``: Explanations by the verdict's place in the list), those
-    that have one first; then
-    what is true only when rounded, what is true, and what can't be derived, by where it is
-    printed. every: one line a claim, in their order.
+    that have one first; then the claims that hold only when rounded, those that hold, and those
+    that can't be derived, by where they are printed. every: one line a claim, in their order.
     """
-    made = _verdict_first(name, work, verdicts, terminal)
+    lines = _verdict_first(name, work, verdicts, terminal)
     answers = explained or {}
     differing = [(i, v) for i, v in enumerate(verdicts) if v.status == "differs"]
     differing.sort(key=lambda item: item[0] not in answers or not answers[item[0]].explained)
     for i, verdict in differing:
-        made.append("")
-        made.extend(_differing(name, verdict, answers.get(i), terminal))
-    made.append("")
+        lines.append("")
+        lines.extend(_differing(name, verdict, answers.get(i), terminal))
+    lines.append("")
     if every:
-        made.extend(_each(verdicts, terminal))
+        lines.extend(_each(verdicts, terminal))
     else:
-        made.extend(_by_place(verdicts, terminal))
-    made.extend(noted(notes, terminal))
-    return "\n".join(made).rstrip() + "\n"
+        lines.extend(_by_place(verdicts, terminal))
+    lines.extend(noted(notes, terminal))
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _verdict_first(
@@ -98,32 +97,32 @@ def short_work(work: str) -> str:
 
 
 def _differing(
-    name: str, verdict: Verdict, found: Explanations | None, terminal: Terminal
+    name: str, verdict: Verdict, explanations: Explanations | None, terminal: Terminal
 ) -> list[str]:
     """A claim that differs: ours with its working, by how much, and why perhaps."""
     claim = verdict.claim
-    made = _line(verdict, terminal)
+    lines = _line(verdict, terminal)
     blank = " " * 4
     if " = " in verdict.working:
-        made.extend(_arithmetic(verdict, terminal, f"{blank}ours     "))
+        lines.extend(_arithmetic(verdict, terminal, f"{blank}ours     "))
     if verdict.detail:
-        made.extend(wrap(escape(verdict.detail), terminal.prose, f"{blank}differs  "))
+        lines.extend(wrap(escape(verdict.detail), terminal.prose, f"{blank}differs  "))
     if claim.reference is None and claim.quote:
-        made.extend(wrap(f"“{escape(claim.quote)}”", terminal.prose, f"{blank}printed  "))
+        lines.extend(wrap(f"“{escape(claim.quote)}”", terminal.prose, f"{blank}printed  "))
     if claim.note:
-        made.extend(wrap(escape(claim.note), terminal.prose, f"{blank}note     "))
-    if found is None:
-        return made
-    if found.found:
-        first = found.found[0]
+        lines.extend(wrap(escape(claim.note), terminal.prose, f"{blank}note     "))
+    if explanations is None:
+        return lines
+    if explanations.found:
+        first = explanations.found[0]
         weak = f" (weak: {100 * first.chance:.0f} % by accident)" if first.weak else ""
-        lines = wrap(escape(first.text) + weak, terminal.prose, f"{blank}perhaps  ")
-        lines[0] = lines[0].replace("perhaps", terminal.style("perhaps", "cyan"), 1)
-        made.extend(lines)
-        made.extend(_evidence(first, terminal, " " * 13, full=False))
-        for proof in [each for each in found.proofs if " no" in each][:1]:
-            made.extend(wrap(escape(proof), terminal.prose, f"{blank}proof    "))
-    made.extend(
+        wrapped = wrap(escape(first.text) + weak, terminal.prose, f"{blank}perhaps  ")
+        wrapped[0] = wrapped[0].replace("perhaps", terminal.style("perhaps", "cyan"), 1)
+        lines.extend(wrapped)
+        lines.extend(_evidence(first, terminal, " " * 13, full=False))
+        for proof in [each for each in explanations.proofs if " no" in each][:1]:
+            lines.extend(wrap(escape(proof), terminal.prose, f"{blank}proof    "))
+    lines.extend(
         terminal.style(line, "dim")
         for line in wrap(
             f"nettally explain {escape(name)} '{escape(claim.text)}'",
@@ -131,7 +130,7 @@ def _differing(
             f"{blank}more     ",
         )
     )
-    return made
+    return lines
 
 
 def verdict_line(verdict: Verdict, terminal: Terminal) -> str:
@@ -168,7 +167,7 @@ def _ours(verdict: Verdict) -> str:
 
 
 def _arithmetic(verdict: Verdict, terminal: Terminal, first: str) -> list[str]:
-    """The working of our figure, the figure in bold."""
+    """The working of our value, the value in bold."""
     lines = wrap(escape(verdict.working), terminal.prose, first)
     ours = f"= {_ours(verdict)}"
     bold = f"= {terminal.style(_ours(verdict), 'bold')}"
@@ -176,27 +175,27 @@ def _arithmetic(verdict: Verdict, terminal: Terminal, first: str) -> list[str]:
 
 
 def _evidence(
-    found: Explanation, terminal: Terminal, blank: str, *, full: bool = True
+    explanation: Explanation, terminal: Terminal, blank: str, *, full: bool = True
 ) -> list[str]:
     """What speaks for an explanation, what it would mend and break; full: and change elsewhere."""
-    made: list[str] = []
-    for support in found.supports:
-        made.extend(wrap(f"for it: {escape(support)}", terminal.prose, blank, blank + "  "))
+    lines: list[str] = []
+    for support in explanation.supports:
+        lines.extend(wrap(f"for it: {escape(support)}", terminal.prose, blank, blank + "  "))
     if full:
-        if found.similar:
-            shown = "; ".join(map(escape, found.similar))
-            made.extend(wrap(f"so would: {shown}", terminal.prose, blank, blank + "  "))
-        for effect in found.effects:
-            made.extend(wrap(escape(effect), terminal.prose, blank, blank + "  "))
-    for word, claims in (("mends", found.fixes), ("breaks", found.breaks)):
+        if explanation.similar:
+            shown = "; ".join(map(escape, explanation.similar))
+            lines.extend(wrap(f"so would: {shown}", terminal.prose, blank, blank + "  "))
+        for effect in explanation.effects:
+            lines.extend(wrap(escape(effect), terminal.prose, blank, blank + "  "))
+    for word, claims in (("mends", explanation.fixes), ("breaks", explanation.breaks)):
         if claims:
             texts = [escape(each) for each in claims]
             shown = SEPARATOR.join(texts[:4])
             if len(texts) > 4:
                 shown += f" and {len(texts) - 4} more"
             line = f"{word} {count(len(texts), 'other claim')}: {shown}"
-            made.extend(wrap(line, terminal.prose, blank, blank + "  "))
-    return made
+            lines.extend(wrap(line, terminal.prose, blank, blank + "  "))
+    return lines
 
 
 def _each(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
@@ -205,31 +204,31 @@ def _each(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
     ours = ["" if v.ours is None else _ours(v) for v in verdicts]
     left = min(max(map(len, texts), default=0), max(24, terminal.prose - 48))
     middle = min(max(map(len, ours), default=0), 16)
-    made: list[str] = []
-    for verdict, text, own in zip(verdicts, texts, ours, strict=True):
+    lines: list[str] = []
+    for verdict, text, value in zip(verdicts, texts, ours, strict=True):
         place = escape(verdict.claim.place)
         how = {"rounds": "rounded", "truncates": "cut off"}.get(verdict.status, "")
         tail = SEPARATOR.join(part for part in (how, place) if part)
         sign = terminal.mark(verdict.status)
         if len(text) > left:
-            made.append(f"  {sign} {text}")
+            lines.append(f"  {sign} {text}")
             text = sign = " "
-        start = f"  x {text:<{left}}  {own:>{middle}}  "
-        lines = wrap(tail, terminal.prose, start)
-        made.append(f"  {sign} " + lines[0][4:])
-        made.extend(lines[1:])
-    return made
+        start = f"  x {text:<{left}}  {value:>{middle}}  "
+        wrapped = wrap(tail, terminal.prose, start)
+        lines.append(f"  {sign} " + wrapped[0][4:])
+        lines.extend(wrapped[1:])
+    return lines
 
 
 def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
-    made: list[str] = []
+    lines: list[str] = []
     for verdict in verdicts:
         if verdict.status in ("rounds", "truncates"):
-            made.extend(_line(verdict, terminal))
+            lines.extend(_line(verdict, terminal))
             if verdict.detail:
-                made.extend(wrap(escape(verdict.detail), terminal.prose, " " * 6))
-    if made:
-        made.append("")
+                lines.extend(wrap(escape(verdict.detail), terminal.prose, " " * 6))
+    if lines:
+        lines.append("")
     for status, statuses in (("exact", ("exact", "holds")), ("unknown", ("unknown",))):
         places: dict[str, list[Claim]] = {}
         for verdict in verdicts:
@@ -239,79 +238,81 @@ def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
             texts = dict.fromkeys(escape(claim.text) for claim in claims)
             bound = [text.replace(" ", BOUND) if len(text) < 60 else text for text in texts]
             head = f"{escape(place)}: " if place else ""
-            lines = wrap(head + f"{BOUND}· ".join(bound), terminal.prose, "  x ")
-            lines = [line.replace(BOUND, " ") for line in lines]
-            made.append(f"  {terminal.mark(status)} {lines[0][4:]}")
-            made.extend(lines[1:])
+            wrapped = wrap(head + f"{BOUND}· ".join(bound), terminal.prose, "  x ")
+            wrapped = [line.replace(BOUND, " ") for line in wrapped]
+            lines.append(f"  {terminal.mark(status)} {wrapped[0][4:]}")
+            lines.extend(wrapped[1:])
         if places:
-            made.append("")
+            lines.append("")
     if len(verdicts) > 1:
         shown = f"--all lists each of the {len(verdicts)} claims with our figure"
-        made.append(terminal.style(shown, "dim"))
-    return made
+        lines.append(terminal.style(shown, "dim"))
+    return lines
 
 
 def explain_report(
-    name: str, found: Explanations, terminal: Terminal, notes: Sequence[str] = ()
+    name: str, explanations: Explanations, terminal: Terminal, notes: Sequence[str] = ()
 ) -> str:
     """Explanations of one claim: our working, the likeliest first, proofs, what was tried."""
-    verdict = found.verdict
-    made = [terminal.style(line, "bold") for line in _asked(name, verdict, terminal)]
+    verdict = explanations.verdict
+    lines = [terminal.style(line, "bold") for line in _asked(name, verdict, terminal)]
     if " = " in verdict.working:
-        made.extend(_arithmetic(verdict, terminal, "ours     "))
+        lines.extend(_arithmetic(verdict, terminal, "ours     "))
     if verdict.detail:
-        made.extend(wrap(escape(verdict.detail), terminal.prose, "         "))
-    shown = found.found
+        lines.extend(wrap(escape(verdict.detail), terminal.prose, "         "))
+    shown = explanations.found
     if verdict.status == "differs" and not shown:
-        made.extend(
+        lines.extend(
             ["", terminal.style("unexplained", "yellow", "bold") + ": no small change gives it"]
         )
     elif shown:
         head = "What could have been meant, the least surprising first (hypotheses all):"
-        made.extend(["", *wrap(head, terminal.prose)])
+        lines.extend(["", *wrap(head, terminal.prose)])
     for place, each in enumerate(shown, 1):
-        made.append("")
-        lines = wrap(escape(each.text), terminal.prose, f"{place:>2}. ")
-        lines[0] = lines[0][:4] + terminal.style(lines[0][4:], "cyan")
-        made.extend(lines)
+        lines.append("")
+        wrapped = wrap(escape(each.text), terminal.prose, f"{place:>2}. ")
+        wrapped[0] = wrapped[0][:4] + terminal.style(wrapped[0][4:], "cyan")
+        lines.extend(wrapped)
         odds = wrap(_odds(each), terminal.prose, "    ")
-        made.extend(terminal.style(line, "dim") for line in odds)
-        made.extend(_evidence(each, terminal, "    "))
-    tried = found.tried if verdict.status == "differs" else ()
-    for heading, texts in (("Certain:", found.proofs), ("Tried:", tried)):
+        lines.extend(terminal.style(line, "dim") for line in odds)
+        lines.extend(_evidence(each, terminal, "    "))
+    tried = explanations.tried if verdict.status == "differs" else ()
+    for heading, texts in (("Certain:", explanations.proofs), ("Tried:", tried)):
         if texts:
-            made.extend(["", heading])
+            lines.extend(["", heading])
             for text in texts:
-                made.extend(wrap(escape(text), terminal.prose, "  - "))
+                lines.extend(wrap(escape(text), terminal.prose, "  - "))
     if notes:
-        made.extend(["", *noted(notes, terminal)])
-    return "\n".join(made) + "\n"
+        lines.extend(["", *noted(notes, terminal)])
+    return "\n".join(lines) + "\n"
 
 
 def _asked(name: str, verdict: Verdict, terminal: Terminal) -> list[str]:
     claim = escape(verdict.claim.text)
-    own = escape(name)
+    network = escape(name)
     if verdict.status == "unknown":
-        text = f"{own}: {claim} cannot be derived"
+        text = f"{network}: {claim} cannot be derived"
     elif verdict.status == "differs":
         ours = (
-            f"; {own} has {_ours(verdict)}" if verdict.ours is not None else f" differs from {own}"
+            f"; {network} has {_ours(verdict)}"
+            if verdict.ours is not None
+            else f" differs from {network}"
         )
         text = claim + ours
     else:
-        text = f"{claim} tallies with {own}" + (
+        text = f"{claim} tallies with {network}" + (
             "" if verdict.ours is None else f": {_ours(verdict)}"
         )
     return wrap(text, terminal.prose, rest="  ")
 
 
-def _odds(found: Explanation) -> str:
-    """How surprising, and how likely so small a change would hit the figure by accident."""
-    chance = found.chance
-    text = f"gives {escape(shown_value(found.ours))}; {found.bits:.1f} bits"
+def _odds(explanation: Explanation) -> str:
+    """How surprising it is, and how likely so small a change would hit the value by accident."""
+    chance = explanation.chance
+    text = f"gives {escape(shown_value(explanation.ours))}; {explanation.bits:.1f} bits"
     if chance > 0:
         odds = f"1 in {round(1 / chance):,}" if chance < 0.1 else f"{100 * chance:.0f} %"
         text += f"; chance that so small an edit hits by accident: {odds}"
-    if found.weak:
+    if explanation.weak:
         text += " (so it is weak evidence)"
     return text

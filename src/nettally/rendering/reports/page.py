@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...record import Record
 from ..escape import escape, html_text
-from ..html import document, notes_html, sheet_html
+from ..html import document, notes_html, table_html
 from ..layer_line import size
 from ..tables.architecture import architecture
 from ..tables.columns import chosen, total_of
@@ -38,7 +38,7 @@ class Drawing(Record):
     caption: str
 
 
-class Made(Record):
+class Provenance(Record):
     """How a report was made. files: what, name, SHA-256 and bytes of each file that was read."""
 
     command: str
@@ -51,7 +51,7 @@ class Audit(Record):
 
     name: str
     tally: Tally
-    made: Made
+    provenance: Provenance
     work: str = ""
     verdicts: tuple[Verdict, ...] = ()
     explained: Mapping[int, Explanations] = {}
@@ -74,7 +74,7 @@ def report(audit: Audit) -> str:
         ("figure", "The network drawn", _figures(audit)),
         ("layers", "The network in numbers", _layers(audit)),
         ("accountings", "Counted by other conventions", _accountings(audit)),
-        ("made", "How this was made", _made(audit)),
+        ("made", "How this was made", _provenance(audit)),
     ]
     sections = [section for section in sections if section[2]]
     links = "".join(f'<li><a href="#{anchor}">{title}</a></li>' for anchor, title, _ in sections)
@@ -100,16 +100,16 @@ def report(audit: Audit) -> str:
 def _top(audit: Audit, links: str) -> str:
     network = audit.tally.network
     says = network.title if network.title and network.title != audit.name else ""
-    made = [
+    pieces = [
         '<header class="top">\n<p class="eyebrow">The published figures, checked</p>\n',
         f"<h1>{html_text(audit.name)}</h1>\n",
     ]
     if says:
-        made.append(f'<p class="subtitle">{html_text(says)}</p>\n')
-    made.append(_answer(audit))
-    made.append(_facts(audit.tally))
-    made.append(f'<nav aria-label="Parts of this page"><ul>{links}</ul></nav>\n</header>\n')
-    return "".join(made)
+        pieces.append(f'<p class="subtitle">{html_text(says)}</p>\n')
+    pieces.append(_answer(audit))
+    pieces.append(_facts(audit.tally))
+    pieces.append(f'<nav aria-label="Parts of this page"><ul>{links}</ul></nav>\n</header>\n')
+    return "".join(pieces)
 
 
 def _answer(audit: Audit) -> str:
@@ -169,60 +169,62 @@ def _facts(tally: Tally) -> str:
 
 
 def _figures(audit: Audit) -> str:
-    made: list[str] = []
+    pieces: list[str] = []
     for place, each in enumerate(audit.figures, 1):
-        made.append(
+        pieces.append(
             f'<figure>\n<div class="scroll" role="region" tabindex="0" '
             f'aria-labelledby="figure-{place}">\n{each.svg}</div>\n'
             f'<figcaption id="figure-{place}">{html_text(each.caption)} '
             '<a href="#layers">The same in numbers.</a></figcaption>\n</figure>\n'
         )
-    return "".join(made)
+    return "".join(pieces)
 
 
 def _layers(audit: Audit) -> str:
     tally = audit.tally
     parts = architecture(tally)[0]
     columns = ",".join(each.name for each in chosen(None, tally))
-    sheet = architecture_table(tally, columns)
+    table = architecture_table(tally, columns)
     counted = f"Counted by the accounting '{tally.accounting.name}': {tally.accounting.title}."
-    made = [f'<p class="intro">{html_text(counted)}</p>\n']
-    folded = len(parts) < len(tally.rows)
-    caption = "What is alike and follows one another stands on one line" if folded else "Each layer"
-    made.append(sheet_html(sheet, caption, "layers-table"))
-    made.append(notes_html(sheet.notes))
-    if folded and len(tally.rows) <= MOST_LAYERS:
+    pieces = [f'<p class="intro">{html_text(counted)}</p>\n']
+    grouped = len(parts) < len(tally.rows)
+    caption = (
+        "What is alike and follows one another stands on one line" if grouped else "Each layer"
+    )
+    pieces.append(table_html(table, caption, "layers-table"))
+    pieces.append(notes_html(table.notes))
+    if grouped and len(tally.rows) <= MOST_LAYERS:
         whole = tally_table(tally, columns, full_depth(tally))
         long = " long" if len(tally.rows) > 200 else ""
-        table = sheet_html(whole, "Each layer, in the tree of its modules", "every-layer")
-        made.append(
+        markup = table_html(whole, "Each layer, in the tree of its modules", "every-layer")
+        pieces.append(
             f'<details class="more{long}"><summary>Each of the {len(tally.rows):,} layers'
-            f"</summary>\n{table}</details>\n"
+            f"</summary>\n{markup}</details>\n"
         )
-    return "".join(made)
+    return "".join(pieces)
 
 
 def _accountings(audit: Audit) -> str:
     if not audit.reckonings:
         return ""
-    sheet = reconcile_table(audit.tally, audit.reckonings)
+    table = reconcile_table(audit.tally, audit.reckonings)
     intro = (
         '<p class="intro">Tools and papers add up different things and call them by the same '
         "names. The same network, as each of them counts it, and term by term what its number is "
         "the sum of.</p>\n"
     )
-    return intro + sheet_html(sheet, sheet.lead, "accountings-table") + notes_html(sheet.notes)
+    return intro + table_html(table, table.lead, "accountings-table") + notes_html(table.notes)
 
 
-def _made(audit: Audit) -> str:
-    made = audit.made
+def _provenance(audit: Audit) -> str:
+    provenance = audit.provenance
     accounting = audit.tally.accounting
     items: list[tuple[str, str]] = [
-        ("command", f"<code>{html_text(made.command)}</code>"),
-        ("nettally", html_text(made.version)),
+        ("command", f"<code>{html_text(provenance.command)}</code>"),
+        ("nettally", html_text(provenance.version)),
         ("accounting", f"{html_text(accounting.name)}: {html_text(accounting.title)}"),
     ]
-    for what, name, digest, length in made.files:
+    for what, name, digest, length in provenance.files:
         items.append(
             (
                 what,
@@ -234,5 +236,5 @@ def _made(audit: Audit) -> str:
         items.append(("checked against", html_text(audit.work)))
     listed = "".join(f"<dt>{html_text(name)}</dt><dd>{text}</dd>\n" for name, text in items)
     notes = [*audit.tally.network.notes, *audit.notes]
-    said = f"<h3>Notes of the reader</h3>\n{notes_html(notes)}" if notes else ""
-    return f'<div class="made"><dl>\n{listed}</dl>\n{said}</div>\n'
+    notes_markup = f"<h3>Notes of the reader</h3>\n{notes_html(notes)}" if notes else ""
+    return f'<div class="made"><dl>\n{listed}</dl>\n{notes_markup}</div>\n'

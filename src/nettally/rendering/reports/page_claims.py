@@ -35,20 +35,20 @@ def differing_html(audit: Audit) -> str:
 def _card(audit: Audit, place: int) -> str:
     verdict = audit.verdicts[place]
     claim = verdict.claim
-    found = audit.explained.get(place)
-    made = [f'<article class="card" id="claim-{place + 1}">\n<h3>']
-    made.append('<span class="sign differs" role="img" aria-label="differs:">✗</span> ')
-    made.append(f"{html_text(claim.text)}</h3>\n")
+    explanations = audit.explained.get(place)
+    pieces = [f'<article class="card" id="claim-{place + 1}">\n<h3>']
+    pieces.append('<span class="sign differs" role="img" aria-label="differs:">✗</span> ')
+    pieces.append(f"{html_text(claim.text)}</h3>\n")
     if claim.place and not claim.quote:
-        made.append(f'<p class="place">{html_text(claim.place)}</p>\n')
-    made.append(_pair(verdict))
-    made.append(_quotation(claim, audit.work))
+        pieces.append(f'<p class="place">{html_text(claim.place)}</p>\n')
+    pieces.append(_pair(verdict))
+    pieces.append(_quotation(claim, audit.work))
     if claim.note:
-        made.append(f"<p>{html_text(claim.note)}</p>\n")
-    made.append(_working(verdict, audit.tally, "How ours comes about"))
-    if found is not None:
-        made.append(_explained(found))
-    return "".join([*made, "</article>\n"])
+        pieces.append(f"<p>{html_text(claim.note)}</p>\n")
+    pieces.append(_working(verdict, audit.tally, "How ours comes about"))
+    if explanations is not None:
+        pieces.append(_explained(explanations))
+    return "".join([*pieces, "</article>\n"])
 
 
 def _pair(verdict: Verdict) -> str:
@@ -83,75 +83,75 @@ def _working(verdict: Verdict, tally: Tally, summary: str) -> str:
     return f'<details><summary>{summary}</summary>\n<p class="math">{text}</p></details>\n'
 
 
-def _explained(found: Explanations) -> str:
+def _explained(explanations: Explanations) -> str:
     """The likeliest hypothesis, the others on a click, what is certain, and what was tried."""
-    made: list[str] = []
-    if found.found:
-        first, *others = found.found
+    pieces: list[str] = []
+    if explanations.found:
+        first, *others = explanations.found
         head = f"<h4><span>Perhaps</span> {html_text(first.text)}</h4>"
-        made.append(f'<div class="perhaps">\n{head}\n{_hypothesis(first)}</div>\n')
+        pieces.append(f'<div class="perhaps">\n{head}\n{_hypothesis(first)}</div>\n')
         if others:
             items = "".join(
                 f"<li><b>{html_text(each.text)}</b>\n{_hypothesis(each)}</li>\n" for each in others
             )
             count = f"{len(others)} other " + ("hypotheses" if len(others) > 1 else "hypothesis")
-            made.append(
+            pieces.append(
                 f"<details><summary>{count}</summary>\n"
                 f'<ol class="others" start="2">\n{items}</ol></details>\n'
             )
-    elif _searched(found):
+    elif _searched(explanations):
         text = "Unexplained: no small change gives the printed figure."
-        made.append(f'<p class="certain">{text}</p>\n')
-    if found.proofs:
-        items = "".join(f"<li>{html_text(each)}</li>\n" for each in found.proofs)
-        made.append(f'<h4 class="certain">Certain</h4>\n<ul class="evidence">\n{items}</ul>\n')
-    if found.tried and _searched(found):
-        items = "".join(f"<li>{html_text(each)}</li>\n" for each in found.tried)
+        pieces.append(f'<p class="certain">{text}</p>\n')
+    if explanations.proofs:
+        items = "".join(f"<li>{html_text(each)}</li>\n" for each in explanations.proofs)
+        pieces.append(f'<h4 class="certain">Certain</h4>\n<ul class="evidence">\n{items}</ul>\n')
+    if explanations.tried and _searched(explanations):
+        items = "".join(f"<li>{html_text(each)}</li>\n" for each in explanations.tried)
         tried = f'<ul class="evidence">\n{items}</ul>'
-        made.append(
+        pieces.append(
             f'<details class="tried"><summary>What was tried</summary>\n{tried}</details>\n'
         )
-    return "".join(made)
+    return "".join(pieces)
 
 
-def _searched(found: Explanations) -> bool:
-    """Whether edits were tried at all: they are for one figure that differs, not for a bound."""
-    claim = found.verdict.claim
-    return found.verdict.status == "differs" and claim.relation == "=" and not claim.every
+def _searched(explanations: Explanations) -> bool:
+    """Whether edits were tried at all: they are for one value that differs, not for a bound."""
+    claim = explanations.verdict.claim
+    return explanations.verdict.status == "differs" and claim.relation == "=" and not claim.every
 
 
-def _hypothesis(found: Explanation) -> str:
-    odds = f"gives {shown_value(found.ours)}; {found.bits:.1f} bits of surprise"
-    accident = chance(found)
+def _hypothesis(explanation: Explanation) -> str:
+    odds = f"gives {shown_value(explanation.ours)}; {explanation.bits:.1f} bits of surprise"
+    accident = chance(explanation)
     if accident:
         odds += f"; chance that so small a change hits by accident: {accident}"
-    if found.weak:
+    if explanation.weak:
         odds += " (so it is weak evidence)"
-    items = "".join(f"<li>{html_text(each)}</li>\n" for each in evidence(found))
-    told = f'<ul class="evidence">\n{items}</ul>\n' if items else ""
-    return f'<p class="odds">{html_text(odds)}</p>\n{told}'
+    items = "".join(f"<li>{html_text(each)}</li>\n" for each in evidence(explanation))
+    listed = f'<ul class="evidence">\n{items}</ul>\n' if items else ""
+    return f'<p class="odds">{html_text(odds)}</p>\n{listed}'
 
 
 def tallying_html(audit: Audit) -> str:
     """Claims that are true, by how, then by where they are printed."""
-    made: list[str] = []
+    pieces: list[str] = []
     near = [v for v in audit.verdicts if v.status in ("rounds", "truncates")]
     exact = [v for v in audit.verdicts if v.status in ("exact", "holds")]
     if not near and not exact:
         return ""
-    made.append(
+    pieces.append(
         '<p class="intro">Each opens to what is printed and how our figure comes about.</p>\n'
     )
     if near:
-        made.append('<h3 class="place-head">As rounded, or as cut off</h3>\n')
-        made.append(_claims(audit, near))
+        pieces.append('<h3 class="place-head">As rounded, or as cut off</h3>\n')
+        pieces.append(_claims(audit, near))
     places: dict[str, list[Verdict]] = {}
     for verdict in exact:
         places.setdefault(verdict.claim.place, []).append(verdict)
     for place, verdicts in places.items():
         head = html_text(place[:1].upper() + place[1:]) if place else "Exactly"
-        made.append(f'<h3 class="place-head">{head}</h3>\n{_claims(audit, verdicts)}')
-    return "".join(made)
+        pieces.append(f'<h3 class="place-head">{head}</h3>\n{_claims(audit, verdicts)}')
+    return "".join(pieces)
 
 
 def open_html(audit: Audit) -> str:
@@ -170,23 +170,23 @@ def _claims(audit: Audit, verdicts: Sequence[Verdict]) -> str:
 def _claim(audit: Audit, verdict: Verdict) -> str:
     """One line, which opens where there is more to say."""
     claim = verdict.claim
-    told = [_quotation(claim, audit.work)]
+    details = [_quotation(claim, audit.work)]
     if verdict.detail and not claim.measured:
-        told.append(f"<p>{html_text(verdict.detail[:1].upper() + verdict.detail[1:])}.</p>\n")
+        details.append(f"<p>{html_text(verdict.detail[:1].upper() + verdict.detail[1:])}.</p>\n")
     if claim.note:
-        told.append(f"<p>{html_text(claim.note)}</p>\n")
+        details.append(f"<p>{html_text(claim.note)}</p>\n")
     lines = steps(verdict, audit.tally)
     if lines:
         text = "\n".join(html_text(line) for line in lines)
-        told.append(f'<p class="math">{text}</p>\n')
-    inside = "".join(told)
+        details.append(f'<p class="math">{text}</p>\n')
+    inside = "".join(details)
     name = CLASS_OF[verdict.status]
     how = HOW[verdict.status] if verdict.status != "unknown" else ""
-    own = html_text(ours(verdict))
+    value = html_text(ours(verdict))
     line = (
         f'<span class="sign {name}" aria-hidden="true">{SIGNS[verdict.status]}</span> '
         f"<code>{html_text(claim.text)}</code> "
-        f'<span class="ours">{own and SPOKEN + own}</span> '
+        f'<span class="ours">{value and SPOKEN + value}</span> '
         f'<span class="how">{html_text(how)}</span>'
     )
     if not inside:

@@ -1,4 +1,4 @@
-"""How our figure of a claim comes about, for any claim: a layer's, a sum over layers, a formula."""
+"""How our value for a claim comes about: a layer's, a sum over layers, a formula."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}
 
 
 def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
-    """The working, a line each; none where there is nothing to show but the figure itself."""
+    """The working, one step a line; empty where there is nothing to show but the value itself."""
     claim = verdict.claim
     if verdict.ours is None and not claim.every:
         return ()
@@ -49,29 +49,30 @@ def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
 def _each(claim: Claim, counted: Tally) -> tuple[str, ...]:
     percent = "%" in claim.printed.text
     names = names_like(counted, claim.every)
-    told = [f"{name}: {shown_value(claim.value(counted, name), percent)}" for name in names[:MOST]]
+    lines = [f"{name}: {shown_value(claim.value(counted, name), percent)}" for name in names[:MOST]]
     if len(names) > MOST:
-        told.append(f"and {len(names) - MOST} more")
-    return tuple(told)
+        lines.append(f"and {len(names) - MOST} more")
+    return tuple(lines)
 
 
 def _formula(claim: Claim, verdict: Verdict, counted: Tally) -> tuple[str, ...]:
     """The formula with its quantities' values: ``5 + 3 = 8``."""
     tree = expression.parse(claim.subject)
     percent = "%" in claim.printed.text
-    told, ours = _told(tree, counted), shown_value(verdict.ours, percent)
-    return (f"{claim.subject} = {told} = {ours}",) if told != ours else ()
+    values, ours = _with_values(tree, counted), shown_value(verdict.ours, percent)
+    return (f"{claim.subject} = {values} = {ours}",) if values != ours else ()
 
 
-def _told(tree: expression.Tree, counted: Tally, tight: int = 0) -> str:
+def _with_values(tree: expression.Tree, counted: Tally, tight: int = 0) -> str:
     if isinstance(tree, expression.FunctionCall) and tree.function == "log2":
-        return f"log2({_told(tree.arguments[0], counted)})"
+        return f"log2({_with_values(tree.arguments[0], counted)})"
     if not isinstance(tree, expression.Operation):
         return shown_value(evaluate(tree, counted))
-    own = _PRECEDENCE[tree.sign]
-    left, right = _told(tree.left, counted, own), _told(tree.right, counted, own + 1)
+    precedence = _PRECEDENCE[tree.sign]
+    left = _with_values(tree.left, counted, precedence)
+    right = _with_values(tree.right, counted, precedence + 1)
     text = f"{left} {'·' if tree.sign == '*' else tree.sign} {right}"
-    return f"({text})" if own < tight else text
+    return f"({text})" if precedence < tight else text
 
 
 def _sum(claim: Claim, verdict: Verdict, counted: Tally) -> tuple[str, ...]:
@@ -97,5 +98,5 @@ def _sum(claim: Claim, verdict: Verdict, counted: Tally) -> tuple[str, ...]:
         return (working,) if working else ()
     if len(terms) < 2 or len(terms) > MOST:
         return ()
-    told = " + ".join(f"{n:,} ({name})" for name, n in terms)
-    return (f"{told} = {sum(n for _, n in terms):,}",)
+    addends = " + ".join(f"{n:,} ({name})" for name, n in terms)
+    return (f"{addends} = {sum(n for _, n in terms):,}",)

@@ -29,11 +29,11 @@ HOW = {
     "differs": "differs",
     "unknown": "cannot be derived",
 }
-"""A verdict in words: how the printed figure is true, or that it is not."""
+"""A verdict in words: how the printed value is true, or that it is not."""
 
 
 def ours(verdict: Verdict) -> str:
-    """Our figure, in per cent where the printed one is; "" where there is none."""
+    """Our value, in per cent where the printed one is; "" where there is none."""
     if verdict.ours is None:
         return ""
     return shown_value(verdict.ours, "%" in verdict.claim.printed.text)
@@ -55,9 +55,9 @@ def tallying(verdicts: Sequence[Verdict]) -> str:
     return f"{text}; {more} more cannot be derived" if more else text
 
 
-def chance(found: Explanation) -> str:
+def chance(explanation: Explanation) -> str:
     """How likely so small an edit hits by accident: ``1 in 2,000``, ``71 %``, "" for never."""
-    odds = found.chance
+    odds = explanation.chance
     if odds <= 0:
         return ""
     return f"1 in {round(1 / odds):,}" if odds < 0.1 else f"{100 * odds:.0f} %"

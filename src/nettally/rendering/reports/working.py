@@ -22,7 +22,7 @@ LABEL = 13
 
 
 def working(network: Network, about: str, accounting: Accounting, terminal: Terminal) -> str:
-    """How each figure of a layer comes about; of a module, what it is the sum of.
+    """How each count of a layer comes about; for a module, the terms that each count is the sum of.
 
     Raises ClaimError where no layer or module is called ``about``.
     """
@@ -38,21 +38,21 @@ def _module(
     about: str, rows: tuple[Row, ...], accounting: Accounting, terminal: Terminal
 ) -> list[str]:
     head = f"{terminal.style(escape(about), 'bold')}: {count(len(rows), 'layer')}"
-    made = [head, "", *_said("output", size(rows[-1].shape) or "not known", terminal)]
-    for title, figure in (
+    lines = [head, "", *_labelled("output", size(rows[-1].shape) or "not known", terminal)]
+    for title, measure in (
         ("neurons", accounting.neurons),
         ("parameters", accounting.parameters),
         (accounting.unit, accounting.operations),
     ):
         quantity = "operations" if title == accounting.unit else title
         if certainty(rows, quantity) == "unknown":
-            made.extend(_said(title, "not known", terminal))
+            lines.extend(_labelled(title, "not known", terminal))
             continue
-        parts = [(row, plain(figure(row))) for row in rows]
+        parts = [(row, plain(measure(row))) for row in rows]
         terms = [Num(n, escape(row.node.name.rpartition(".")[2])) for row, n in parts if n]
-        made.extend(_figure(title, total(terms), terminal))
-    made.extend(_incomplete(rows, terminal))
-    return made
+        lines.extend(_quantity(title, total(terms), terminal))
+    lines.extend(_incomplete(rows, terminal))
+    return lines
 
 
 def _layer(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
@@ -61,39 +61,39 @@ def _layer(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
     name = escape(node.name)
     head = wrap(f"{name}: {escape(described(node))}{where}", terminal.prose, rest="  ")
     head[0] = terminal.style(name, "bold") + head[0][len(name) :]
-    made = [*head, ""]
+    lines = [*head, ""]
     for source, shape in zip(node.inputs, row.inputs, strict=True):
         shown = size(shape) or "not known"
-        made.extend(_said("input", f"{shown}, from {escape(source)}", terminal))
+        lines.extend(_labelled("input", f"{shown}, from {escape(source)}", terminal))
     if row.shape is None:
-        return [*made, *_stated(row, accounting, terminal), *_incomplete((row,), terminal)]
+        return [*lines, *_stated(row, accounting, terminal), *_incomplete((row,), terminal)]
     before: list[str] = []
     for axis, n in _axes(row.shape):
-        if _given(n):
+        if _is_given(n):
             continue
         edge = _edge(row, axis, terminal)
-        told = [step.replace(axis, "") for step in _steps(n, opened=True)] + edge
-        if told == before:
-            made.extend(_said(axis, f"{plain(n):,}, in the same way", terminal))
+        steps = [step.replace(axis, "") for step in _steps(n, opened=True)] + edge
+        if steps == before:
+            lines.extend(_labelled(axis, f"{plain(n):,}, in the same way", terminal))
         else:
-            made.extend([*_figure(axis, n, terminal, opened=True), *edge])
-        before = told
-    made.extend(_said("output", size(row.shape) or "", terminal))
+            lines.extend([*_quantity(axis, n, terminal, opened=True), *edge])
+        before = steps
+    lines.extend(_labelled("output", size(row.shape) or "", terminal))
     if row.work is None:
-        return [*made, *_stated(row, accounting, terminal), *_incomplete((row,), terminal)]
+        return [*lines, *_stated(row, accounting, terminal), *_incomplete((row,), terminal)]
     named = _renamed(row)
     neurons = accounting.neurons(named)
     if neurons:
-        made.extend(_figure("neurons", neurons, terminal))
+        lines.extend(_quantity("neurons", neurons, terminal))
     else:
-        made.extend(_said("neurons", f"none: {_no_neurons(accounting)}", terminal))
-    made.extend(_parameters(named, accounting, terminal))
+        lines.extend(_labelled("neurons", f"none: {_no_neurons(accounting)}", terminal))
+    lines.extend(_parameters(named, accounting, terminal))
     operations = accounting.operations(named)
     if operations:
-        made.extend(_figure(accounting.unit, operations, terminal))
+        lines.extend(_quantity(accounting.unit, operations, terminal))
     else:
-        made.extend(_said(accounting.unit, f"none, as '{accounting.name}' counts", terminal))
-    return [*made, *_other_work(named, accounting, terminal)]
+        lines.extend(_labelled(accounting.unit, f"none, as '{accounting.name}' counts", terminal))
+    return [*lines, *_other_work(named, accounting, terminal)]
 
 
 def _stated(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
@@ -130,26 +130,26 @@ def _edge(row: Row, axis: str, terminal: Terminal) -> list[str]:
     x = tuple(plain(n) for n in row.inputs[0])
     left = spare(x)[place]
     step, out = layer.stride[place], layer.counts(x)[place]
-    made: list[str] = []
+    remarks: list[str] = []
     if left:
         room = (out - 1) * step + left
-        told = (
+        remark = (
             f"the last {count(left, 'pixel')} are read by no window"
             if left > 1
             else "the last pixel is read by no window"
         )
         if left < 0:
-            told = f"the last window overhangs the edge by {count(-left, 'pixel')}"
-        made.append(f"{room:,} / {step} does not come out even: {told}")
+            remark = f"the last window overhangs the edge by {count(-left, 'pixel')}"
+        remarks.append(f"{room:,} / {step} does not come out even: {remark}")
     if step > 1:
         same = [n for n in range(x[2 + place] - step, x[2 + place] + step + 1) if n > 0]
         same = [n for n in same if _counts(layer, x, place, n) == out]
         if len(same) > 1:
-            made.append(f"inputs from {same[0]:,} to {same[-1]:,} all give {out:,}")
+            remarks.append(f"inputs from {same[0]:,} to {same[-1]:,} all give {out:,}")
     blank = " " * (LABEL + 2)
     return [
         terminal.style(line, "yellow" if left and not i else "dim")
-        for i, text in enumerate(made)
+        for i, text in enumerate(remarks)
         for line in wrap(text, terminal.prose, blank)
     ]
 
@@ -167,28 +167,28 @@ def _counts(layer: Any, x: Shape, place: int, n: int) -> int:
 def _parameters(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
     tensors = row.parameters or {}
     if not tensors:
-        return _said("parameters", "none", terminal)
-    made: list[str] = []
+        return _labelled("parameters", "none", terminal)
+    lines: list[str] = []
     if len(tensors) > 1 or row.node.shared:
         for name, shape in tensors.items():
             owner = row.node.shared.get(name)
             if owner:
-                made.extend(_said(escape(name), f"shared with {escape(owner)}", terminal))
+                lines.extend(_labelled(escape(name), f"shared with {escape(owner)}", terminal))
             else:
-                made.extend(_figure(escape(name), product(shape), terminal))
+                lines.extend(_quantity(escape(name), product(shape), terminal))
     counted = accounting.parameters(row)
     parts = [
         Num(plain(product(shape)), escape(name))
         for name, shape in tensors.items()
         if name not in row.node.shared
     ]
-    if made and plain(counted) == sum(map(plain, parts)):
-        made.extend(_figure("parameters", total(parts), terminal))
-    elif counted or made:
-        made.extend(_figure("parameters", counted, terminal))
+    if lines and plain(counted) == sum(map(plain, parts)):
+        lines.extend(_quantity("parameters", total(parts), terminal))
+    elif counted or lines:
+        lines.extend(_quantity("parameters", counted, terminal))
     else:
-        made.extend(_said("parameters", f"none, as '{accounting.name}' counts", terminal))
-    return made
+        lines.extend(_labelled("parameters", f"none, as '{accounting.name}' counts", terminal))
+    return lines
 
 
 _OTHER = {
@@ -207,13 +207,13 @@ def _other_work(row: Row, accounting: Accounting, terminal: Terminal) -> list[st
     terms = accounting.operations_by_kind
     counted = terms.get(row.node.layer.kind) or terms.get("*") or {}
     assert row.work is not None
-    made: list[str] = []
+    lines: list[str] = []
     for fact, amount in zip(row.work._fields, row.work, strict=True):
         if fact in _OTHER and amount and fact not in counted:
-            made.extend(_figure(_OTHER[fact], amount, terminal))
+            lines.extend(_quantity(_OTHER[fact], amount, terminal))
     return (
-        ["", terminal.style("not counted as " + accounting.unit + ":", "dim"), *made]
-        if made
+        ["", terminal.style("not counted as " + accounting.unit + ":", "dim"), *lines]
+        if lines
         else []
     )
 
@@ -237,19 +237,19 @@ def _incomplete(rows: tuple[Row, ...], terminal: Terminal) -> list[str]:
     return [terminal.style(line, "yellow") for line in wrap(text, terminal.prose, rest="  ")]
 
 
-def _said(label: str, text: str, terminal: Terminal) -> list[str]:
+def _labelled(label: str, text: str, terminal: Terminal) -> list[str]:
     start = f"{label:<{LABEL}}  "
     return wrap(text, terminal.prose, start, " " * (LABEL + 2))
 
 
-def _figure(label: str, n: int, terminal: Terminal, *, opened: bool = False) -> list[str]:
-    """A figure and how it is made, the result in bold. opened: step by step."""
+def _quantity(label: str, n: int, terminal: Terminal, *, opened: bool = False) -> list[str]:
+    """A count and its working, the result in bold. opened: step by step."""
     start = f"{label:<{LABEL}}  "
-    made = wrap_steps(_steps(n, opened), terminal.prose, start)
+    lines = wrap_steps(_steps(n, opened), terminal.prose, start)
     result = f"{plain(n):,}"
-    if made[-1].endswith(result):
-        made[-1] = made[-1][: -len(result)] + terminal.style(result, "bold")
-    return made
+    if lines[-1].endswith(result):
+        lines[-1] = lines[-1][: -len(result)] + terminal.style(result, "bold")
+    return lines
 
 
 def _steps(n: int, opened: bool) -> list[str]:
@@ -258,8 +258,8 @@ def _steps(n: int, opened: bool) -> list[str]:
         return [f"{n:,}"]
     if opened:
         return show(n, names=True).split(" = ")
-    return [formula(n, names=True)] if _given(n) else [formula(n, names=True), f"{plain(n):,}"]
+    return [formula(n, names=True)] if _is_given(n) else [formula(n, names=True), f"{plain(n):,}"]
 
 
-def _given(n: int) -> bool:
+def _is_given(n: int) -> bool:
     return not isinstance(n, Num) or isinstance(n.how, Named)

@@ -90,16 +90,16 @@ def architecture(tally: Tally) -> tuple[tuple[Part, ...], tuple[str, ...]]:
 
 def _parts(group: Group, level: int, notes: list[str]) -> Iterator[Part]:
     """A group's members: layers in runs, blocks in runs, other modules opened below a heading."""
-    made: list[Part] = []
+    parts: list[Part] = []
     run: list[Row] = []
     blocks: list[_Block] = []
 
     def flush() -> None:
         if blocks:
-            made.extend(_of_blocks(blocks, level, notes))
+            parts.extend(_of_blocks(blocks, level, notes))
             blocks.clear()
         if run:
-            _add_layers(made, run, level)
+            _add_layers(parts, run, level)
             run.clear()
 
     for member in group.members:
@@ -118,9 +118,9 @@ def _parts(group: Group, level: int, notes: list[str]) -> Iterator[Part]:
             blocks.append(block)
             continue
         flush()
-        made.extend(_opened(member, level, notes))
+        parts.extend(_opened(member, level, notes))
     flush()
-    yield from made
+    yield from parts
 
 
 def _opened(group: Group, level: int, notes: list[str]) -> Iterator[Part]:
@@ -137,22 +137,22 @@ def _is_quiet(row: Row) -> bool:
     return row.node.layer.kind in QUIET
 
 
-def _add_layers(made: list[Part], rows: Sequence[Row], level: int) -> None:
+def _add_layers(parts: list[Part], rows: Sequence[Row], level: int) -> None:
     """Lines for layers that stand side by side in one module."""
     units = _units(rows)
     if units and not units[0].label:  # what only belongs to a layer, after a module
         stray = units.pop(0)
-        last = made[-1] if made and not made[-1].heading and made[-1].level == level else None
+        last = parts[-1] if parts and not parts[-1].heading and parts[-1].level == level else None
         if last is not None and not any(row.parameters for row in stray.rows):
-            made[-1] = last._replace(rows=(*last.rows, *stray.rows))
+            parts[-1] = last._replace(rows=(*last.rows, *stray.rows))
         else:
             labels = tuple(described(row.node) for row in stray.rows if row.parameters)
             label = labels or (described(stray.head.node),)
-            made.append(Part(_span(stray.rows), label, tuple(stray.rows), level=level))
+            parts.append(Part(_span(stray.rows), label, tuple(stray.rows), level=level))
     for alike in _runs(units):
         rows = [row for unit in alike for row in unit.rows]
         heads = [unit.head for unit in alike]
-        made.append(Part(_span(heads), (alike[0].label,), tuple(rows), len(alike), level))
+        parts.append(Part(_span(heads), (alike[0].label,), tuple(rows), len(alike), level))
 
 
 def _units(rows: Sequence[Row]) -> list[_Unit]:
@@ -196,11 +196,11 @@ def _block(group: Group) -> _Block | None:
     adds = any(row.node.layer.kind == "add" and len(row.inputs) > 1 for row in group.rows)
     main = [unit for unit in units if unit.head.node.name in on] if adds else units
     beside = [unit for unit in units if unit.head.node.name not in on] if adds else []
-    told = [unit for unit in main if unit.head.node.layer.kind != "concat"]
-    if not told:
+    shown = [unit for unit in main if unit.head.node.layer.kind != "concat"]
+    if not shown:
         return None
-    branched = not adds and len(told) < len(main)
-    labels = _branches(told) if branched else [unit.label for unit in told]
+    branched = not adds and len(shown) < len(main)
+    labels = _branches(shown) if branched else [unit.label for unit in shown]
     chain = not beside and all(len(row.inputs) == 1 for row in group.rows)
     return _Block(group, tuple(labels), tuple(unit.label for unit in beside), chain)
 
@@ -248,8 +248,8 @@ def _longest(rows: Sequence[Row]) -> set[str]:
     inside = {row.node.name: row for row in rows}
     length: dict[str, int] = {}
     for row in rows:
-        own = not _is_quiet(row)
-        length[row.node.name] = own + max(
+        is_counted = not _is_quiet(row)
+        length[row.node.name] = is_counted + max(
             (length.get(name, 0) for name in row.node.inputs), default=0
         )
     on: set[str] = set()
@@ -296,11 +296,13 @@ def _of_blocks(blocks: Sequence[_Block], level: int, notes: list[str]) -> Iterat
 
 def _other(first: _Block, usual: _Block) -> str:
     """How the first of the blocks differs from the others."""
-    told = [own for own, other in zip(first.labels, usual.labels, strict=True) if own != other]
-    told += [
+    differences = [
+        text for text, other in zip(first.labels, usual.labels, strict=True) if text != other
+    ]
+    differences += [
         f"{each} on the shortcut" for each in first.shortcut if first.shortcut != usual.shortcut
     ]
-    return "; ".join(told)
+    return "; ".join(differences)
 
 
 def _span(rows: Sequence[Row]) -> str:

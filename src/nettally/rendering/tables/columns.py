@@ -66,7 +66,7 @@ class AtLeast(int):
 def _kind(tally: Tally, line: TreeLine) -> str:
     if line.row is not None:
         return _kind_of(line.row)
-    return f"({len(line.rows)} layers)" if line.folded else ""
+    return f"({len(line.rows)} layers)" if line.collapsed else ""
 
 
 def _kind_of(row: Row) -> str:
@@ -92,8 +92,8 @@ def _input(tally: Tally, line: TreeLine) -> str | None:
 
 def _share(tally: Tally, line: TreeLine) -> float | None:
     total = plain(tally.parameters)
-    own = _sum("parameters")(tally, line)
-    return None if own is None or not total else 100 * own / total
+    amount = _sum("parameters")(tally, line)
+    return None if amount is None or not total else 100 * amount / total
 
 
 def _kernel(tally: Tally, line: TreeLine) -> str | None:
@@ -109,8 +109,8 @@ def _tensors(tally: Tally, line: TreeLine) -> str | None:
     if line.row.parameters is None:
         return None
     tensors = {**line.row.parameters, **(line.row.buffers or {})}
-    told = [f"{name} {_by_axis(shape)}" for name, shape in list(tensors.items())[:6]]
-    return ", ".join(told) + (f" and {len(tensors) - 6:,} more" if len(tensors) > 6 else "")
+    texts = [f"{name} {_by_axis(shape)}" for name, shape in list(tensors.items())[:6]]
+    return ", ".join(texts) + (f" and {len(tensors) - 6:,} more" if len(tensors) > 6 else "")
 
 
 def _by_axis(shape: Shape) -> str:

@@ -23,7 +23,7 @@ _SIGNS = {"changed": "~", "moved": ">", "follows": "·", "removed": "-", "added"
 _STYLES = {"~": "yellow", "-": "red", "+": "green"}
 
 
-def diff_table(difference: Difference, terminal: Terminal, notes: Sequence[str] = ()) -> str:
+def diff_text(difference: Difference, terminal: Terminal, notes: Sequence[str] = ()) -> str:
     """What differs, layer by layer, and what each difference costs in b, with the totals."""
     a, b = difference.a, difference.b
     names = f"{escape(a.network.name)} → {escape(b.network.name)}"
@@ -32,8 +32,8 @@ def diff_table(difference: Difference, terminal: Terminal, notes: Sequence[str] 
         return "\n".join([*wrap(text, terminal.prose), "", *_totals(difference, terminal)]) + "\n"
     heads = ["", "", "what differs", "parameters", a.accounting.unit, "neurons"]
     rows: list[list[str]] = []
-    for name, (own, other) in difference.inputs.items():
-        change = f"{written_size(own)} → {written_size(other)}"
+    for name, (before, after) in difference.inputs.items():
+        change = f"{written_size(before)} → {written_size(after)}"
         rows.append(["~", escape(name), change, "", "", ""])
     for pair in difference.changed:
         costs = [
@@ -79,8 +79,8 @@ def what_differs(pair: Pair) -> str:
         assert row is not None
         return described(row.node)
     if pair.status == "follows":
-        own, other = pair.a.inputs, pair.b.inputs
-        before, after = (" + ".join(map(written_size, shapes)) for shapes in (own, other))
+        first, second = pair.a.inputs, pair.b.inputs
+        before, after = (" + ".join(map(written_size, shapes)) for shapes in (first, second))
         return f"input {before} → {after}"
     if "kind" in pair.changes:
         return f"{described(pair.a.node)} → {described(pair.b.node)}"
@@ -119,19 +119,19 @@ def _totals(difference: Difference, terminal: Terminal) -> list[str]:
     texts = [[total_of(each, name) for each in (a, b)] for _, name, *_ in table]
     width = max(len(name) for name, *_ in table)
     wide = [max(len(pair[i]) for pair in texts) for i in (0, 1)]
-    made: list[str] = []
-    for (name, _, own, more), (left, right) in zip(table, texts, strict=True):
+    lines: list[str] = []
+    for (name, _, amount, more), (left, right) in zip(table, texts, strict=True):
         line = f"{name:<{width}}  {left:>{wide[0]}} → {right:>{wide[1]}}"
         if more and "not known" not in (left, right):
-            share = f", {100 * more / own:+.1f} %" if own else ""
+            share = f", {100 * more / amount:+.1f} %" if amount else ""
             line += f"   {signed(more)}{share}"
-        made.append(line)
+        lines.append(line)
     for tally in (a, b):
         if not tally.complete and not tally.parameters_complete:
             name = escape(tally.network.name)
             text = f"{name} has layers that are not known: its totals are at least these"
-            made.extend(terminal.style(line, "yellow") for line in wrap(text, terminal.prose))
-    return made
+            lines.extend(terminal.style(line, "yellow") for line in wrap(text, terminal.prose))
+    return lines
 
 
 def _legend(difference: Difference, terminal: Terminal) -> list[str]:
@@ -143,7 +143,7 @@ def _legend(difference: Difference, terminal: Terminal) -> list[str]:
     return [terminal.style(line, "dim") for line in wrap(text, terminal.prose)]
 
 
-def reconcile_table(
+def reconcile_text(
     tally: Tally, reckonings: Sequence[Any], terminal: Terminal, notes: Sequence[str] = ()
 ) -> str:
     """One count under every accounting, and below it what it is made of, term by term."""
@@ -151,14 +151,14 @@ def reconcile_table(
     if printed:
         from .tools import tools_part
 
-        made = tools_part(tally, [reckonings[0], *printed], terminal)
+        lines = tools_part(tally, [reckonings[0], *printed], terminal)
         reckonings = [each for each in reckonings[1:] if each not in printed]
         head = "Other conventions, by kinds of layers"
-        made += ["", *(terminal.style(line, "bold") for line in wrap(head, terminal.prose))]
+        lines += ["", *(terminal.style(line, "bold") for line in wrap(head, terminal.prose))]
     else:
         number = count(len(reckonings), "convention")
         head = f"{escape(tally.network.name)}: one network, counted by {number}"
-        made = [terminal.style(line, "bold") for line in wrap(head, terminal.prose)]
+        lines = [terminal.style(line, "bold") for line in wrap(head, terminal.prose)]
     rows: list[tuple[str, str, str, str]] = []
     for each in reckonings:
         unit = escape(each.accounting.unit)
@@ -175,26 +175,28 @@ def reconcile_table(
         return f"{row[0]:<{wide[0]}}  {row[1]:>{wide[1]}}  {row[2]:>{wide[2]}}  {row[3]}"
 
     rule = ("─" if terminal.unicode else "-") * min(terminal.prose, sum(wide) + 24)
-    made += ["", terminal.style(line(heads), "bold"), rule]
+    lines += ["", terminal.style(line(heads), "bold"), rule]
     for row, each in zip(rows, reckonings, strict=True):
-        made.append(line(row))
+        lines.append(line(row))
         if row[2] != "?" and (
             len(each.terms) > 1 or any(not name.startswith("multiply") for name in each.terms)
         ):
             blank = " " * (wide[0] + 2)
             bound = terms(each.terms).replace(" ", "\xa0")
             bound = bound.replace("\xa0+\xa0", " +\xa0").replace("\xa0-\xa0", " -\xa0")
-            folded = wrap(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
-            made.extend(terminal.style(text.replace("\xa0", " "), "dim") for text in folded)
+            wrapped = wrap(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
+            lines.extend(terminal.style(text.replace("\xa0", " "), "dim") for text in wrapped)
     if not tally.complete:
         what = "operations" if tally.parameters_complete else "counts"
-        said = f"some layers are not known: each of these {what} is at least so much"
+        caution = f"some layers are not known: each of these {what} is at least so much"
         if certainty(tally.rows, "operations") == "unknown":
-            said = "the work of these layers is not known; unknown is not zero"
-        made.extend(["", *(terminal.style(text, "yellow") for text in wrap(said, terminal.prose))])
+            caution = "the work of these layers is not known; unknown is not zero"
+        lines.extend(
+            ["", *(terminal.style(text, "yellow") for text in wrap(caution, terminal.prose))]
+        )
     if notes:
-        made.extend(["", *noted(notes, terminal)])
-    return "\n".join(made) + "\n"
+        lines.extend(["", *noted(notes, terminal)])
+    return "\n".join(lines) + "\n"
 
 
 def terms(by_kind: Any) -> str:
@@ -210,7 +212,7 @@ def terms(by_kind: Any) -> str:
     return " ".join(parts) or "0"
 
 
-def zoo_table(entries: Iterable[tuple[str, str, Tally]], terminal: Terminal) -> str:
+def zoo_text(entries: Iterable[tuple[str, str, Tally]], terminal: Terminal) -> str:
     """The networks that come with nettally: name, title, parameters, MACs."""
     rows = [
         [escape(name), f"{plain(t.parameters):,}", f"{plain(t.operations):,}", escape(title)]
@@ -220,19 +222,19 @@ def zoo_table(entries: Iterable[tuple[str, str, Tally]], terminal: Terminal) -> 
     return grid(heads, [False, True, True, False], rows, terminal, wrap=True) + "\n"
 
 
-def formats_table(formats: Mapping[str, Format], terminal: Terminal) -> str:
+def formats_text(formats: Mapping[str, Format], terminal: Terminal) -> str:
     """What is read, and below it what of each format is not."""
     rows = [
         [escape(each.title), escape(" ".join(each.suffixes)), escape(each.versions)]
         for each in formats.values()
     ]
     heads = ["format", "files", "what is read"]
-    made = [grid(heads, [False, False, False], rows, terminal, wrap=True), ""]
+    lines = [grid(heads, [False, False, False], rows, terminal, wrap=True), ""]
     for each in formats.values():
         if each.gaps:
-            made.append(terminal.style(f"not read of {escape(each.title)}:", "bold"))
+            lines.append(terminal.style(f"not read of {escape(each.title)}:", "bold"))
             for gap in each.gaps:
-                made.extend(wrap(escape(gap), terminal.prose, "- ", "  "))
-            made.append("")
+                lines.extend(wrap(escape(gap), terminal.prose, "- ", "  "))
+            lines.append("")
     text = "a file is recognised by what is in it; its name is a hint at best"
-    return "\n".join([*made, *wrap(text, terminal.prose)]) + "\n"
+    return "\n".join([*lines, *wrap(text, terminal.prose)]) + "\n"

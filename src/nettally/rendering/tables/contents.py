@@ -1,4 +1,4 @@
-"""What each command says, as sheets: the tally, the check, an explanation, a comparison."""
+"""What each command says, as tables: the tally, the check, an explanation, a comparison."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def tally_table(
 ) -> Table:
     """Each layer in the tree of its modules, and the totals; ``depth`` as in ``tree.lines``."""
     picked = chosen(columns, tally)
-    made = _inputs(tally, picked, 0)
+    rows = _inputs(tally, picked, 0)
     for line in tree.lines(tally, depth):
-        opened = line.module and not line.folded
+        opened = line.module and not line.collapsed
         cells = [
             "" if opened and each.name != "output" else shown(each.cell(tally, line))
             for each in picked
@@ -40,11 +40,11 @@ def tally_table(
         role = "group" if opened else "row"
         if line.row is not None and not line.row.node.layer.weighted:
             role = "quiet"
-        label = line.label + (" …" if line.folded else "")
-        made.append(TableRow((label, *cells), role, len(line.branch) // 3))
-    made.append(TableRow(("total", *_totals(tally, picked)), "total"))
+        label = line.label + (" …" if line.collapsed else "")
+        rows.append(TableRow((label, *cells), role, len(line.branch) // 3))
+    rows.append(TableRow(("total", *_totals(tally, picked)), "total"))
     heads = (Head("layer", code=True), *_heads(tally, picked))
-    return Table("tally", _title(tally), _lead(tally), heads, tuple(made), _notes(tally, notes))
+    return Table("tally", _title(tally), _lead(tally), heads, tuple(rows), _notes(tally, notes))
 
 
 def architecture_table(
@@ -54,17 +54,17 @@ def architecture_table(
     usual = [each for each in chosen(None, tally) if each.name not in ("neurons", "field")]
     asked = chosen(columns, tally) if columns else usual
     picked = tuple(each for each in asked if each.name not in ("layer", "kind"))
-    made = _inputs(tally, picked, 1)
-    parts, said = architecture(tally)
+    rows = _inputs(tally, picked, 1)
+    parts, remarks = architecture(tally)
     for part in parts:
         if part.heading:
-            made.append(TableRow((part.name, *[""] * (1 + len(picked))), "group", part.level))
+            rows.append(TableRow((part.name, *[""] * (1 + len(picked))), "group", part.level))
             continue
-        whole = tree.TreeLine(part.name, "", part.name, part.rows, module=True, folded=True)
+        whole = tree.TreeLine(part.name, "", part.name, part.rows, module=True, collapsed=True)
         cells = [shown(each.cell(tally, whole)) for each in picked]
         label = part.labels[0] if part.labels else ""
         quiet = not any(row.node.layer.weighted for row in part.rows)
-        made.append(
+        rows.append(
             TableRow(
                 (part.name, label, *cells),
                 "quiet" if quiet else "row",
@@ -73,7 +73,7 @@ def architecture_table(
                 times=part.times,
             )
         )
-    made.append(TableRow(("total", "", *_totals(tally, picked)), "total"))
+    rows.append(TableRow(("total", "", *_totals(tally, picked)), "total"))
     heads = (Head("layer", code=True), Head("what it is"), *_heads(tally, picked))
     with_it = (
         "Normalisation, activation, dropout and rearranging are counted with the layer that they "
@@ -81,19 +81,19 @@ def architecture_table(
         if any(len(part.rows) > part.times for part in parts)
         else ""
     )
-    below = tuple(each for each in (with_it, *said) if each)
+    below = tuple(each for each in (with_it, *remarks) if each)
     return Table(
-        "tally", _title(tally), _lead(tally), heads, tuple(made), (*below, *_notes(tally, notes))
+        "tally", _title(tally), _lead(tally), heads, tuple(rows), (*below, *_notes(tally, notes))
     )
 
 
 def _inputs(tally: Tally, picked: Sequence[Column], blanks: int) -> list[TableRow]:
-    made: list[TableRow] = []
+    rows: list[TableRow] = []
     for name, shape in tally.network.inputs.items():
         first = {"output": size(shape), "kind": "input", "layer": "input"}
         cells = [first.get(each.name) or "" for each in picked]
-        made.append(TableRow((name, *["input"] * blanks, *cells), "quiet"))
-    return made
+        rows.append(TableRow((name, *["input"] * blanks, *cells), "quiet"))
+    return rows
 
 
 def _heads(tally: Tally, picked: Sequence[Column]) -> tuple[Head, ...]:
@@ -136,14 +136,14 @@ def _lead(tally: Tally) -> str:
 
 
 def _notes(tally: Tally, notes: Sequence[str]) -> tuple[str, ...]:
-    made: list[str] = []
+    texts: list[str] = []
     if tally.unknown:
         names = ", ".join(row.node.name for row in tally.unknown[:12])
         if len(tally.unknown) > 12:
             names += f" and {len(tally.unknown) - 12:,} more"
         what = "Work not known" if tally.parameters_complete else "Not known"
-        made.append(f"{what}, and not counted as zero: {names}.")
-    return (*made, *tally.network.notes, *notes)
+        texts.append(f"{what}, and not counted as zero: {names}.")
+    return (*texts, *tally.network.notes, *notes)
 
 
 def check_table(
@@ -154,17 +154,17 @@ def check_table(
     notes: Sequence[str] = (),
 ) -> Table:
     """One line a claim, in their order; what differs is told and, where there is one, explained."""
-    made: list[TableRow] = []
+    rows: list[TableRow] = []
     for place, verdict in enumerate(verdicts):
-        told = [verdict.detail] if verdict.detail else []
-        found = (explained or {}).get(place)
-        if found is not None and found.found:
-            weak = " (weak evidence)" if found.found[0].weak else ""
-            told.append(f"perhaps {found.found[0].text}{weak}")
+        details = [verdict.detail] if verdict.detail else []
+        explanations = (explained or {}).get(place)
+        if explanations is not None and explanations.found:
+            weak = " (weak evidence)" if explanations.found[0].weak else ""
+            details.append(f"perhaps {explanations.found[0].text}{weak}")
         claim = verdict.claim
         sign = f"{SIGNS[verdict.status]} {HOW[verdict.status]}"
-        cells = (sign, claim.text, ours(verdict), claim.place, "; ".join(told))
-        made.append(TableRow(cells, status=verdict.status))
+        cells = (sign, claim.text, ours(verdict), claim.place, "; ".join(details))
+        rows.append(TableRow(cells, status=verdict.status))
     heads = (
         Head("verdict"),
         Head("claim", code=True, wide=0.26),
@@ -174,12 +174,12 @@ def check_table(
     )
     against = f"{name}, against {work}" if work else name
     lead = tallying(verdicts)
-    return Table("check", against, lead, heads, tuple(made), tuple(notes))
+    return Table("check", against, lead, heads, tuple(rows), tuple(notes))
 
 
-def explain_table(name: str, found: Explanations, notes: Sequence[str] = ()) -> Table:
+def explain_table(name: str, explanations: Explanations, notes: Sequence[str] = ()) -> Table:
     """One line a hypothesis, the least surprising first; then proofs, and what was tried."""
-    verdict = found.verdict
+    verdict = explanations.verdict
     heads = (
         Head("hypothesis", wide=0.27),
         Head("gives", number=True),
@@ -187,7 +187,7 @@ def explain_table(name: str, found: Explanations, notes: Sequence[str] = ()) -> 
         Head("by accident", number=True),
         Head("for and against it", wide=0.3),
     )
-    made = [
+    rows = [
         TableRow(
             (
                 each.text,
@@ -197,47 +197,47 @@ def explain_table(name: str, found: Explanations, notes: Sequence[str] = ()) -> 
                 "; ".join(evidence(each)),
             )
         )
-        for each in found.found
+        for each in explanations.found
     ]
-    said = asked(name, verdict)
+    lead = asked(name, verdict)
     if verdict.working:
-        said += f". Ours is {verdict.working}"
+        lead += f". Ours is {verdict.working}"
     if verdict.detail:
-        said += f"; {verdict.detail}"
-    if verdict.status == "differs" and not made:
-        said += "; unexplained: no small change gives it"
-    below = [f"Certain: {proof}" for proof in found.proofs]
-    below += [f"Tried: {text}" for text in found.tried if verdict.status == "differs"]
-    return Table("explain", verdict.claim.text, said, heads, tuple(made), (*below, *notes))
+        lead += f"; {verdict.detail}"
+    if verdict.status == "differs" and not rows:
+        lead += "; unexplained: no small change gives it"
+    below = [f"Certain: {proof}" for proof in explanations.proofs]
+    below += [f"Tried: {text}" for text in explanations.tried if verdict.status == "differs"]
+    return Table("explain", verdict.claim.text, lead, heads, tuple(rows), (*below, *notes))
 
 
 def asked(name: str, verdict: Verdict) -> str:
     """What is asked and what we have: ``conv1.neurons = 253,440; alexnet has 290,400``."""
-    claim, own = verdict.claim.text, ours(verdict)
+    claim, value = verdict.claim.text, ours(verdict)
     if verdict.status == "unknown":
         return f"{name}: {claim} cannot be derived"
     if verdict.status == "differs":
-        return f"{claim}; {name} has {own}" if own else f"{claim} differs from {name}"
-    return f"{claim} tallies with {name}" + (f": {own}" if own else "")
+        return f"{claim}; {name} has {value}" if value else f"{claim} differs from {name}"
+    return f"{claim} tallies with {name}" + (f": {value}" if value else "")
 
 
-def evidence(found: Explanation) -> list[str]:
+def evidence(explanation: Explanation) -> list[str]:
     """What speaks for a hypothesis and against it, and what else it would change."""
-    told = [f"for it: {each}" for each in found.supports]
-    for word, claims in (("mends", found.fixes), ("breaks", found.breaks)):
+    texts = [f"for it: {each}" for each in explanation.supports]
+    for word, claims in (("mends", explanation.fixes), ("breaks", explanation.breaks)):
         if claims:
             more = f" and {len(claims) - 4} more" if len(claims) > 4 else ""
-            told.append(f"{word} {', '.join(claims[:4])}{more}")
-    if found.similar:
-        told.append(f"so would {'; '.join(found.similar)}")
-    return [*told, *found.effects]
+            texts.append(f"{word} {', '.join(claims[:4])}{more}")
+    if explanation.similar:
+        texts.append(f"so would {'; '.join(explanation.similar)}")
+    return [*texts, *explanation.effects]
 
 
 def reconcile_table(
     tally: Tally, reckonings: Sequence[Reckoning], notes: Sequence[str] = ()
 ) -> Table:
     """One line an accounting: its totals, what it calls them, and what they are the sum of."""
-    made: list[TableRow] = []
+    rows: list[TableRow] = []
     unsure = certainty(tally.rows, "operations") == "unknown"
     for each in reckonings:
         convention = each.accounting
@@ -247,7 +247,7 @@ def reconcile_table(
         if counted and unsure:
             operations = of = "?"
         cells = (convention.name, f"{plain(each.parameters):,}", operations, convention.unit, of)
-        made.append(TableRow(cells))
+        rows.append(TableRow(cells))
     heads = (
         Head("accounting", code=True),
         Head("parameters", number=True),
@@ -255,21 +255,21 @@ def reconcile_table(
         Head("called"),
         Head("the operations are", wide=0.33),
     )
-    said = list(notes)
+    below = list(notes)
     if not tally.complete:
         least = "each of these counts is at least so much; unknown is not zero"
-        said.insert(0, f"Some layers are not known: {least}.")
+        below.insert(0, f"Some layers are not known: {least}.")
     lead = f"One network, counted by {len(reckonings)} conventions"
-    return Table("reconcile", _title(tally), lead, heads, tuple(made), tuple(said))
+    return Table("reconcile", _title(tally), lead, heads, tuple(rows), tuple(below))
 
 
 def diff_table(difference: Difference, notes: Sequence[str] = ()) -> Table:
     """One line a layer that differs, what that costs in the second network, and the totals."""
     a, b = difference.a, difference.b
-    made: list[TableRow] = []
-    for name, (own, other) in difference.inputs.items():
-        change = f"{written_size(own)} → {written_size(other)}"
-        made.append(TableRow(("changed", name, change, "", "", "")))
+    rows: list[TableRow] = []
+    for name, (before, after) in difference.inputs.items():
+        change = f"{written_size(before)} → {written_size(after)}"
+        rows.append(TableRow(("changed", name, change, "", "", "")))
     for pair in difference.changed:
         costs = [
             "?" if any(row and not is_known(name, row) for row in (pair.a, pair.b)) else signed(n)
@@ -280,10 +280,10 @@ def diff_table(difference: Difference, notes: Sequence[str] = ()) -> Table:
             )
         ]
         role = "quiet" if pair.status == "follows" else "row"
-        made.append(TableRow((pair.status, pair.name, what_differs(pair), *costs), role))
+        rows.append(TableRow((pair.status, pair.name, what_differs(pair), *costs), role))
     for each in (a, b):
         totals = [total_of(each, name) for name in ("parameters", "operations", "neurons")]
-        made.append(TableRow(("total", each.network.name, "", *map(_brief, totals)), "total"))
+        rows.append(TableRow(("total", each.network.name, "", *map(_brief, totals)), "total"))
     same = sum(pair.status == "same" for pair in difference.pairs)
     count = len(difference.changed) + len(difference.inputs)
     lead = (
@@ -300,4 +300,4 @@ def diff_table(difference: Difference, notes: Sequence[str] = ()) -> Table:
         Head("neurons", number=True),
     )
     title = f"{a.network.name} → {b.network.name}"
-    return Table("diff", title, lead, heads, tuple(made), tuple(notes))
+    return Table("diff", title, lead, heads, tuple(rows), tuple(notes))

@@ -77,7 +77,7 @@ def check_csv(
     rows: list[list[Any]] = []
     for place, verdict in enumerate(verdicts):
         claim, printed = verdict.claim, verdict.claim.printed
-        found = (explained or {}).get(place)
+        explanations = (explained or {}).get(place)
         rows.append(
             [
                 verdict.status,
@@ -89,7 +89,7 @@ def check_csv(
                 None if printed.shape else printed.high,
                 verdict.detail,
                 verdict.working,
-                found.found[0].text if found and found.found else "",
+                explanations.found[0].text if explanations and explanations.found else "",
                 claim.place,
                 claim.quote,
                 claim.work,
@@ -101,7 +101,7 @@ def check_csv(
     return written(heads, rows)
 
 
-def explain_csv(found: Explanations) -> str:
+def explain_csv(explanations: Explanations) -> str:
     """One line a hypothesis, the least surprising first."""
     heads = ["hypothesis", "gives", "bits", "score", "chance", "weak"]
     heads += ["supports", "mends", "breaks", "effects"]
@@ -113,9 +113,9 @@ def explain_csv(found: Explanations) -> str:
             each.score,
             each.chance,
             "yes" if each.weak else "no",
-            *("; ".join(said) for said in (each.supports, each.fixes, each.breaks, each.effects)),
+            *("; ".join(texts) for texts in (each.supports, each.fixes, each.breaks, each.effects)),
         ]
-        for each in found.found
+        for each in explanations.found
     ]
     return written(heads, rows)
 
@@ -143,8 +143,8 @@ def reconcile_csv(tally: Tally, reckonings: Sequence[Reckoning]) -> str:
 def diff_csv(difference: Difference) -> str:
     """One line a layer that differs; the numbers are the second network's less the first's."""
     rows: list[list[Any]] = [
-        ["input", name, name, f"{written_size(own)} → {written_size(other)}", None, None, None]
-        for name, (own, other) in difference.inputs.items()
+        ["input", name, name, f"{written_size(before)} → {written_size(after)}", None, None, None]
+        for name, (before, after) in difference.inputs.items()
     ]
     for pair in difference.changed:
         names = [row.node.name if row else "" for row in (pair.a, pair.b)]
@@ -173,7 +173,7 @@ def _bare(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A figure of ours: a bare number; a shape as 96x55x55."""
+    """A value of ours: a bare number; a shape as 96x55x55."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None if value is None else shown_value(value).replace(",", "")
     return plain(value) if isinstance(value, int) else value

@@ -96,29 +96,31 @@ def check_json(
     }
     listed: list[dict[str, Any]] = []
     for place, verdict in enumerate(verdicts):
-        found = (explained or {}).get(place)
+        explanations = (explained or {}).get(place)
         listed.append(
             {
                 **_verdict(verdict),
-                "explanations": [_explanation(each) for each in found.found] if found else [],
-                "proofs": list(found.proofs) if found else [],
+                "explanations": [_explanation(each) for each in explanations.found]
+                if explanations
+                else [],
+                "proofs": list(explanations.proofs) if explanations else [],
             }
         )
     return _written(data, "verdicts", listed)
 
 
-def explain_json(name: str, found: Explanations, notes: Sequence[str] = ()) -> str:
+def explain_json(name: str, explanations: Explanations, notes: Sequence[str] = ()) -> str:
     """The verdict, and each hypothesis, the least surprising first."""
     data = {
         "schema": schema_name("explain"),
         "network": name,
-        "verdict": _verdict(found.verdict),
-        "explained": found.explained,
-        "proofs": list(found.proofs),
-        "tried": list(found.tried),
+        "verdict": _verdict(explanations.verdict),
+        "explained": explanations.explained,
+        "proofs": list(explanations.proofs),
+        "tried": list(explanations.tried),
         "notes": list(notes),
     }
-    return _written(data, "explanations", [_explanation(each) for each in found.found])
+    return _written(data, "explanations", [_explanation(each) for each in explanations.found])
 
 
 def reconcile_json(tally: Tally, reckonings: Sequence[Reckoning], notes: Sequence[str] = ()) -> str:
@@ -171,7 +173,8 @@ def diff_json(difference: Difference, notes: Sequence[str] = ()) -> str:
         "same": difference.same,
         "accounting": _accounting(a.accounting),
         "inputs": {
-            name: [_shape(own), _shape(other)] for name, (own, other) in difference.inputs.items()
+            name: [_shape(before), _shape(after)]
+            for name, (before, after) in difference.inputs.items()
         },
         "totals": {"a": _totals(a), "b": _totals(b)},
         "notes": list(notes),
@@ -242,12 +245,12 @@ def _row(tally: Tally, row: Row) -> dict[str, Any]:
     }
 
 
-def _figure(value: Any) -> Any:
-    """A figure as JSON has it: a number, a list for a shape, a word."""
+def _value(value: Any) -> Any:
+    """A value as JSON has it: a number, a list for a shape, a word."""
     if isinstance(value, Num):
         return plain(value)
     if isinstance(value, tuple):
-        return [_figure(each) for each in value]
+        return [_value(each) for each in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
@@ -292,7 +295,7 @@ def _place(source: Span) -> str:
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "claim": _claim(verdict.claim),
-        "ours": _figure(verdict.ours),
+        "ours": _value(verdict.ours),
         "status": verdict.status,
         "tallies": verdict.tallies,
         "detail": verdict.detail,
@@ -300,23 +303,23 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _explanation(found: Explanation) -> dict[str, Any]:
+def _explanation(explanation: Explanation) -> dict[str, Any]:
     return {
-        "text": found.text,
+        "text": explanation.text,
         "edits": [
-            {"kind": edit.kind, "text": edit.text, "bits": edit.bits} for edit in found.edits
+            {"kind": edit.kind, "text": edit.text, "bits": edit.bits} for edit in explanation.edits
         ],
-        "gives": _figure(found.ours),
-        "status": found.status,
-        "bits": found.bits,
-        "score": found.score,
-        "chance": found.chance,
-        "weak": found.weak,
-        "supports": list(found.supports),
-        "fixes": list(found.fixes),
-        "breaks": list(found.breaks),
-        "effects": list(found.effects),
-        "similar": list(found.similar),
+        "gives": _value(explanation.ours),
+        "status": explanation.status,
+        "bits": explanation.bits,
+        "score": explanation.score,
+        "chance": explanation.chance,
+        "weak": explanation.weak,
+        "supports": list(explanation.supports),
+        "fixes": list(explanation.fixes),
+        "breaks": list(explanation.breaks),
+        "effects": list(explanation.effects),
+        "similar": list(explanation.similar),
     }
 
 
@@ -326,7 +329,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "a": None if pair.a is None else pair.a.node.name,
         "b": None if pair.b is None else pair.b.node.name,
         "changes": {
-            name: [_figure(own), _figure(other)] for name, (own, other) in pair.changes.items()
+            name: [_value(before), _value(after)] for name, (before, after) in pair.changes.items()
         },
         **{
             name: n if _sure(pair, name) else None

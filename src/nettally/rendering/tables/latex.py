@@ -1,4 +1,4 @@
-r"""LaTeX: any sheet as a table with booktabs, the network's as authors print it.
+r"""LaTeX: any table, set with booktabs; the network's as authors print it.
 
 What is written needs ``\usepackage{booktabs}``, compiles with every engine, and holds the table
 environment only, so that it can be put into a paper with ``\input``.
@@ -20,41 +20,49 @@ LONG = 48
 """A table of more lines than this needs more than a page, and is one of ``longtable``."""
 
 
-def latex(sheet: Table) -> str:
+def latex(table: Table) -> str:
     """The table with its caption, and a comment that says what it needs; without lines, prose."""
-    made = [f"% {escape(sheet.title)}"]
-    if not sheet.lines:
-        texts = [_sentence(text) + r"\par" for text in (sheet.lead, *sheet.notes) if text]
-        return "\n".join([*made, *texts]) + "\n"
-    long = sum(max(1, len(line.stack)) for line in sheet.lines) > LONG
+    lines = [f"% {escape(table.title)}"]
+    if not table.lines:
+        texts = [_sentence(text) + r"\par" for text in (table.lead, *table.notes) if text]
+        return "\n".join([*lines, *texts]) + "\n"
+    long = sum(max(1, len(line.stack)) for line in table.lines) > LONG
     packages = "booktabs, longtable" if long else "booktabs"
-    made.append(f"% by nettally; needs \\usepackage{{{packages}}}")
-    caption = f"\\caption{{{latex_text(sheet.title)}. {_sentence(sheet.lead)}}}"
-    caption += f"\\label{{tab:{_label(sheet)}}}"
-    columns = "".join(_column(head) for head in sheet.heads)
-    heads = " & ".join(latex_text(head.title) for head in sheet.heads) + r" \\"
-    body = list(_lines(sheet))
-    small = r"\footnotesize" if any(head.wide for head in sheet.heads) else ""
+    lines.append(f"% by nettally; needs \\usepackage{{{packages}}}")
+    caption = f"\\caption{{{latex_text(table.title)}. {_sentence(table.lead)}}}"
+    caption += f"\\label{{tab:{_label(table)}}}"
+    columns = "".join(_column(head) for head in table.heads)
+    heads = " & ".join(latex_text(head.title) for head in table.heads) + r" \\"
+    body = list(_lines(table))
+    small = r"\footnotesize" if any(head.wide for head in table.heads) else ""
     if long:
-        made.append("{" + small)
-        made += [rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}", caption + r" \\", r"\toprule"]
-        made += [heads, r"\midrule", r"\endfirsthead", r"\toprule", heads, r"\midrule", r"\endhead"]
-        made += [*body, r"\bottomrule", r"\end{longtable}", "}"]
-        made += [rf"\noindent{{\footnotesize {text}\par}}" for text in _notes(sheet)]
-        return "\n".join(made) + "\n"
-    made += [r"\begin{table}", r"\centering" + small, caption]
-    made += [rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule", heads, r"\midrule"]
-    made += [*body, r"\bottomrule", r"\end{tabular}"]
-    notes = _notes(sheet)
+        lines.append("{" + small)
+        lines += [rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}", caption + r" \\", r"\toprule"]
+        lines += [
+            heads,
+            r"\midrule",
+            r"\endfirsthead",
+            r"\toprule",
+            heads,
+            r"\midrule",
+            r"\endhead",
+        ]
+        lines += [*body, r"\bottomrule", r"\end{longtable}", "}"]
+        lines += [rf"\noindent{{\footnotesize {text}\par}}" for text in _notes(table)]
+        return "\n".join(lines) + "\n"
+    lines += [r"\begin{table}", r"\centering" + small, caption]
+    lines += [rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule", heads, r"\midrule"]
+    lines += [*body, r"\bottomrule", r"\end{tabular}"]
+    notes = _notes(table)
     if notes:
-        made += [r"\par\smallskip", r"\begin{minipage}{\linewidth}\footnotesize"]
-        made += [" \\par\n".join(notes), r"\end{minipage}"]
-    made.append(r"\end{table}")
-    return "\n".join(made) + "\n"
+        lines += [r"\par\smallskip", r"\begin{minipage}{\linewidth}\footnotesize"]
+        lines += [" \\par\n".join(notes), r"\end{minipage}"]
+    lines.append(r"\end{table}")
+    return "\n".join(lines) + "\n"
 
 
-def _notes(sheet: Table) -> list[str]:
-    return [_sentence(note) for note in sheet.notes]
+def _notes(table: Table) -> list[str]:
+    return [_sentence(note) for note in table.notes]
 
 
 def _sentence(text: str) -> str:
@@ -62,10 +70,10 @@ def _sentence(text: str) -> str:
     return shown if not shown or shown.endswith((".", "?", "!")) else shown + "."
 
 
-def _label(sheet: Table) -> str:
-    name = "".join(each for each in sheet.title.split(":")[0].lower() if each.isascii())
+def _label(table: Table) -> str:
+    name = "".join(each for each in table.title.split(":")[0].lower() if each.isascii())
     words = "".join([each if each.isalnum() else "-" for each in name[:40]]).strip("-")
-    return f"{sheet.name}-{words}" if words else sheet.name
+    return f"{table.name}-{words}" if words else table.name
 
 
 def _column(head: Head) -> str:
@@ -74,9 +82,9 @@ def _column(head: Head) -> str:
     return "r" if head.number else "l"
 
 
-def _lines(sheet: Table) -> Iterable[str]:
-    count = len(sheet.heads)
-    for place, line in enumerate(sheet.lines):
+def _lines(table: Table) -> Iterable[str]:
+    count = len(table.heads)
+    for place, line in enumerate(table.lines):
         if line.role == "group":
             if place:
                 yield r"\addlinespace"
@@ -85,11 +93,11 @@ def _lines(sheet: Table) -> Iterable[str]:
             text = " ".join(latex_text(cell) for cell in cells)
             yield f"\\multicolumn{{{count}}}{{@{{}}l}}{{{indent}\\textit{{{text}}}}} \\\\"
         elif line.role == "total":
-            if place and sheet.lines[place - 1].role != "total":
+            if place and table.lines[place - 1].role != "total":
                 yield r"\midrule"
-            yield _row(line, sheet.heads)
+            yield _row(line, table.heads)
         else:
-            yield _row(line, sheet.heads)
+            yield _row(line, table.heads)
             if len(line.stack) > 1:
                 yield r"\addlinespace[2pt]"
 

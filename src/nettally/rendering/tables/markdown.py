@@ -1,4 +1,4 @@
-"""Markdown for a readme, an issue, a notebook: any sheet, as GitHub's tables have it."""
+"""Markdown for a readme, an issue, a notebook: any table, in GitHub's dialect."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ INDENT = "\xa0\xa0\xa0"
 """No-break spaces: Markdown drops the plain ones."""
 
 
-def markdown(sheet: Table) -> str:
+def markdown(table: Table) -> str:
     """The heading in bold, the answer, the table, the notes."""
-    made = [f"**{markdown_cell(sheet.title)}**", ""]
-    if sheet.lead:
-        made += [f"{markdown_cell(sheet.lead)}.", ""]
-    if sheet.lines:
-        bars = ["--:" if head.number else ":--" for head in sheet.heads]
-        heads = [markdown_cell(head.title) for head in sheet.heads]
-        made += [_row(cells) for cells in (heads, bars, *map(_cells, sheet.lines))]
-        made.append("")
-    for note in sheet.notes:
-        made += [markdown_cell(note), ""]
-    return "\n".join(made).rstrip() + "\n"
+    lines = [f"**{markdown_cell(table.title)}**", ""]
+    if table.lead:
+        lines += [f"{markdown_cell(table.lead)}.", ""]
+    if table.lines:
+        bars = ["--:" if head.number else ":--" for head in table.heads]
+        heads = [markdown_cell(head.title) for head in table.heads]
+        lines += [_row(cells) for cells in (heads, bars, *map(_cells, table.lines))]
+        lines.append("")
+    for note in table.notes:
+        lines += [markdown_cell(note), ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _row(cells: list[str]) -> str:

@@ -19,7 +19,7 @@ SHOWN = 10
 """How many layers are listed, those that keep most."""
 
 
-def memory_table(
+def memory_text(
     trained: Training,
     used: Inference,
     terminal: Terminal,

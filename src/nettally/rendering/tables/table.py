@@ -1,7 +1,7 @@
-"""A sheet: what a command has to say as one table with a heading and notes, before any format.
+"""A table: what a command has to say, with a heading and notes, before any format.
 
-``sheets.py`` makes them of nouns; Markdown, HTML and LaTeX each write any of them. A cell is text
-as it is: whoever writes it escapes it.
+``contents.py`` makes tables from nouns; Markdown, HTML and LaTeX each write any of them. A cell is
+unescaped text: whoever writes it escapes it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ LEAST = 16
 """A column of names is not cut below this width."""
 
 
-def tally_table(
+def tally_text(
     tally: Tally,
     terminal: Terminal,
     columns: str | None = None,
@@ -37,7 +37,7 @@ def tally_table(
     listed, cut = some_lines(tally) if depth is None else (lines(tally, depth), 0)
     rows: list[list[str]] = []
     dim: set[int] = set()
-    told = _cells(tally, picked)
+    cells_of = _cells(tally, picked)
     for name, shape in tally.network.inputs.items():
         first = {"output": size(shape), "kind": "input", "layer": "input"}
         dim.add(len(rows))
@@ -45,9 +45,9 @@ def tally_table(
     for line in listed:
         if not line.module and not line.row.node.layer.weighted:  # pyright: ignore
             dim.add(len(rows))
-        label = escape(line.label) + (" …" if line.folded else "")
-        cells = told(line)
-        if line.module and not line.folded:
+        label = escape(line.label) + (" …" if line.collapsed else "")
+        cells = cells_of(line)
+        if line.module and not line.collapsed:
             cells = ["" if each.name != "output" else cells[i] for i, each in enumerate(picked)]
         rows.append([line.branch + label, *cells])
     if cut:
@@ -61,7 +61,7 @@ def tally_table(
     else:
         table = grid(heads, numbers, rows, terminal, dim=dim)
     head = _heading(tally, terminal)
-    deeper = _folding(tally, any(line.folded for line in listed))
+    deeper = _collapsing(tally, any(line.collapsed for line in listed))
     if cut:
         every = max(full_depth(tally), 1)
         deeper = [f"{cut:,} layers are left out; --depth {every} or --format csv lists all"]
@@ -69,11 +69,11 @@ def tally_table(
 
 
 def _cells(tally: Tally, columns: Sequence[Column]) -> Callable[[TreeLine], list[str]]:
-    """What tells a line's cells; of layers that count the same, it is worked out once."""
+    """A function from a line to its cells; layers that count the same are worked out once."""
     by_field = any(column.name in ("field", "stride") for column in columns)
     kept: dict[object, list[str]] = {}
 
-    def told(line: TreeLine) -> list[str]:
+    def cells_of(line: TreeLine) -> list[str]:
         row = line.row
         if row is None or row.node.shared:
             return [escape(shown(column.cell(tally, line))) for column in columns]
@@ -85,7 +85,7 @@ def _cells(tally: Tally, columns: Sequence[Column]) -> Callable[[TreeLine], list
             cells = kept[key] = [escape(shown(column.cell(tally, line))) for column in columns]
         return cells
 
-    return told
+    return cells_of
 
 
 def _fitted(
@@ -112,8 +112,8 @@ def _heading(tally: Tally, terminal: Terminal) -> list[str]:
     return [first, *rest]
 
 
-def _folding(tally: Tally, folded: bool) -> list[str]:
-    if not folded:
+def _collapsing(tally: Tally, collapsed: bool) -> list[str]:
+    if not collapsed:
         return []
     return [
         f"modules are folded; --depth {full_depth(tally)} shows "
@@ -142,22 +142,22 @@ def footer(tally: Tally, terminal: Terminal, notes: Iterable[str] = ()) -> list[
     totals: list[tuple[str, str, str]] = []
     for name in TOTALS:
         number = total_of(tally, name)
-        said = "" if number == "not known" else words[name]
-        totals.append((called.get(name, name), number, said))
+        about = "" if number == "not known" else words[name]
+        totals.append((called.get(name, name), number, about))
     left = max(len(name) for name, _, _ in totals)
     right = max(len(number) for _, number, _ in totals)
-    made: list[str] = []
+    lines: list[str] = []
     for name, number, about in totals:
         start = f"{name:<{left}}  {number:>{right}}"
-        folded = wrap(about, terminal.prose, start + "  ", " " * (len(start) + 2))
-        made.append(terminal.style(start, "bold") + folded[0][len(start) :])
-        made.extend(folded[1:])
+        wrapped = wrap(about, terminal.prose, start + "  ", " " * (len(start) + 2))
+        lines.append(terminal.style(start, "bold") + wrapped[0][len(start) :])
+        lines.extend(wrapped[1:])
     if tally.unknown:
-        made.extend(["", *_unknown(tally, terminal)])
-    said = [*tally.network.notes, *notes]
-    if said:
-        made.append("")
-    return [*made, *noted(said, terminal)]
+        lines.extend(["", *_unknown(tally, terminal)])
+    below = [*tally.network.notes, *notes]
+    if below:
+        lines.append("")
+    return [*lines, *noted(below, terminal)]
 
 
 _NEURONS = {
@@ -174,19 +174,19 @@ def _unknown(tally: Tally, terminal: Terminal) -> list[str]:
         text = f"{count(len(unknown), 'layer')} whose parameters are known and whose work is not"
         text += "; unknown is not counted as zero"
         return [terminal.style(line, "yellow") for line in wrap(text, terminal.prose, rest="  ")]
-    told: list[str] = []
+    names: list[str] = []
     for row in unknown[:12]:
         layer = row.node.layer
         if layer.kind == "opaque":
             kind = layer.fields().get("type", "unknown")
-            told.append(f"{escape(row.node.name)} ({escape(kind)})")
+            names.append(f"{escape(row.node.name)} ({escape(kind)})")
         else:
-            told.append(f"{escape(row.node.name)} (its input is not known)")
+            names.append(f"{escape(row.node.name)} (its input is not known)")
     if len(unknown) > 12:
-        told.append(f"and {len(unknown) - 12:,} more")
-    text = f"{count(len(unknown), 'layer')} not known, not counted as zero: {', '.join(told)}"
-    folded = wrap(text, terminal.prose, rest="  ")
-    return [terminal.style(line, "yellow") for line in folded]
+        names.append(f"and {len(unknown) - 12:,} more")
+    text = f"{count(len(unknown), 'layer')} not known, not counted as zero: {', '.join(names)}"
+    wrapped = wrap(text, terminal.prose, rest="  ")
+    return [terminal.style(line, "yellow") for line in wrapped]
 
 
 def grid(
@@ -203,7 +203,7 @@ def grid(
     """A table without a frame. All text is escaped already.
 
     numbers: which columns stand at the right. dim, bold: rows by their place. marks: styles of
-    cells by their text. wrap: fold long text in its column, and do not cut it.
+    cells by their text. wrap: break long text into lines in its column, and do not cut it.
     """
     if len(rows) > LONG and not wrap:
         return long_grid(heads, numbers, rows, terminal)
@@ -272,8 +272,8 @@ def long_grid(
         width = max(widths.values())
         full += width + 2
         filled = {
-            text: " " * (width - own) + text if number else text + " " * (width - own)
-            for text, own in widths.items()
+            text: " " * (width - wide) + text if number else text + " " * (width - wide)
+            for text, wide in widths.items()
         }
         shown.append([filled[text] for text in column])
     lines = ["  ".join(cells).rstrip() for cells in zip(*shown, strict=True)]

@@ -1,4 +1,4 @@
-"""The lines of a table: layers in the tree of their modules, folded below a depth."""
+"""The lines of a table: layers in the tree of their modules, collapsed below a depth."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MAX_DEPTH = 40
 """Modules nested deeper than this are shown as one level."""
 
 FITTING = 60
-"""The lines that a table may have before it is folded by itself."""
+"""The lines that a table may have before modules are collapsed unasked."""
 
 
 class TreeLine(NamedTuple):
     """One line: a layer, or a module with the layers in it.
 
     label: the name without the modules that it stands in. branch: the glyphs before it. rows: the
-    layer's row, or those of the whole module. folded: its layers are not shown below it.
+    layer's row, or those of the whole module. collapsed: its layers are not shown below it.
     """
 
     label: str
@@ -36,7 +36,7 @@ class TreeLine(NamedTuple):
     path: str
     rows: tuple[Row, ...]
     module: bool = False
-    folded: bool = False
+    collapsed: bool = False
 
     @property
     def row(self) -> Row | None:
@@ -70,9 +70,9 @@ def lines(tally: Tally, depth: int | None = None) -> tuple[TreeLine, ...]:
         depth = 0
         while depth < deepest and _length(root, depth + 1) <= FITTING:
             depth += 1
-    made: list[TreeLine] = []
-    _open(root, depth, "", made)
-    return tuple(made)
+    tree_lines: list[TreeLine] = []
+    _open(root, depth, "", tree_lines)
+    return tuple(tree_lines)
 
 
 def some_lines(tally: Tally) -> tuple[tuple[TreeLine, ...], int]:
@@ -85,9 +85,9 @@ def some_lines(tally: Tally) -> tuple[tuple[TreeLine, ...], int]:
     if len(root.members) <= LONG:
         return lines(tally), 0
     root.members = [*root.members[: SHOWN - END], *root.members[-END:]]
-    made: list[TreeLine] = []
-    _open(root, 0, "", made)
-    return tuple(made), cut
+    tree_lines: list[TreeLine] = []
+    _open(root, 0, "", tree_lines)
+    return tuple(tree_lines), cut
 
 
 def full_depth(tally: Tally) -> int:
@@ -126,18 +126,20 @@ def _length(group: Group, depth: int) -> int:
     return total
 
 
-def _open(group: Group, depth: int, branch: str, made: list[TreeLine]) -> None:
+def _open(group: Group, depth: int, branch: str, tree_lines: list[TreeLine]) -> None:
     for place, member in enumerate(group.members, 1):
         last = place == len(group.members)
         # the top level has no glyphs: a network without modules is a plain list
-        own = "" if not group.path else branch + ("└─ " if last else "├─ ")
+        glyphs = "" if not group.path else branch + ("└─ " if last else "├─ ")
         if isinstance(member, Group):
             label = member.path[len(group.path) + 1 :] if group.path else member.path
-            path, folded = member.path, depth <= 0
-            made.append(TreeLine(label, own, path, tuple(member.rows), module=True, folded=folded))
-            if not folded:
+            path, collapsed = member.path, depth <= 0
+            tree_lines.append(
+                TreeLine(label, glyphs, path, tuple(member.rows), module=True, collapsed=collapsed)
+            )
+            if not collapsed:
                 below = "" if not group.path else branch + ("   " if last else "│  ")
-                _open(member, depth - 1, below, made)
+                _open(member, depth - 1, below, tree_lines)
         else:
             name = label = member.node.name
             if group.path:
@@ -145,4 +147,4 @@ def _open(group: Group, depth: int, branch: str, made: list[TreeLine]) -> None:
                 # Caffe's and TensorFlow's names have strokes where the module has dots
                 if name.replace("/", ".").startswith(within):
                     label = name[len(within) :]
-            made.append(TreeLine(label, own, name, (member,)))
+            tree_lines.append(TreeLine(label, glyphs, name, (member,)))
