@@ -23,7 +23,8 @@ from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.rendering.escape import html_text
-from nettally.rendering.reports.page import Audit, Drawing, Provenance, report
+from nettally.rendering.reports.audit import Audit, Drawing, Provenance
+from nettally.rendering.reports.page import report
 from nettally.rendering.reports.steps import steps
 
 GOLDEN = Path(__file__).parent / "golden" / "report"

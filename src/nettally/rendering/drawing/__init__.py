@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import NettallyError, closest
 from ...network import Network
-from ...record import Record
-from .model import Item, labels
+from .figure import Figure
 from .palette import THEMES
 
 if TYPE_CHECKING:
@@ -20,63 +19,13 @@ if TYPE_CHECKING:
     from ...claims.check import Verdict
     from ...claims.claim import Claim, Claims
     from ...counting.tally import Tally
-    from .model import Label
+
+__all__ = ["FORMATS", "LEAST_WIDTH", "MOST_WIDTH", "STYLES", "Figure", "draw", "svg_of"]
 
 STYLES = ("volumes", "blocks", "bars", "field")
 FORMATS = ("svg", "pdf", "png", "tex")
 LEAST_WIDTH, MOST_WIDTH = 200, 20_000
 """The narrowest and the widest figure, in pixels."""
-
-
-class Figure(Record):
-    """A figure: its size in pixels before it is scaled, what is in it, and what it says.
-
-    scale: what one of its pixels is shown as. title, desc: what is read out in its place.
-    """
-
-    style: str
-    width: float
-    height: float
-    scale: float
-    title: str
-    desc: str
-    theme: str
-    items: tuple[Item, ...]
-
-    def svg(self) -> str:
-        """The figure as an SVG document."""
-        from .svg import svg
-
-        return svg(self)
-
-    def tex(self) -> str:
-        """The figure as a LaTeX document of its own, in TikZ."""
-        from .tikz import tikz
-
-        return tikz(self)
-
-    def save(self, path: str) -> None:
-        """Write the figure to a file, as its name ends: .svg, .pdf, .png or .tex.
-
-        Raises NettallyError for another ending, and where what writes PDF and PNG is not there.
-        """
-        from .files import save
-
-        save(self, path)
-
-    @property
-    def labels(self) -> list[Label]:
-        """All texts of the figure, with the boxes that they take."""
-        return labels(self.items)
-
-    def __str__(self) -> str:
-        return self.svg()
-
-    def __repr__(self) -> str:
-        return f"<Figure {self.style}: {self.width:.0f} x {self.height:.0f}>"
-
-    def _repr_svg_(self) -> str:
-        return self.svg()
 
 
 def draw(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import Figure
+from .figure import Figure
 from .layer_rows import FONT, MARGIN, PITCH
 from .layer_words import quantity
 from .model import Box, Item, Label, line

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import Figure, footnotes
+from . import footnotes
+from .figure import Figure
 from .layer_words import size
 from .model import Drawing, Item
 from .text_metrics import clean

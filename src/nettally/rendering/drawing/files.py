@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import NettallyError
 
 if TYPE_CHECKING:
-    from . import Figure
+    from .model import FigureContent
 
 ENDINGS = (".svg", ".pdf", ".png", ".tex")
 
@@ -25,13 +25,16 @@ def ending(path: str) -> str:
     return suffix
 
 
-def save(figure: Figure, path: str) -> None:
+def save(figure: FigureContent, path: str) -> None:
     """Write the figure there. Raises NettallyError where it can't be."""
+    from .svg import svg
+    from .tikz import tikz
+
     kind = ending(path)
     if kind == ".svg":
-        data = figure.svg().encode("utf-8")
+        data = svg(figure).encode("utf-8")
     elif kind == ".tex":
-        data = figure.tex().encode("ascii")
+        data = tikz(figure).encode("ascii")
     else:
         data = converted(figure, kind[1:])
     try:
@@ -43,7 +46,7 @@ def save(figure: Figure, path: str) -> None:
         ) from None
 
 
-def converted(figure: Figure, kind: str) -> bytes:
+def converted(figure: FigureContent, kind: str) -> bytes:
     """The figure as ``pdf`` or ``png``. Raises NettallyError where CairoSVG is not installed."""
     try:
         import cairosvg
@@ -57,9 +60,11 @@ def converted(figure: Figure, kind: str) -> bytes:
             f"{kind.upper()} is written with CairoSVG, which does not find the library cairo",
             hint="install cairo (libcairo2 in Debian), or write .svg or .tex",
         ) from None
-    text = figure.svg()
+    from .svg import svg
+
+    text = svg(figure)
     if figure.theme == "auto":  # it has no reader whose system could be asked
-        text = figure.replace(theme="light").svg()
+        text = svg(figure.replace(theme="light"))
     library: Any = cairosvg
     data = text.encode("utf-8")
     if kind == "png":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...record import Record
 from .text_metrics import ASCENT, DESCENT, width
 
 if TYPE_CHECKING:
@@ -192,3 +193,19 @@ class Drawing(NamedTuple):
         """The same with a margin around it."""
         items = self.shifted(margin, margin)
         return Drawing(self.width + 2 * margin, self.height + 2 * margin, items)
+
+
+class FigureContent(Record):
+    """All that a writer needs of a figure: its size in pixels before scaling, and what is in it.
+
+    scale: what one of its pixels is shown as. title, desc: what is read out in its place.
+    """
+
+    style: str
+    width: float
+    height: float
+    scale: float
+    title: str
+    desc: str
+    theme: str
+    items: tuple[Item, ...]

@@ -12,11 +12,10 @@ from .text_metrics import FONTS, is_measured, width
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from . import Figure
-    from .model import Item
+    from .model import FigureContent, Item
 
 
-def svg(figure: Figure) -> str:
+def svg(figure: FigureContent) -> str:
     """The figure as an SVG document of its own width and height."""
     writer = _Writer(figure.theme)
     w, h = number(figure.width), number(figure.height)

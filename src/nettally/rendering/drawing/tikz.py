@@ -15,8 +15,7 @@ from .svg import number
 from .text_metrics import width
 
 if TYPE_CHECKING:
-    from . import Figure
-    from .model import Path
+    from .model import FigureContent, Path
 
 PIXEL = 0.75
 """TeX's points a pixel, near enough: 96 pixels are 72.27 points."""
@@ -59,7 +58,7 @@ _SPECIAL = {
 }
 
 
-def tikz(figure: Figure) -> str:
+def tikz(figure: FigureContent) -> str:
     """The document."""
     palette = colours(figure.theme)
     unit = PIXEL * figure.scale

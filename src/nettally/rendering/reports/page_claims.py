@@ -8,9 +8,9 @@ from ...claims.comparison import shown_value
 from ..escape import html_text
 from ..html.parts import CLASS_OF
 from ..tables.contents import evidence
+from ..verdict_words import HOW, SIGNS, chance, ours
 from .check_report import short_work
 from .steps import steps
-from .verdicts import HOW, SIGNS, chance, ours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...claims.claim import Claim
     from ...counting.tally import Tally
     from ...explaining import Explanation, Explanations
-    from .page import Audit
+    from .audit import Audit
 
 SPOKEN = '<span class="spoken">ours </span>'
 """A word for those who hear the page; others see it by its place."""

@@ -8,7 +8,7 @@ from ...arith import plain
 from ...claims.comparison import shown_value
 from ...counting.quantities import certainty, is_known
 from ..layer_line import size
-from ..reports.verdicts import HOW, SIGNS, chance, ours, tallying
+from ..verdict_words import HOW, SIGNS, chance, ours, tallying
 from . import tree
 from .architecture import architecture
 from .columns import TOTALS, Column, chosen, shown, title, total_of
