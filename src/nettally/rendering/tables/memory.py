@@ -29,70 +29,74 @@ def memory_text(
 ) -> str:
     """Both, side by side in bytes; then the layers that keep most; then the rules."""
     network = trained.tally.network
-    least = "at least " if trained.unknown or used.unknown else ""
     shapes = " + ".join("x".join(map(str, shape)) for shape in network.inputs.values())
     kinds = trained.dtype or f"{trained.width} bytes a value"
     title = f"{escape(network.name)}: memory, input {shapes}, {kinds}"
-    optimizer = trained.optimizer_name
+    lines = [terminal.style(title, "bold"), "", _totals(trained, used, terminal), ""]
+    if trained.rows:
+        lines += [*_largest(trained, terminal, every=every), ""]
+    lines += _rules(trained, used, terminal.prose)
+    lines += noted(notes, terminal)
+    return "\n".join(lines) + "\n"
+
+
+def _totals(trained: Training, used: Inference, terminal: Terminal) -> str:
+    """What training and inference need, kind by kind, in MB."""
     lines: list[tuple[str, int | None, int | None]] = [
         ("parameters", trained.parameters, used.parameters),
         ("buffers", trained.buffers, used.buffers),
         ("gradients", trained.gradients, None),
-        (f"optimizer: {optimizer}", trained.optimizer, None),
+        (f"optimizer: {trained.optimizer_name}", trained.optimizer, None),
         ("input", trained.inputs, used.inputs),
         ("activations", trained.activations, used.peak - used.inputs),
         ("total", trained.total, used.total),
     ]
     rows = [[name, *("–" if n is None else _size(n) for n in numbers)] for name, *numbers in lines]
-    made = [terminal.style(title, "bold"), ""]
-    made.append(
-        grid(
-            ["MB, 10⁶ bytes", "training", "inference"],
-            [False, True, True],
-            rows,
-            terminal,
-            bold=[len(rows) - 1],
-        )
-    )
-    made.append("")
+    heads = ["MB, 10⁶ bytes", "training", "inference"]
+    return grid(heads, [False, True, True], rows, terminal, bold=[len(rows) - 1])
+
+
+def _largest(trained: Training, terminal: Terminal, *, every: bool) -> list[str]:
+    """The layers that keep most; every: all of them, in the network's order."""
     largest = sorted(trained.rows, key=lambda row: -row.bytes)
     shown = trained.rows if every else largest[:SHOWN]
-    if shown:
-        share = trained.activations or 1
-        heads = ["kept for the backward pass", "layer", "MB", "share"]
-        table = [
-            [escape(row.name), row.kind, _size(row.bytes), f"{row.bytes / share:.1%}"]
-            for row in shown
-        ]
-        made.append(grid(heads, [False, False, True, True], table, terminal))
-        left = len(largest) - len(shown)
-        if left > 0:
-            rest = sum(row.bytes for row in largest[SHOWN:])
-            made.append(f"and {count(left, 'layer')} with {_size(rest)} MB (--all lists them)")
-        made.append("")
-    prose = terminal.prose
+    total = trained.activations or 1
+    heads = ["kept for the backward pass", "layer", "MB", "share"]
+    table = [
+        [escape(row.name), row.kind, _size(row.bytes), f"{row.bytes / total:.1%}"] for row in shown
+    ]
+    lines = [grid(heads, [False, False, True, True], table, terminal)]
+    left = len(largest) - len(shown)
+    if left > 0:
+        rest = sum(row.bytes for row in largest[SHOWN:])
+        lines.append(f"and {count(left, 'layer')} with {_size(rest)} MB (--all lists them)")
+    return lines
+
+
+def _rules(trained: Training, used: Inference, prose: int) -> list[str]:
+    """Where the peak is, and by which rules memory is counted."""
+    lines: list[str] = []
     if used.at:
-        made += wrap(f"inference: the most is alive at {escape(used.at)}; {INFERENCE_RULE}", prose)
+        lines += wrap(f"inference: the most is alive at {escape(used.at)}; {INFERENCE_RULE}", prose)
     if used.held != used.peak:
-        made += wrap(
+        lines += wrap(
             f"{HELD_RULE}: {_size(used.held - used.inputs)} MB of activations, "
             f"at {escape(used.held_at)}",
             prose,
         )
-    made += wrap(f"training: {TRAINING_RULE}", prose)
-    made += wrap(RULE, prose)
-    if not network.modules:
-        made += wrap(
+    lines += wrap(f"training: {TRAINING_RULE}", prose)
+    lines += wrap(RULE, prose)
+    if not trained.tally.network.modules:
+        lines += wrap(
             "a file does not say which layers work in place: each has a storage of its own", prose
         )
-    if least:
-        made += wrap(
+    if trained.unknown or used.unknown:
+        lines += wrap(
             f"at least: {count(max(trained.unknown, used.unknown), 'layer')} of which it is not "
             "known what they keep",
             prose,
         )
-    made += noted(notes, terminal)
-    return "\n".join(made) + "\n"
+    return lines
 
 
 def _size(n: int) -> str:

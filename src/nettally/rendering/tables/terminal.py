@@ -14,6 +14,8 @@ from .tree import END, LONG, full_depth, lines, some_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from rich.table import Table as RichTable
+
     from ...counting.tally import Tally
     from .tree import TreeLine
 
@@ -207,11 +209,7 @@ def grid(
     """
     if len(rows) > LONG and not wrap:
         return long_grid(heads, numbers, rows, terminal)
-    from io import StringIO
-
     from rich.box import Box
-    from rich.cells import cell_len
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -220,14 +218,7 @@ def grid(
     table = Table(
         box=frame, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
     )
-    widths = [max(cell_len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    gaps = 2 * len(heads)
-    if not terminal.wide:  # a number is never cut; a name is, when the terminal is narrow
-        while sum(widths) + gaps > terminal.width:
-            widest = max((w, i) for i, w in enumerate(widths) if not numbers[i])
-            if widest[0] <= LEAST:
-                break
-            widths[widest[1]] -= 1
+    widths = _widths(heads, numbers, rows, terminal)
     for head, number, width in zip(heads, numbers, widths, strict=True):
         table.add_column(
             Text(head),
@@ -240,10 +231,38 @@ def grid(
     for place, row in enumerate(rows):
         style = "dim" if place in quiet else "bold" if place in loud else ""
         table.add_row(*[Text(cell, style=(marks or {}).get(cell, style)) for cell in row])
+    return _printed(table, sum(widths) + 2 * len(heads), terminal)
+
+
+def _widths(
+    heads: Sequence[str],
+    numbers: Sequence[bool],
+    rows: Sequence[Sequence[str]],
+    terminal: Terminal,
+) -> list[int]:
+    """The columns' widths. A number is never cut; a name is, when the terminal is narrow."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    if not terminal.wide:
+        while sum(widths) + 2 * len(heads) > terminal.width:
+            widest = max((w, i) for i, w in enumerate(widths) if not numbers[i])
+            if widest[0] <= LEAST:
+                break
+            widths[widest[1]] -= 1
+    return widths
+
+
+def _printed(table: RichTable, width: int, terminal: Terminal) -> str:
+    """The table as rich prints it, without blanks at the ends of lines."""
+    from io import StringIO
+
+    from rich.console import Console
+
     out = StringIO()
     console = Console(
         file=out,
-        width=sum(widths) + gaps,
+        width=width,
         force_terminal=terminal.colour,
         color_system="standard" if terminal.colour else None,
         no_color=not terminal.colour,
