@@ -26,7 +26,7 @@ from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.rendering import output
 from nettally.rendering.escape import MAX_TEXT, csv_cell, html_text, latex_text, markdown_cell
-from nettally.rendering.reports.audit import Audit, Drawing, Provenance
+from nettally.rendering.reports.audit import Audit, CaptionedSvg, Provenance
 from nettally.rendering.reports.page import report
 
 RUN = "document.documentElement.id='owned'"
@@ -114,7 +114,7 @@ def page() -> str:
                 if verdict.status == "differs"
             },
             reconcile(counted),
-            (Drawing("<svg></svg>", NAMES[5]),),
+            (CaptionedSvg("<svg></svg>", NAMES[5]),),
             NAMES,
         )
     )

@@ -23,7 +23,7 @@ from nettally.formats.zoo import claims_path, names
 from nettally.layers import layer_class
 from nettally.network import Network, Node
 from nettally.rendering.escape import html_text
-from nettally.rendering.reports.audit import Audit, Drawing, Provenance
+from nettally.rendering.reports.audit import Audit, CaptionedSvg, Provenance
 from nettally.rendering.reports.page import report
 from nettally.rendering.reports.steps import steps
 
@@ -189,7 +189,7 @@ def test_how_it_was_made_is_said() -> None:
 
 
 def test_every_figure_has_its_table() -> None:
-    drawn = audit("alexnet").replace(figures=(Drawing("<svg></svg>", "A caption."),))
+    drawn = audit("alexnet").replace(figures=(CaptionedSvg("<svg></svg>", "A caption."),))
     page = report(drawn)
     figures = re.findall(r"<figure>.*?</figure>", page, re.S)
     assert len(figures) == 1

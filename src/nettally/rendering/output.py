@@ -1,4 +1,4 @@
-"""What a command has to say, in the formats for papers, pages, readmes and other programs.
+"""A command's answer in the formats for papers, pages, readmes and other programs.
 
 Each function takes the format's name and returns the text. ``table`` is the terminal's, and is
 not written here. ``svg`` is a figure: of a tally where its numbers are, of a check the network

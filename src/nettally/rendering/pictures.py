@@ -1,4 +1,4 @@
-"""Pictures of pixels and text: kernels, maps, images with what was said of them; SVG and PNG.
+"""Pictures of pixels and text: kernels, maps, images with captions; as SVG and PNG.
 
 The SVG is of our own writing: text as text, pixels as PNG within it, no script, and no reference to
 anything outside. The PNG is drawn by Pillow, with the font that comes with it, so that it looks the

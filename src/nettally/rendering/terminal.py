@@ -159,7 +159,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 
 def noted(notes: Iterable[str], terminal: Terminal) -> list[str]:
-    """What is to be said below; a note that names itself (``source: …``) needs no "note:"."""
+    """Notes for the foot of a text; one that names itself (``source: …``) needs no "note:"."""
     lines: list[str] = []
     for note in notes:
         head, colon, rest = note.partition(": ")

@@ -61,8 +61,8 @@ def content(
     """What stands in the unit's box.
 
     before: the units that it reads. alike: the same unit in the other modules that are built
-    alike; what differs in them is given as a range, or not at all. sized: with the output's size
-    where it differs from the input's.
+    alike; a size that differs among them is shown as a range, or not at all. sized: with the
+    output's size where it differs from the input's.
     """
     marks = footnotes.of_unit(notes, unit)
     room = footnotes.MARK * len(marks)

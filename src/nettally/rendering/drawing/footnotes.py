@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIZE = 9.0
 MOST = 9
-"""The notes that a figure has; how many more claims differ is said."""
+"""The notes that a figure may have; the last line says how many more claims differ."""
 
 
 MOST_PLACES = 3

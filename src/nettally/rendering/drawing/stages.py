@@ -1,8 +1,8 @@
 """The stages of the style ``volumes``: one after the other, each of one volume or of one a column.
 
 A network has columns where its convolutions are in groups (each group reads its own maps), or
-where it is drawn up as branches side by side. Pooling is no stage of its own: it belongs to the
-stage that it follows, and its map is what the next layer's window slides over.
+where it is described as branches side by side. Pooling is not a stage of its own: it belongs to
+the stage that it follows, and its map is what the next layer's window slides over.
 """
 
 from __future__ import annotations

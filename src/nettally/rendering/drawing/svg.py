@@ -20,7 +20,7 @@ def svg(figure: FigureContent) -> str:
     writer = _Writer(figure.theme)
     w, h = number(figure.width), number(figure.height)
     shown = figure.scale
-    # several figures may stand in one page: what they say tells their identifiers apart
+    # several figures may stand in one page: their identifiers come from their contents
     identity = f"{figure.title}\n{figure.desc}\n{figure.theme}{shown}"
     name = f"nettally-{crc32(identity.encode('utf-8', 'replace')):08x}"
     head = (

@@ -1,8 +1,8 @@
 r"""The figure as LaTeX: a document of its own that draws it in TikZ, with text as text.
 
 ``\documentclass[tikz]{standalone}``; the picture can be lifted out into a paper. Helvetica's
-metrics are those of the layout, so that what fits there fits here. What a Latin font does not
-have is given as its code.
+metrics are those of the layout, so that what fits there fits here. A character that a Latin font
+lacks is written as its code point.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _label(label: Label, unit: float) -> str:
 
 
 def _escaped(text: str) -> tuple[str, bool]:
-    """The text as LaTeX, and whether some of it had to be given as codes."""
+    """The text as LaTeX, and whether some of it had to be written as code points."""
     parts: list[str] = []
     strange = False
     for each in text:

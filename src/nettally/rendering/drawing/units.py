@@ -348,7 +348,7 @@ def _pointwise_joined(boxes: Sequence[_Box], renamed: dict[int, int]) -> list[_B
 
 
 def _unwrapped(box: _Box) -> None:
-    """A module of one layer, its activation and normalisation is no more than this layer."""
+    """Show a module of one layer, with its activation and normalisation, as that layer."""
     if box.main is not None or box.is_input:
         return
     rows = box.rows

@@ -1,1 +1,1 @@
-"""What was found, told from the verdict to the evidence: in a terminal, and as one page."""
+"""Reports on checks and explanations, from the verdict to the evidence: text, and one page."""

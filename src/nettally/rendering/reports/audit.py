@@ -1,4 +1,4 @@
-"""What a report tells: the count, the verdicts, explanations and figures, and how it was made."""
+"""What a report contains: count, verdicts, explanations, figures, and how it was made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...explaining import Explanations
 
 
-class Drawing(Record):
+class CaptionedSvg(Record):
     """A figure for the page: SVG that heeds the reader's light or dark, and what it shows."""
 
     svg: str
@@ -31,7 +31,7 @@ class Provenance(Record):
 
 
 class Audit(Record):
-    """All that a report tells. explained: explanations by the verdict's place in the list."""
+    """All that a report contains. explained: explanations by the verdict's place in the list."""
 
     name: str
     tally: Tally
@@ -40,5 +40,5 @@ class Audit(Record):
     verdicts: tuple[Verdict, ...] = ()
     explained: Mapping[int, Explanations] = {}
     reckonings: tuple[Reckoning, ...] = ()
-    figures: tuple[Drawing, ...] = ()
+    figures: tuple[CaptionedSvg, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,1 +1,1 @@
-"""What a command has to say as a table: for a terminal, papers, pages, and other programs."""
+"""A command's answer as a table: for a terminal, papers, pages, and other programs."""

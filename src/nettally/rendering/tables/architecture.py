@@ -3,7 +3,7 @@
 What stands with a layer (its normalisation, its activation, a dropout) is counted in that layer's
 line; layers alike that follow one another share a line, and so do blocks alike, in brackets, as
 in table 1 of the residual networks' paper. The first of a row of blocks may differ from the rest
-in its stride and in a projection on its shortcut, which is then said below. Nothing is left out:
+in its stride and in a projection on its shortcut; a note below then says so. Nothing is left out:
 the lines add up to the totals.
 """
 
@@ -83,7 +83,7 @@ class _Block(NamedTuple):
 
 
 def architecture(tally: Tally) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """The lines, and what is to be said of blocks that differ from those they stand with."""
+    """The lines, and a note for each block that differs from those it stands with."""
     notes: list[str] = []
     return tuple(_parts(grouped(tally), 0, notes)), tuple(notes)
 
@@ -371,7 +371,7 @@ def label(row: Row) -> str:
 
 
 def _sizes(value: object, twice: str = "") -> str:
-    """``3`` for a square kernel (``3x3`` where ``twice`` is given), ``1x7`` for another."""
+    """``3`` for a square kernel (``3x3`` with ``twice``), ``1x7`` for another."""
     if not isinstance(value, tuple) or not value:
         return ""
     sizes = [str(plain(n)) for n in value]

@@ -118,7 +118,7 @@ def _by_axis(shape: Shape) -> str:
 
 
 def seen(tally: Tally, line: TreeLine) -> Field:
-    """The receptive field that a line tells."""
+    """The receptive field of a line: that of its last layer."""
     from ...counting.receptive_field import receptive_fields
 
     return tally.once(receptive_fields)[last_of(line.rows).node.name]

@@ -153,7 +153,7 @@ def check_table(
     explained: Mapping[int, Explanations] | None = None,
     notes: Sequence[str] = (),
 ) -> Table:
-    """One line a claim, in their order; what differs is told and, where there is one, explained."""
+    """One line a claim, in their order; of one that differs, by how much and, if known, why."""
     rows: list[TableRow] = []
     for place, verdict in enumerate(verdicts):
         details = [verdict.detail] if verdict.detail else []

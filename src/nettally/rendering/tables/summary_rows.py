@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LayerRow:
-    """One line: a module as it was called, or a weighted sum that is no module's own.
+    """One line: a module as it was called, or a weighted sum that no module owns.
 
     num_params, trainable_params: of all that is in it, what is shared counted where it stands
     first. mult_adds: of all that ran in it. nodes: from which to which of the network's nodes.

@@ -1,4 +1,4 @@
-"""A table: what a command has to say, with a heading and notes, before any format.
+"""A table: a command's answer with a heading and notes, before it has a format.
 
 ``contents.py`` makes tables from nouns; Markdown, HTML and LaTeX each write any of them. A cell is
 unescaped text: whoever writes it escapes it.
@@ -40,7 +40,7 @@ class TableRow(NamedTuple):
 
 
 class Table(Record):
-    """title: what it is of. lead: the answer, in one sentence, or "". notes: what is said below.
+    """title: what it shows. lead: the answer, in one sentence, or "". notes: sentences below it.
 
     groups: whether a ``group`` line heads the lines below it, down to the next of its level.
     name: a short name for labels and anchors.

@@ -33,7 +33,7 @@ def tally_text(
     """The network as a tree of lines with a footer of totals.
 
     columns: names with commas, None for the usual. depth: how deep modules are opened, None for
-    as deep as fits on a page. notes: what is to be said below, after what the reader said.
+    as deep as fits on a page. notes: further lines below, after the reader's own notes.
     """
     picked = list(chosen(columns, tally))
     listed, cut = some_lines(tally) if depth is None else (lines(tally, depth), 0)

@@ -45,7 +45,7 @@ class TreeLine(NamedTuple):
 
 
 def last_of(rows: Sequence[Row]) -> Row:
-    """The row that gives a module's output: the last that reads anything, not a tensor it keeps."""
+    """The row of a module's output: the last that reads anything, and not a stored tensor."""
     return next((row for row in reversed(rows) if row.node.inputs), rows[-1])
 
 
