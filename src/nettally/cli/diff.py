@@ -31,9 +31,9 @@ def run(
     two, _ = read_network(b, reading)
     difference = diff(one, two, convention)
     if form == "table":
-        from ..rendering.tables.compare import diff_table
+        from ..rendering.tables.compare import diff_text
 
-        show(diff_table(difference, here(), notes))
+        show(diff_text(difference, here(), notes))
     else:
         from ..rendering import output
 

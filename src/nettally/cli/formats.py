@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def run() -> int:
     """Print a table of the formats."""
-    from ..rendering.tables.compare import formats_table
+    from ..rendering.tables.compare import formats_text
 
-    show(formats_table(formats(), here()))
+    show(formats_text(formats(), here()))
     return TALLIES
 
 

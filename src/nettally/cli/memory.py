@@ -27,21 +27,21 @@ def run(
 ) -> int:
     """Print the estimates. A module is followed twice, as it trains and as it is used."""
     from ..counting.memory import inference, training
-    from ..rendering.tables.memory import memory_table
+    from ..rendering.tables.memory import memory_text
 
     network, notes = read_network(net, reading)
     counted = tally(network)
     trained = counted
     if names_code(net) and reading.phase is None:
         trained = tally(read_network(net, reading._replace(phase="train"))[0])
-    table = memory_table(
+    text = memory_text(
         training(trained, optimizer=optimizer, dtype=dtype),
         inference(counted, dtype=dtype),
         here(),
         (*notes, *network.notes),
         every=every,
     )
-    show(table)
+    show(text)
     return TALLIES
 
 

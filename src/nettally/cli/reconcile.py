@@ -23,9 +23,9 @@ def run(net: str, *, form: str = "table", reading: Reading = PLAIN) -> int:
     network, notes = read_network(net, reading)
     counted = tally(network)
     if form == "table":
-        from ..rendering.tables.compare import reconcile_table
+        from ..rendering.tables.compare import reconcile_text
 
-        show(reconcile_table(counted, reconcile(counted), here(), notes))
+        show(reconcile_text(counted, reconcile(counted), here(), notes))
         return TALLIES
     from ..rendering import output
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..claims.claim import Claims
     from ..counting.tally import Tally
     from ..explaining import Explanations
-    from ..rendering.reports.page import Drawing
+    from ..rendering.reports.audit import CaptionedSvg
     from .options import Run
 
 MOST_EXPLAINED = 40
@@ -49,6 +49,7 @@ def run(
     """Write the page; 0 whatever its verdict is. Without an output it goes to stdout."""
     from ..accountings.presets import reconcile
     from ..rendering.reports import page as render
+    from ..rendering.reports.audit import Audit, Provenance
 
     if output is None and sys.stdout.isatty():
         raise NettallyError("a page is not for a terminal", hint="name a file: -o report.html")
@@ -63,10 +64,10 @@ def run(
 
         published = load(path)
         verdicts = check(counted, published)
-    audit = render.Audit(
+    audit = Audit(
         name=net if is_zoo_name(net) else os.path.basename(net),
         tally=counted,
-        made=render.Made(
+        provenance=Provenance(
             _typed(net, claims, output, accounting, reading),
             version_of("nettally") or "not installed",
             _files(net, reading.companion, claims),
@@ -118,7 +119,7 @@ def _explained(counted: Tally, verdicts: Sequence[Verdict]) -> Mapping[int, Expl
     }
 
 
-def _figures(counted: Tally, verdicts: Sequence[Verdict]) -> tuple[Drawing, ...]:
+def _figures(counted: Tally, verdicts: Sequence[Verdict]) -> tuple[CaptionedSvg, ...]:
     """The network drawn, a chain to scale and another by its blocks, and where its numbers are.
 
     Claims that do not tally are marked on the first. A network of which nothing but the
@@ -126,13 +127,13 @@ def _figures(counted: Tally, verdicts: Sequence[Verdict]) -> tuple[Drawing, ...]
     """
     from ..rendering.drawing import draw
     from ..rendering.output import style_for
-    from ..rendering.reports.page import Drawing
+    from ..rendering.reports.audit import CaptionedSvg
 
     if not counted.network.inputs or not any(row.shape for row in counted.rows):
         return ()
     styles = (style_for(counted), "bars")
     return tuple(
-        Drawing(draw(counted, style, theme="auto", claims=marked).svg(), CAPTIONS[style])
+        CaptionedSvg(draw(counted, style, theme="auto", claims=marked).svg(), CAPTIONS[style])
         for style, marked in zip(styles, (verdicts, ()), strict=True)
     )
 

@@ -39,9 +39,9 @@ def run(
     if printed is not None and printed.why:
         notes = (*notes, f"as {convention.name} {printed.version} prints it: {printed.why}")
     if form == "table":
-        from ..rendering.tables.terminal import tally_table
+        from ..rendering.tables.terminal import tally_text
 
-        show(tally_table(counted, here(), columns, depth, notes))
+        show(tally_text(counted, here(), columns, depth, notes))
         return TALLIES
     from ..rendering import output
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def run() -> int:
     """Print a line a network."""
-    from ..rendering.tables.compare import zoo_table
+    from ..rendering.tables.compare import zoo_text
 
     listed = [(entry.name, entry.title, tally(read(entry.name))) for entry in zoo()]
-    show(zoo_table(listed, here()))
+    show(zoo_text(listed, here()))
     return TALLIES
 
 

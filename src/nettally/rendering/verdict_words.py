@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...claims.comparison import shown_value
+from ..claims.comparison import shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...claims.check import Verdict
-    from ...explaining import Explanation
+    from ..claims.check import Verdict
+    from ..explaining import Explanation
 
 SIGNS = {
     "exact": "✓",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...accountings.presets import Reckoning
-    from ...claims.claim import Verdict
+    from ...claims.check import Verdict
     from ...counting.tally import Tally
     from ...explaining import Explanations
 

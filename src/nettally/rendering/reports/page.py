@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...record import Record
 from ..escape import escape, html_text
 from ..html import document, notes_html, table_html
 from ..layer_line import size
@@ -16,48 +15,15 @@ from ..tables.architecture import architecture
 from ..tables.columns import chosen, total_of
 from ..tables.contents import architecture_table, reconcile_table, tally_table
 from ..tables.tree import full_depth
+from ..verdict_words import tallying
 from .page_claims import differing_html, open_html, tallying_html
-from .verdicts import tallying
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ...accountings.presets import Reckoning
-    from ...claims.check import Verdict
     from ...counting.tally import Tally
-    from ...explaining import Explanations
+    from .audit import Audit
 
 MOST_LAYERS = 3000
 """A network of more layers than this is shown by its parts only; each layer is in the CSV."""
-
-
-class Drawing(Record):
-    """A figure for the page: SVG that heeds the reader's light or dark, and what it shows."""
-
-    svg: str
-    caption: str
-
-
-class Provenance(Record):
-    """How a report was made. files: what, name, SHA-256 and bytes of each file that was read."""
-
-    command: str
-    version: str
-    files: tuple[tuple[str, str, str, int], ...] = ()
-
-
-class Audit(Record):
-    """All that a report tells. explained: by the verdict's place in the list."""
-
-    name: str
-    tally: Tally
-    provenance: Provenance
-    work: str = ""
-    verdicts: tuple[Verdict, ...] = ()
-    explained: Mapping[int, Explanations] = {}
-    reckonings: tuple[Reckoning, ...] = ()
-    figures: tuple[Drawing, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def summary(audit: Audit) -> str:
