@@ -66,7 +66,7 @@ def _kinds(options: Mapping[str, str]) -> Any:
     """dtypes by input name, from options such as ``dtype:ids``."""
     import torch
 
-    found: dict[str, Any] = {}
+    dtypes: dict[str, Any] = {}
     for name, value in options.items():
         if name.startswith("dtype:"):
             kind = getattr(torch, value, None)
@@ -74,5 +74,5 @@ def _kinds(options: Mapping[str, str]) -> Any:
                 raise ReadError(
                     f"torch has no dtype '{value}'", hint="float32, float16, int64, bool"
                 )
-            found[name[6:]] = kind
-    return found or None
+            dtypes[name[6:]] = kind
+    return dtypes or None

@@ -61,13 +61,13 @@ def _register(function: Any, handler: Handler) -> None:
 
 def _in_place(handler: Handler) -> Handler:
     def in_place(input: Any, *args: Any, **kwargs: Any) -> Any:
-        made = handler(input, *args, **kwargs)
-        if not isinstance(input, Shadow) or made is input:
-            return made
+        result = handler(input, *args, **kwargs)
+        if not isinstance(input, Shadow) or result is input:
+            return result
         nodes = Current.trace.nodes
-        if nodes and nodes[-1].name == made.name:
+        if nodes and nodes[-1].name == result.name:
             Current.trace.says(inplace=True)
-        return input.become(made)
+        return input.become(result)
 
     return in_place
 
@@ -85,16 +85,16 @@ def _guarded(function: Any, handler: Handler, spelled: str) -> Handler:
                 first = trace.stand_in(first)
                 args = (first, *args[1:])
             if type(first) is not Shadow or first.value is not None:
-                made = _with_values(function, handler, args, kwargs)
-                if made is not NotImplemented:
-                    return made
+                result = _with_values(function, handler, args, kwargs)
+                if result is not NotImplemented:
+                    return result
         try:
-            made = handler(*args, **kwargs)
+            result = handler(*args, **kwargs)
         except (LayerError, TypeError, ValueError, IndexError, KeyError) as error:
             if isinstance(error, DependsOnValues):
                 raise
-            made = NotImplemented
-        return unknown(function, args, kwargs) if made is NotImplemented else made
+            result = NotImplemented
+        return unknown(function, args, kwargs) if result is NotImplemented else result
 
     return guarded
 
@@ -106,16 +106,16 @@ def _method(function: Any, handler: Handler, spelled: str) -> Handler:
     def method(self: Shadow, *args: Any, **kwargs: Any) -> Any:
         Current.trace.spelled = label
         if self.value is not None:
-            made = _with_values(function, handler, (self, *args), kwargs)
-            if made is not NotImplemented:
-                return made
+            result = _with_values(function, handler, (self, *args), kwargs)
+            if result is not NotImplemented:
+                return result
         try:
-            made = handler(self, *args, **kwargs)
+            result = handler(self, *args, **kwargs)
         except (LayerError, TypeError, ValueError, IndexError, KeyError) as error:
             if isinstance(error, DependsOnValues):
                 raise
-            made = NotImplemented
-        return unknown(function, (self, *args), kwargs) if made is NotImplemented else made
+            result = NotImplemented
+        return unknown(function, (self, *args), kwargs) if result is NotImplemented else result
 
     return method
 
@@ -135,14 +135,14 @@ def _with_values(
     What has no node yet stays without one. NotImplemented where a value is not known.
     """
     trace = Current.trace
-    given = tensors_in((args, kwargs))
-    if not given or not all(
+    tensors = tensors_in((args, kwargs))
+    if not tensors or not all(
         (type(x) is Shadow and x.value is not None) or (type(x) is not Shadow and not x.is_meta)
-        for x in given
+        for x in tensors
     ):
         return NotImplemented
-    stand_ins = [trace.stand_in(x) for x in given]
-    learned = any(id(x.held) in trace.parameter_names for x in stand_ins if x.held is not None)
+    stand_ins = [trace.stand_in(x) for x in tensors]
+    learned = any(id(x.stored) in trace.parameter_names for x in stand_ins if x.stored is not None)
     if not trace.values and (
         learned or any(x.name is not None and x.numel() > SMALL for x in stand_ins)
     ):
@@ -162,14 +162,14 @@ def _with_values(
         result = mapped(real, trace.stand_in)
         return stand_ins[0].become(result) if changes else result
     try:
-        made = handler(*args, **kwargs)
+        outputs = handler(*args, **kwargs)
     except (LayerError, TypeError, ValueError, IndexError, KeyError):
         return NotImplemented
-    for x, value in zip(tensors_in(made), tensors_in(real), strict=False):
+    for x, value in zip(tensors_in(outputs), tensors_in(real), strict=False):
         if (
             isinstance(x, Shadow)
             and x.sizes == tuple(value.shape)
             and (trace.values or value.numel() <= SMALL)
         ):
             note(x, value=value)
-    return made
+    return outputs

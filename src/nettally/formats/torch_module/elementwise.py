@@ -182,8 +182,8 @@ def prelu(input: Shadow, weight: Any) -> Shadow:
 def clamp(input: Shadow, min: Any = None, max: Any = None) -> Shadow:
     trace = Current.trace
     if isinstance(min, torch.Tensor) or isinstance(max, torch.Tensor):
-        made = input if min is None else binary("maximum", input, min)
-        return made if max is None else binary("minimum", made, max)
+        y = input if min is None else binary("maximum", input, min)
+        return y if max is None else binary("minimum", y, max)
     if min == 0 and type(max) in (int, float) and max > 0:
         return trace.add("clamp", trace.layer(ClippedReLU, max), (input,))
     return trace.add("clamp", trace.layer(Pointwise, "clip"), (input,))
@@ -231,7 +231,7 @@ def dropout(input: Shadow, p: float = 0.5, training: bool = False, inplace: bool
 # --- several values -----------------------------------------------------------------------------
 
 _TWO = {"add": Add, "sub": Subtract, "mul": Multiply, "maximum": Maximum, "minimum": Minimum}
-_HELD = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power",
+_COMBINED = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power",
          "maximum": "maximum", "minimum": "minimum"}  # fmt: skip
 _COMPARED = {"eq": "equal", "ne": "equal", "gt": "greater", "ge": "greater_equal", "lt": "less",
              "le": "less_equal"}  # fmt: skip
@@ -278,12 +278,12 @@ def binary(word: str, x: Any, y: Any) -> Shadow:
     first = type(x) is Shadow
     if first and type(y) is Shadow:
         kind = x.kind if x.kind is y.kind and word in _TWO else _kind(word, x, y)
-        held = _HELD.get(word)
-        if held is not None:
+        operation = _COMBINED.get(word)
+        if operation is not None:
             if y.name is None and x.name is not None:
-                return _combine(word, held, x, y, False, kind)
+                return _combine(word, operation, x, y, False, kind)
             if x.name is None and y.name is not None:
-                return _combine(word, held, y, x, True, kind)
+                return _combine(word, operation, y, x, True, kind)
         if word in _TWO:
             return trace.add(word, trace.layer(_TWO[word]), (x, y), kind)
         return trace.add(word, trace.layer(Pointwise, _OTHER[word]), (x, y), kind)
@@ -294,9 +294,9 @@ def binary(word: str, x: Any, y: Any) -> Shadow:
     else:
         return binary(word, trace.stand_in(x), trace.stand_in(y))
     kind = _kind(word, x, y)
-    held = _HELD.get(word)
-    if held is not None:
-        layer: Layer = trace.layer(Combine, held, (), not first, False)
+    operation = _COMBINED.get(word)
+    if operation is not None:
+        layer: Layer = trace.layer(Combine, operation, (), not first, False)
         return trace.add(word, layer, (tensor,), kind)
     layer = trace.layer(Combine, "divide" if word in _WHOLE else "subtract", (), not first, False)
     return trace.add(word, layer, (tensor,), kind)
@@ -305,10 +305,10 @@ def binary(word: str, x: Any, y: Any) -> Shadow:
 def _combine(
     word: str, operation: str, x: Shadow, y: Shadow, first: bool, kind: torch.dtype
 ) -> Shadow:
-    """A computed tensor with one that is held: a parameter, a buffer, a constant."""
+    """A computed tensor with a stored one: a parameter, a buffer, a constant."""
     trace = Current.trace
-    learned = y.held is not None and id(y.held) in trace.parameter_names
-    if y.held is not None and not learned:  # a buffer stands by itself, so that it is counted
+    learned = y.stored is not None and id(y.stored) in trace.parameter_names
+    if y.stored is not None and not learned:  # a buffer stands by itself, so that it is counted
         trace.name_of(y)
         a, b = (y, x) if first else (x, y)
         return binary(word, a, b)

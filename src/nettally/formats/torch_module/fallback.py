@@ -32,28 +32,30 @@ def unseen(path: str) -> ReadError:
     )
 
 
-def mapped(given: Any, change: Any) -> Any:
+def mapped(arguments: Any, change: Any) -> Any:
     """The arguments with each tensor changed, through tuples, lists and dicts."""
-    if isinstance(given, torch.Tensor):
-        return change(given)
-    if isinstance(given, tuple):
-        values = [mapped(each, change) for each in given]
-        kind: Any = type(given)
+    if isinstance(arguments, torch.Tensor):
+        return change(arguments)
+    if isinstance(arguments, tuple):
+        values = [mapped(each, change) for each in arguments]
+        kind: Any = type(arguments)
         # _make, since a named tuple may look at what it is made of, as PackedSequence does
-        return kind._make(values) if hasattr(given, "_fields") else kind(values)
-    if isinstance(given, list):
-        return [mapped(each, change) for each in given]
-    if isinstance(given, dict):
-        return {name: mapped(each, change) for name, each in given.items()}
-    if isinstance(given, slice):
-        return slice(*(mapped(each, change) for each in (given.start, given.stop, given.step)))
-    return given
+        return kind._make(values) if hasattr(arguments, "_fields") else kind(values)
+    if isinstance(arguments, list):
+        return [mapped(each, change) for each in arguments]
+    if isinstance(arguments, dict):
+        return {name: mapped(each, change) for name, each in arguments.items()}
+    if isinstance(arguments, slice):
+        return slice(
+            *(mapped(each, change) for each in (arguments.start, arguments.stop, arguments.step))
+        )
+    return arguments
 
 
-def tensors_in(given: Any) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
-    mapped(given, found.append)
-    return found
+def tensors_in(arguments: Any) -> list[torch.Tensor]:
+    tensors: list[torch.Tensor] = []
+    mapped(arguments, tensors.append)
+    return tensors
 
 
 OWN = ("aten", "prims", "prim")
@@ -76,13 +78,13 @@ class Weighted(TorchDispatchMode):
     ) -> Any:
         from torch.utils.flop_counter import flop_registry
 
-        made = func(*args, **(kwargs or {}))
+        output = func(*args, **(kwargs or {}))
         if func.namespace not in OWN:
             self.strange = True
         count = flop_registry.get(func._overloadpacket)
         if count is not None:
-            self.macs += count(*args, **(kwargs or {}), out_val=made) // 2
-        return made
+            self.macs += count(*args, **(kwargs or {}), out_val=output) // 2
+        return output
 
 
 def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -99,29 +101,29 @@ def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     body = _opened(func)
     if body is not None:
         return body(*args, **kwargs)
-    given = tensors_in((args, kwargs))
-    pure = all(_value(x) is not None for x in given)
+    tensors = tensors_in((args, kwargs))
+    pure = all(_value(x) is not None for x in tensors)
     below = Weighted()
     if pure:
         with torch._C.DisableTorchFunctionSubclass(), below:
-            made = func(*mapped(args, _value), **mapped(kwargs, _value))
-        if all(x.name is None for x in given if isinstance(x, Shadow)):
-            return mapped(made, trace.stand_in)
-        values = tensors_in(made)
+            output = func(*mapped(args, _value), **mapped(kwargs, _value))
+        if all(x.name is None for x in tensors if isinstance(x, Shadow)):
+            return mapped(output, trace.stand_in)
+        values = tensors_in(output)
     else:
-        made, values = None, []
-    xs = tuple([trace.stand_in(x) for x in given])
+        output, values = None, []
+    xs = tuple([trace.stand_in(x) for x in tensors])
     if not pure:
         with torch._C.DisableTorchFunctionSubclass(), below:
-            made = func(*mapped(args, meta), **mapped(kwargs, meta))
-    out = tensors_in(made)
-    if not out:
-        return made
+            output = func(*mapped(args, meta), **mapped(kwargs, meta))
+    out_tensors = tensors_in(output)
+    if not out_tensors:
+        return output
     trace.fallbacks.setdefault(word)
     places: dict[int, Shadow] = {}
     sizes = tuple([x.sizes for x in xs])
     name = word.strip("_") or word
-    for n, tensor in enumerate(out):
+    for n, tensor in enumerate(out_tensors):
         if tuple(tensor.shape) == POISON:
             raise unseen(trace.path)
         layer: Layer = (
@@ -137,7 +139,7 @@ def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     def place_of(tensor: torch.Tensor) -> Shadow:
         return places[id(tensor)]
 
-    result = mapped(made, place_of)
+    result = mapped(output, place_of)
     if word.endswith("_") and not word.startswith("_") and args and isinstance(args[0], Shadow):
         return args[0].become(result) if isinstance(result, Shadow) else result
     return result

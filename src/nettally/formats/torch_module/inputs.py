@@ -122,10 +122,10 @@ def _arguments(module: nn.Module) -> tuple[str, ...]:
         import inspect
 
         try:
-            found = inspect.signature(module.forward).parameters.values()
+            parameters = inspect.signature(module.forward).parameters.values()
         except (TypeError, ValueError):
             return ("input",)
-        return tuple([p.name for p in found if p.kind in (0, 1)])
+        return tuple([p.name for p in parameters if p.kind in (0, 1)])
     return code.co_varnames[1 : code.co_argcount]
 
 
@@ -133,20 +133,20 @@ def _word(arguments: tuple[str, ...], i: int) -> str:
     return arguments[i] if i < len(arguments) else "input"
 
 
-def _is_size(given: Any) -> bool:
-    return isinstance(given, (tuple, list, torch.Size)) and all(
-        isinstance(n, int) and not isinstance(n, bool) for n in given
+def _is_size(size: Any) -> bool:
+    return isinstance(size, (tuple, list, torch.Size)) and all(
+        isinstance(n, int) and not isinstance(n, bool) for n in size
     )
 
 
-def _checked(given: Any) -> Shape:
-    if not _is_size(given) or any(n < 0 for n in given):
+def _checked(size: Any) -> Shape:
+    if not _is_size(size) or any(n < 0 for n in size):
         raise ReadError(
             "an input size is a tuple of whole numbers, the batch first",
-            values=repr(given)[:80],
+            values=repr(size)[:80],
             hint="input_size=(1, 3, 224, 224), or a list of such",
         )
-    return tuple(given)
+    return tuple(size)
 
 
 def _with_batch(module: nn.Module, sizes: Shape, notes: list[str]) -> Shape:

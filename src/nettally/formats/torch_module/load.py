@@ -46,21 +46,21 @@ def load(spec: str, *, weights: bool = False) -> Loaded:
     if where == "timm":
         return _from_timm(name, args, kwargs, weights)
     space = _file(where, spec) if where.endswith(".py") else _module(where, spec)
-    found = space
+    target = space
     for part in name.split("."):
-        if not hasattr(found, part):
+        if not hasattr(target, part):
             raise ReadError(
                 f"{where} has no '{part}'",
                 where=spec,
-                hint=closest(part, [each for each in vars(found) if not each.startswith("_")]),
+                hint=closest(part, [each for each in vars(target) if not each.startswith("_")]),
             )
-        found = getattr(found, part)
+        target = getattr(target, part)
     note = f"imported {where}, whose code was run"
-    if isinstance(found, nn.Module):
-        return Loaded(found, type(found).__name__, None, (note,))
-    if not callable(found):
+    if isinstance(target, nn.Module):
+        return Loaded(target, type(target).__name__, None, (note,))
+    if not callable(target):
         raise ReadError(f"'{name}' is neither a module nor makes one", where=spec)
-    module = _built(lambda: found(*args, **kwargs), spec, weights)
+    module = _built(lambda: target(*args, **kwargs), spec, weights)
     return Loaded(module, name, None, (f"{note}; called {what}",))
 
 
@@ -99,12 +99,12 @@ def _file(path: str, spec: str) -> Any:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     name = os.path.basename(path)[:-3]
-    found = spec_from_file_location(name, path)
-    if found is None or found.loader is None:
+    file_spec = spec_from_file_location(name, path)
+    if file_spec is None or file_spec.loader is None:
         raise ReadError("this is no file of Python", where=path)
-    module = module_from_spec(found)
+    module = module_from_spec(file_spec)
     sys.modules.setdefault(name, module)
-    loader = found.loader
+    loader = file_spec.loader
     _own_errors(lambda: loader.exec_module(module), f"{path} can't be imported", spec)
     return module
 
@@ -156,12 +156,12 @@ class WithoutWeights(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        given = kwargs or {}
-        if func in _EMPTY and given.get("device") is None:
-            kind = given.get("dtype") or torch.get_default_dtype()
-            if kind.is_floating_point and (func is torch.empty or _large(args, given)):
-                given = {**given, "device": "meta"}
-        return func(*args, **given)
+        keywords = kwargs or {}
+        if func in _EMPTY and keywords.get("device") is None:
+            kind = keywords.get("dtype") or torch.get_default_dtype()
+            if kind.is_floating_point and (func is torch.empty or _large(args, keywords)):
+                keywords = {**keywords, "device": "meta"}
+        return func(*args, **keywords)
 
 
 _EMPTY = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full, torch.normal}

@@ -37,9 +37,9 @@ def _one(*types: type) -> Any:
 
 
 def emit(
-    trace: Trace, path: str, layer: Any, x: Shadow, held: Any = (), buffers: Any = ()
+    trace: Trace, path: str, layer: Any, x: Shadow, tensors: Any = (), buffers: Any = ()
 ) -> Shadow:
-    """The node of a module. held: its tensors by the layer's names; some may be None."""
+    """The node of a module. tensors: its own, by the layer's names; some may be None."""
     sizes = x.sizes
     key = (id(layer), (sizes,))
     shape = trace.shapes.get(key)
@@ -52,17 +52,19 @@ def emit(
         name = path
         names.add(path)
     shared: Any = NOTHING
-    if held:
+    if tensors:
         owners = trace.owners
-        for tensor, real in held:
+        for field, real in tensors:
             if real is not None:
-                mine = f"{name}.{tensor}"
+                mine = f"{name}.{field}"
                 owner = owners.setdefault(id(real), mine)
                 if owner is not mine:
                     if shared is NOTHING:
                         shared = {}
-                    made = trace.stand_ins.get(id(real))
-                    shared[tensor] = owner if made is None or made.name is None else made.name
+                    stand_in = trace.stand_ins.get(id(real))
+                    shared[field] = (
+                        owner if stand_in is None or stand_in.name is None else stand_in.name
+                    )
     inputs = (x.name or trace.name_of(x),)
     trace._append(name, layer, inputs, shared, path.rpartition(".")[0])
     return shadow(shape, name, None if x.kind is torch.float32 else x.kind)
@@ -71,8 +73,8 @@ def emit(
 def _convolution(axes: int) -> Any:
     def conv(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
         state = module.__dict__
-        held = state["_parameters"]
-        weight, bias = held.get("weight"), held.get("bias")
+        parameters = state["_parameters"]
+        weight, bias = parameters.get("weight"), parameters.get("bias")
         if len(x.sizes) != axes + 2 or weight is None or x.sizes[1] != state["in_channels"]:
             return None
         mode = state["padding_mode"]
@@ -101,10 +103,10 @@ def _convolution(axes: int) -> Any:
                 groups=state["groups"],
                 bias=bias is not None,
             )
-        made = emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+        y = emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
         if type(state["padding"]) is str:
             trace.says(padding_name=state["padding"])
-        return made
+        return y
 
     return conv
 
@@ -142,8 +144,8 @@ ONE[nn.ConvTranspose3d] = _transposed(3)
 
 @_one(nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear)
 def linear(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-    held = module.__dict__["_parameters"]
-    weight, bias = held.get("weight"), held.get("bias")
+    parameters = module.__dict__["_parameters"]
+    weight, bias = parameters.get("weight"), parameters.get("bias")
     sizes = x.sizes
     if len(sizes) < 2 or weight is None:
         return None
@@ -160,16 +162,16 @@ def _batch_norm(ranks: tuple[int, ...]) -> Any:
         sizes = x.sizes
         if len(sizes) not in ranks or sizes[1] != state["num_features"]:
             return None
-        held = state["_parameters"]
-        weight, bias = held.get("weight"), held.get("bias")
+        parameters = state["_parameters"]
+        weight, bias = parameters.get("weight"), parameters.get("bias")
         mean = state["_buffers"].get("running_mean")
         layer = trace.layer(
             BatchNorm, weight is not None, bias is not None, mean is not None, state["eps"]
         )
-        made = emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
+        y = emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
         if mean is not None:
-            trace.states_buffers(made.name, state["_buffers"])
-        return made
+            trace.states_buffers(y.name, state["_buffers"])
+        return y
 
     return batch_norm
 
@@ -182,8 +184,8 @@ ONE[nn.SyncBatchNorm] = _batch_norm((2, 3, 4, 5))
 
 @_one(nn.LayerNorm)
 def layer_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-    held = module._parameters
-    weight, bias = held.get("weight"), held.get("bias")
+    parameters = module._parameters
+    weight, bias = parameters.get("weight"), parameters.get("bias")
     axes = len(module.normalized_shape)
     if x.sizes[-axes:] != tuple(module.normalized_shape) or len(x.sizes) <= axes:
         return None
@@ -193,8 +195,8 @@ def layer_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None
 
 @_one(nn.GroupNorm)
 def group_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-    held = module._parameters
-    weight, bias = held.get("weight"), held.get("bias")
+    parameters = module._parameters
+    weight, bias = parameters.get("weight"), parameters.get("bias")
     if len(x.sizes) < 2 or x.sizes[1] != module.num_channels:
         return None
     layer = trace.layer(
@@ -209,17 +211,17 @@ def embedding(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
     if weight is None:
         return None
     layer = trace.layer(Embedding, module.num_embeddings, (module.embedding_dim,))
-    made = emit(trace, path, layer, x, (("weight", weight),))
-    return note(made, kind=weight.dtype)
+    y = emit(trace, path, layer, x, (("weight", weight),))
+    return note(y, kind=weight.dtype)
 
 
 @_one(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
       nn.FeatureAlphaDropout)  # fmt: skip
 def dropout(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
-    made = emit(trace, path, trace.layer(Dropout, module.p), x)
+    y = emit(trace, path, trace.layer(Dropout, module.p), x)
     if module.inplace:
         trace.says(inplace=True)
-    return made
+    return y
 
 
 @_one(nn.Identity)
@@ -248,8 +250,8 @@ def _by_function(name: str, *fields: str) -> Any:
         state = module.__dict__
         values = {field: state[field] for field in fields}
         first = len(trace.nodes)
-        made = function(x, **values)
-        return renamed(trace, made, first, path)
+        y = function(x, **values)
+        return renamed(trace, y, first, path)
 
     return module_of
 
@@ -296,14 +298,14 @@ def as_stated(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
     Those of ``nettally.build`` do where torch has no such layer, or does more than the layer.
     """
     layer = module.stated_layer
-    held = [(name, module._parameters[name]) for name in layer.parameters((x.sizes,))]
-    made = emit(trace, path, layer, x, held)
+    tensors = [(name, module._parameters[name]) for name in layer.parameters((x.sizes,))]
+    y = emit(trace, path, layer, x, tensors)
     for name, buffer in module._buffers.items():
-        trace.owners.setdefault(id(buffer), f"{made.name}.{name}")
-    return made
+        trace.owners.setdefault(id(buffer), f"{y.name}.{name}")
+    return y
 
 
-_found: dict[type, Any] = {}
+_handlers: dict[type, Any] = {}
 
 
 def handler_of(kind: type) -> Any:
@@ -312,18 +314,18 @@ def handler_of(kind: type) -> Any:
     A subclass that changes neither ``forward`` nor what it calls is its base.
     """
     try:
-        return _found[kind]
+        return _handlers[kind]
     except KeyError:
         pass
-    found = as_stated if hasattr(kind, "stated_layer") else ONE.get(kind)
-    if found is None:
+    handler = as_stated if hasattr(kind, "stated_layer") else ONE.get(kind)
+    if handler is None:
         for base in kind.__mro__[1:]:
             if base in ONE:
                 same = kind.forward is base.forward and all(
                     getattr(kind, name, None) is getattr(base, name, None)
                     for name in ("_conv_forward", "_check_input_dim", "__call__", "__getattr__")
                 )
-                found = ONE[base] if same else None
+                handler = ONE[base] if same else None
                 break
-    _found[kind] = found
-    return found
+    _handlers[kind] = handler
+    return handler

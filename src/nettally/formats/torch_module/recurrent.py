@@ -21,7 +21,7 @@ def recurrent(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -
     if isinstance(x, PackedSequence):
         return _packed(trace, module, path, x)
     layer_type = KINDS[module.mode]
-    held = module._parameters
+    parameters = module._parameters
     y = x
     if len(x.sizes) == 2:
         y = METHODS["unsqueeze"](y, 0 if module.batch_first else 1)
@@ -37,15 +37,15 @@ def recurrent(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -
         if module.proj_size:
             fields["projection"] = module.proj_size
         layer = trace.layer(layer_type, module.hidden_size, **fields)
-        own = {
+        tensors = {
             f"{name}{way}": trace.parameter(tensor)
             for way in ("", "_reverse")[:ways]
             for name in TENSORS
-            if (tensor := held.get(f"{name}_l{n}{way}")) is not None
+            if (tensor := parameters.get(f"{name}_l{n}{way}")) is not None
         }
         before = trace.path
         trace.path = path
-        y = trace.add(f"l{n}", layer, (y,), None, own)
+        y = trace.add(f"l{n}", layer, (y,), None, tensors)
         if module.dropout and module.training and n + 1 < module.num_layers:
             y = METHODS["dropout"](y, module.dropout, True)
         trace.path = before
@@ -88,9 +88,9 @@ def _read_later(trace: Trace, state: Shadow, x: Shadow) -> None:
 
 def _state(trace: Trace, x: Shadow, sizes: tuple[int, ...]) -> Shadow:
     """What the last step leaves behind; it gets a node of its own only if somebody reads it."""
-    made = shadow(sizes, None, x.kind)
-    _read_later(trace, made, x)
-    return made
+    state = shadow(sizes, None, x.kind)
+    _read_later(trace, state, x)
+    return state
 
 
 def cell(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -> Any:
@@ -98,13 +98,13 @@ def cell(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -> Any
     kind = type(module).__name__
     layer_type = {"LSTMCell": LSTM, "GRUCell": GRU}.get(kind, SimpleRNN)
     layer = trace.layer(layer_type, module.hidden_size, biases=2 if module.bias else 0)
-    own = {
+    tensors = {
         name: trace.parameter(tensor)
         for name in TENSORS
         if (tensor := module._parameters.get(name)) is not None
     }
     before = trace.path
     trace.path = path
-    y = trace.add("step", layer, (x,), None, own)
+    y = trace.add("step", layer, (x,), None, tensors)
     trace.path = before
     return (y, _state(trace, y, y.sizes)) if kind == "LSTMCell" else y

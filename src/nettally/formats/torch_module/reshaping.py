@@ -16,11 +16,11 @@ from .shadow import Current, Shadow, call, note, shadow
 Sizes = tuple[int, ...]
 
 
-def _sizes(given: Any) -> Sizes:
+def _sizes(arguments: Any) -> Sizes:
     """Sizes given one by one, or as one tuple or list."""
-    if len(given) == 1 and isinstance(given[0], (tuple, list)):
-        given = given[0]
-    return tuple([int(size) for size in given])
+    if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
+        arguments = arguments[0]
+    return tuple([int(size) for size in arguments])
 
 
 # --- other shapes -------------------------------------------------------------------------------
@@ -244,12 +244,12 @@ def split(input: Shadow, split_size: Any = None, dim: int = 0, **kwargs: Any) ->
         parts = [int(n) for n in split_size]
         if sum(parts) != size:
             raise TypeError
-    made: list[Shadow] = []
+    pieces: list[Shadow] = []
     start = 0
     for n in parts:
-        made.append(_own(input, part(input, axis, start, start + n, 1, "split")))
+        pieces.append(_own(input, part(input, axis, start, start + n, 1, "split")))
         start += n
-    return tuple(made)
+    return tuple(pieces)
 
 
 def _own(x: Shadow, y: Shadow) -> Shadow:
@@ -291,8 +291,8 @@ def unbind(input: Shadow, dim: int = 0) -> tuple[Shadow, ...]:
 # --- together -----------------------------------------------------------------------------------
 
 
-def _tensors(given: Any) -> tuple[Shadow, ...]:
-    return tuple([Current.trace.stand_in(x) for x in given])
+def _tensors(tensors: Any) -> tuple[Shadow, ...]:
+    return tuple([Current.trace.stand_in(x) for x in tensors])
 
 
 @call("cat", "concat", "concatenate")
@@ -400,12 +400,12 @@ def as_kind(x: Shadow, kind: torch.dtype) -> Shadow:
     if kind is x.kind:
         return x
     value = x.value.to(kind) if x.value is not None else None
-    if x.name is None and x.held is None and value is not None:
+    if x.name is None and x.stored is None and value is not None:
         return shadow(x.sizes, None, kind, value)
-    made = shadow(x.sizes, x.name, kind, value)
+    y = shadow(x.sizes, x.name, kind, value)
     if x.name is None:
-        note(made, held=x.held)
-    return made
+        note(y, stored=x.stored)
+    return y
 
 
 def _to_kind(kind: torch.dtype) -> Any:
@@ -421,11 +421,11 @@ for _name, _kind in _KINDS.items():
 
 @call("to", "type")
 def to(input: Shadow, *args: Any, **kwargs: Any) -> Any:
-    for given in (*args, *kwargs.values()):
-        if isinstance(given, torch.dtype):
-            return as_kind(input, given)
-        if isinstance(given, torch.Tensor):
-            return as_kind(input, given.dtype)
+    for argument in (*args, *kwargs.values()):
+        if isinstance(argument, torch.dtype):
+            return as_kind(input, argument)
+        if isinstance(argument, torch.Tensor):
+            return as_kind(input, argument.dtype)
     if not args and not kwargs:
         return f"torch.{str(input.kind)[6:].capitalize()}Tensor"
     return input
@@ -441,8 +441,8 @@ def copy_(input: Any, src: Any = None, *_: Any, **__: Any) -> Any:
     x = Current.trace.stand_in(src)
     if not isinstance(input, Shadow):
         raise TypeError
-    made = x if x.sizes == input.sizes else expand(x, input.sizes)
-    return input.become(as_kind(made, input.kind))
+    y = x if x.sizes == input.sizes else expand(x, input.sizes)
+    return input.become(as_kind(y, input.kind))
 
 
 # --- constants ----------------------------------------------------------------------------------
@@ -470,8 +470,8 @@ for _name in ("rand", "randn"):
 
 
 def _new(make: Any) -> Any:
-    def new(input: Any, *given: Any, **kwargs: Any) -> Shadow:
-        size = list(given)
+    def new(input: Any, *arguments: Any, **kwargs: Any) -> Shadow:
+        size = list(arguments)
         kind = kwargs.pop("dtype", None) or input.dtype
         fill: tuple[Any, ...] = ()
         if make is torch.full:

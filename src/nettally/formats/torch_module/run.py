@@ -160,26 +160,26 @@ def _device(module: nn.Module) -> torch.device:
     return torch.device("cpu")
 
 
-def _named(trace: Trace, made: Any) -> Iterator[str]:
+def _named(trace: Trace, output: Any) -> Iterator[str]:
     """The names of the tensors in what the forward returns, through any container."""
-    if isinstance(made, torch.Tensor):
-        yield trace.name_of(trace.stand_in(made))
-    elif isinstance(made, dict):
-        for each in made.values():
+    if isinstance(output, torch.Tensor):
+        yield trace.name_of(trace.stand_in(output))
+    elif isinstance(output, dict):
+        for each in output.values():
             yield from _named(trace, each)
-    elif isinstance(made, (tuple, list, set)):
-        for each in made:
+    elif isinstance(output, (tuple, list, set)):
+        for each in output:
             yield from _named(trace, each)
-    elif hasattr(made, "__dataclass_fields__"):
-        for field in made.__dataclass_fields__:
-            yield from _named(trace, getattr(made, field))
-    elif hasattr(made, "__dict__") and not isinstance(made, (type, nn.Module)):
-        for each in vars(made).values():
+    elif hasattr(output, "__dataclass_fields__"):
+        for field in output.__dataclass_fields__:
+            yield from _named(trace, getattr(output, field))
+    elif hasattr(output, "__dict__") and not isinstance(output, (type, nn.Module)):
+        for each in vars(output).values():
             if isinstance(each, (torch.Tensor, dict, tuple, list)):
                 yield from _named(trace, each)
 
 
-def _network(trace: Trace, given: Inputs, outputs: tuple[str, ...], notes: list[str]) -> Network:
+def _network(trace: Trace, inputs: Inputs, outputs: tuple[str, ...], notes: list[str]) -> Network:
     modules = _modules(trace)
     notes = [*notes, *_unused(trace)]
     details = tuple(
@@ -189,19 +189,23 @@ def _network(trace: Trace, given: Inputs, outputs: tuple[str, ...], notes: list[
     )
     nodes = tuple(trace.nodes)
     calls = Calls([each for each in trace.calls if each is not None])
-    calls.inputs, calls.nodes = given.shapes, nodes
+    calls.inputs, calls.nodes = inputs.shapes, nodes
     return Network(
         trace.name,
-        given.shapes,
+        inputs.shapes,
         nodes,
-        outputs or tuple(given.shapes)[:1],
+        outputs or tuple(inputs.shapes)[:1],
         None,
         tuple(notes),
         "",
         details,
         modules,
         calls,
-        {name: _said(kind) for name, kind in trace.dtypes.items() if kind is not torch.float32},
+        {
+            name: _dtype_name(kind)
+            for name, kind in trace.dtypes.items()
+            if kind is not torch.float32
+        },
     )
 
 
@@ -224,7 +228,7 @@ def _modules(trace: Trace) -> dict[str, Module]:
                         StoredTensor(
                             name,
                             tuple(tensor.shape),
-                            _said(tensor.dtype),
+                            _dtype_name(tensor.dtype),
                             True,
                             tensor.requires_grad,
                             same,
@@ -236,7 +240,7 @@ def _modules(trace: Trace) -> dict[str, Module]:
                     same = "" if first == start + name else first
                     found.append(
                         StoredTensor(
-                            name, tuple(tensor.shape), _said(tensor.dtype), False, False, same
+                            name, tuple(tensor.shape), _dtype_name(tensor.dtype), False, False, same
                         )
                     )
             held = tuple(found)
@@ -265,12 +269,12 @@ OPTIONS: dict[type, tuple[str, ...]] = {
 _kinds: dict[torch.dtype, str] = {}
 
 
-def _said(kind: torch.dtype) -> str:
+def _dtype_name(kind: torch.dtype) -> str:
     """``float32``."""
-    said = _kinds.get(kind)
-    if said is None:
-        said = _kinds[kind] = str(kind).removeprefix("torch.")
-    return said
+    name = _kinds.get(kind)
+    if name is None:
+        name = _kinds[kind] = str(kind).removeprefix("torch.")
+    return name
 
 
 def _unused(trace: Trace) -> list[str]:
@@ -299,7 +303,7 @@ def _unused(trace: Trace) -> list[str]:
                 idle[full.rpartition(".")[0]] = idle.get(full.rpartition(".")[0], 0) + (
                     stand_in.numel()
                 )
-            trace.name_of(note(stand_in, name=None, held=living[key]))
+            trace.name_of(note(stand_in, name=None, stored=living[key]))
     if idle:
         tops = _tops(trace, idle)
         total = sum(idle.values())
@@ -325,20 +329,20 @@ def _tops(trace: Trace, idle: dict[str, int]) -> list[str]:
     return list(tops)
 
 
-def _so_far(trace: Trace, given: Inputs, notes: list[str]) -> Network:
-    last = (trace.nodes[-1].name,) if trace.nodes else tuple(given.shapes)[:1]
-    return Network(trace.name, given.shapes, tuple(trace.nodes), last, None, tuple(notes))
+def _so_far(trace: Trace, inputs: Inputs, notes: list[str]) -> Network:
+    last = (trace.nodes[-1].name,) if trace.nodes else tuple(inputs.shapes)[:1]
+    return Network(trace.name, inputs.shapes, tuple(trace.nodes), last, None, tuple(notes))
 
 
-def _failed(error: Exception, trace: Trace, given: Inputs, notes: list[str]) -> ForwardError:
-    made = ForwardError(
+def _failed(error: Exception, trace: Trace, inputs: Inputs, notes: list[str]) -> ForwardError:
+    failure = ForwardError(
         f"the forward of {trace.name} fails: {type(error).__name__}: {error}",
         where=trace.path or trace.name,
         values=f"{len(trace.nodes):,} layers were counted before",
         hint="is the input of the sizes that it expects? Its own traceback is above",
     )
-    made.so_far = _so_far(trace, given, notes)
-    return made
+    failure.so_far = _so_far(trace, inputs, notes)
+    return failure
 
 
 class _Following:
@@ -452,31 +456,31 @@ def follow(trace: Trace, thread: int) -> Lent:
         )
         if not hooked:
             x = args[0] if args else None
-            made = None
+            output = None
             if len(args) == 1 and not kwargs and type(x) is Shadow:
                 handler = handler_of(type(self))
                 if handler is not None:
                     sizes = x.sizes  # as they went in: it may work in place
                     before = x.value
                     try:
-                        made = handler(trace, self, path, x)
+                        output = handler(trace, self, path, x)
                     except LayerError:  # torch says it in its own words
                         del nodes[first:]
-                        made = None
-                    if type(made) is Shadow:
+                        output = None
+                    if type(output) is Shadow:
                         if trace.values:
-                            _compute(trace, self, before, made)
+                            _compute(trace, self, before, output)
                         calls[place] = Call(
-                            path, trace.depth, (sizes,), (made.sizes,), first, len(nodes)
+                            path, trace.depth, (sizes,), (output.sizes,), first, len(nodes)
                         )
-                        return made
-            if made is None and type(self) in SEVERAL and not trace.values:
-                made = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
-            if made is not None:
+                        return output
+            if output is None and type(self) in SEVERAL and not trace.values:
+                output = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
+            if output is not None:
                 calls[place] = Call(
-                    path, trace.depth, _shapes((args, kwargs)), _shapes(made), first, len(nodes)
+                    path, trace.depth, _shapes((args, kwargs)), _shapes(output), first, len(nodes)
                 )
-                return made
+                return output
         outer = trace.path
         sizes = _shapes((args, kwargs)) if not kwargs and len(args) != 1 else _shapes(args)
         if kwargs:
@@ -484,20 +488,20 @@ def follow(trace: Trace, thread: int) -> Lent:
         trace.path = path
         trace.depth += 1
         if hooked:
-            made = call_impl(self, *args, **kwargs)
+            output = call_impl(self, *args, **kwargs)
         else:
-            made = self.forward(*args, **kwargs)
+            output = self.forward(*args, **kwargs)
         # not in a finally: where the forward fails, the path says where
         trace.path = outer
         trace.depth -= 1
-        calls[place] = Call(path, trace.depth, sizes, _shapes(made), first, len(nodes))
-        return made
+        calls[place] = Call(path, trace.depth, sizes, _shapes(output), first, len(nodes))
+        return output
 
     plain_script: Any = SCRIPTED.__call__
 
     def scripted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        given = tensors_in((args, kwargs))
-        if get_ident() != thread or not any(type(x) is Shadow for x in given):
+        tensors = tensors_in((args, kwargs))
+        if get_ident() != thread or not any(type(x) is Shadow for x in tensors):
             return plain_script(self, *args, **kwargs)
         return unknown(self, args, kwargs)
 
@@ -559,26 +563,26 @@ def follow(trace: Trace, thread: int) -> Lent:
     return lent
 
 
-def _compute(trace: Trace, module: nn.Module, x: Any, made: Shadow) -> None:
+def _compute(trace: Trace, module: nn.Module, x: Any, y: Shadow) -> None:
     """The values of what a module of torch's own makes, by its own forward."""
     trace.bypassed = True
     try:
-        note(made, value=module.forward(x))
+        note(y, value=module.forward(x))
     finally:
         trace.bypassed = False
 
 
-def _shapes(given: Any) -> tuple[Shape, ...]:
+def _shapes(value: Any) -> tuple[Shape, ...]:
     """The shapes of the tensors in it, through containers."""
-    kind = type(given)
+    kind = type(value)
     if kind is Shadow:
-        return (given.sizes,)
-    if kind is tuple and len(given) == 1 and type(given[0]) is Shadow:
-        return (given[0].sizes,)
-    found: list[Shape] = []
+        return (value.sizes,)
+    if kind is tuple and len(value) == 1 and type(value[0]) is Shadow:
+        return (value[0].sizes,)
+    shapes: list[Shape] = []
 
     def take(x: Any) -> None:
-        found.append(x.sizes if type(x) is Shadow else tuple(x.shape))
+        shapes.append(x.sizes if type(x) is Shadow else tuple(x.shape))
 
-    mapped(given, take)
-    return tuple(found)
+    mapped(value, take)
+    return tuple(shapes)

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 Seen = tuple[str, tuple["Shape", ...], tuple["Shape", ...]]
 
 
-def compare(network: Network, module: nn.Module, given: Inputs, mode: str) -> Network:
+def compare(network: Network, module: nn.Module, inputs: Inputs, mode: str) -> Network:
     """The network itself, with a note of what was compared. Raises ReadError where they differ.
 
     The module's tensors are replaced by tensors without values for the call, and put back.
     """
     try:
-        theirs, macs = run_by_torch(module, given.positional, given.named, mode)
+        theirs, macs = run_by_torch(module, inputs.positional, inputs.named, mode)
     except Exception as error:  # whatever the module's own code raises
-        said = f"no self-check: torch can't run this forward without values ({error})"
-        return network.replace(notes=(*network.notes, said))
+        message = f"no self-check: torch can't run this forward without values ({error})"
+        return network.replace(notes=(*network.notes, message))
     known = {name for name, _ in module.named_modules()}
     ours: list[Seen] = [
         (call.path, call.inputs, call.outputs) for call in network.calls if call.path in known
@@ -39,24 +39,24 @@ def compare(network: Network, module: nn.Module, given: Inputs, mode: str) -> Ne
             raise ReadError(
                 "the self-check fails: a shape is not torch's",
                 where=(a or b or ("",))[0],
-                values=f"ours {_told(a)}; torch's {_told(b)}",
+                values=f"ours {_described(a)}; torch's {_described(b)}",
                 hint="this is our mistake: please report it, with the module",
             )
     counted, left_out = _macs(network)
-    said = f"self-check: torch gives all {len(ours):,} calls of modules the same shapes"
+    message = f"self-check: torch gives all {len(ours):,} calls of modules the same shapes"
     if macs == counted:
-        said += f", and its own counter the same {macs:,} multiply-accumulates"
+        message += f", and its own counter the same {macs:,} multiply-accumulates"
     elif macs == counted - left_out:
-        said += (
+        message += (
             f"; its own counter leaves out the {left_out:,} multiply-accumulates of products with "
             "vectors"
         )
     else:
-        said += (
+        message += (
             f"; its own counter has {macs:,} multiply-accumulates, {abs(counted - macs):,} "
             f"{'fewer' if macs < counted else 'more'} than ours"
         )
-    return network.replace(notes=(*network.notes, said))
+    return network.replace(notes=(*network.notes, message))
 
 
 def _macs(network: Network) -> tuple[int, int]:
@@ -77,7 +77,7 @@ def _macs(network: Network) -> tuple[int, int]:
     return macs, left_out
 
 
-def _told(seen: Seen | None) -> str:
+def _described(seen: Seen | None) -> str:
     if seen is None:
         return "no call"
     path, inputs, outputs = seen
@@ -98,13 +98,13 @@ def run_by_torch(
     seen: list[Seen | None] = []
     open_calls: list[tuple[int, tuple[Shape, ...]]] = []
 
-    def before(each: nn.Module, given: Any, named: Any) -> None:
-        open_calls.append((len(seen), _shapes((given, named))))
+    def before(each: nn.Module, inputs: Any, named: Any) -> None:
+        open_calls.append((len(seen), _shapes((inputs, named))))
         seen.append(None)
 
-    def after(each: nn.Module, given: Any, named: Any, made: Any) -> None:
+    def after(each: nn.Module, inputs: Any, named: Any, output: Any) -> None:
         place, shapes = open_calls.pop()
-        seen[place] = (names.get(id(each), type(each).__name__), shapes, _shapes(made))
+        seen[place] = (names.get(id(each), type(each).__name__), shapes, _shapes(output))
 
     modes = [(each, each.training) for each in module.modules()]
     fast = torch.backends.mha.get_fastpath_enabled()
@@ -160,11 +160,11 @@ def _meta(x: torch.Tensor) -> torch.Tensor:
     return meta(x) if isinstance(x, Shadow) else x.to("meta")
 
 
-def _shapes(given: Any) -> tuple[Shape, ...]:
-    found: list[Shape] = []
+def _shapes(value: Any) -> tuple[Shape, ...]:
+    shapes: list[Shape] = []
 
     def take(x: torch.Tensor) -> None:
-        found.append(tuple(x.shape))
+        shapes.append(tuple(x.shape))
 
-    mapped(given, take)
-    return tuple(found)
+    mapped(value, take)
+    return tuple(shapes)

@@ -53,14 +53,14 @@ class Shadow(torch.Tensor):
     """A tensor's sizes, dtype and device, and the name of the node that makes it.
 
     name: None for a constant that no node has asked for yet. value: the real tensor, where it is
-    known (indices, masks, positions). held: the parameter or buffer that it stands for.
+    known (indices, masks, positions). stored: the parameter or buffer that it stands for.
     """
 
     sizes: tuple[int, ...]
     kind: torch.dtype = torch.float32
     name: str | None = None
     value: torch.Tensor | None = None
-    held: torch.Tensor | None = None
+    stored: torch.Tensor | None = None
 
     @classmethod
     def __torch_function__(
@@ -93,14 +93,14 @@ class Shadow(torch.Tensor):
 
     @property
     def requires_grad(self) -> bool:
-        return self.held is not None and self.held.requires_grad
+        return self.stored is not None and self.stored.requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None: ...
 
     @property
     def _is_param(self) -> bool:  # type: ignore[override]
-        return isinstance(self.held, torch.nn.Parameter)
+        return isinstance(self.stored, torch.nn.Parameter)
 
     @property
     def data(self) -> Shadow:
@@ -216,8 +216,8 @@ class Shadow(torch.Tensor):
     def known(self, asked: str) -> torch.Tensor:
         """The real tensor. Raises DependsOnValues where there is none."""
         value = self.value
-        if value is None and self.held is not None and not self.held.is_meta:
-            value = self.held.detach()
+        if value is None and self.stored is not None and not self.stored.is_meta:
+            value = self.stored.detach()
         if value is None or value.is_meta:
             raise DependsOnValues(
                 f"the forward asks for the values of a tensor ({asked})",
@@ -258,10 +258,10 @@ class Shadow(torch.Tensor):
     # --- changing ------------------------------------------------------------------------------
 
     def become(self, other: Shadow) -> Shadow:
-        """What an operation in place does: all who hold this one see the other from now on."""
+        """What an operation in place does: whoever has this one sees the other from now on."""
         state: dict[str, Any] = vars(self)
         state.update(
-            sizes=other.sizes, kind=other.kind, name=other.name, value=other.value, held=None
+            sizes=other.sizes, kind=other.kind, name=other.name, value=other.value, stored=None
         )
         return self
 
@@ -273,15 +273,15 @@ def shadow(
     value: torch.Tensor | None = None,
 ) -> Shadow:
     """A new stand-in. kind: float32 where nothing is said."""
-    made: Any = _make(Shadow, _BENEATH)
-    state: dict[str, Any] = made.__dict__
+    stand_in: Any = _make(Shadow, _BENEATH)
+    state: dict[str, Any] = stand_in.__dict__
     state["sizes"] = sizes
     state["name"] = name
     if kind is not None:
         state["kind"] = kind
     if value is not None:
         state["value"] = value
-    return made
+    return stand_in
 
 
 def note(x: Shadow, **facts: Any) -> Shadow:

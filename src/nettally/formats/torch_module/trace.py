@@ -100,22 +100,22 @@ class Trace:
 
     def parameter(self, tensor: torch.Tensor) -> Shadow:
         """The stand-in for a registered parameter."""
-        made = self.stand_ins.get(id(tensor))
-        if made is None:
-            made = shadow(tuple(tensor.shape), None, tensor.dtype)
-            note(made, held=tensor, value=tensor.detach() if self.values else None)
-            self.stand_ins[id(tensor)] = made
+        stand_in = self.stand_ins.get(id(tensor))
+        if stand_in is None:
+            stand_in = shadow(tuple(tensor.shape), None, tensor.dtype)
+            note(stand_in, stored=tensor, value=tensor.detach() if self.values else None)
+            self.stand_ins[id(tensor)] = stand_in
             self.kept.append(tensor)
-        elif made.held is None:  # it was changed in place: what is meant is the changed one
-            return made
-        return made
+        elif stand_in.stored is None:  # it was changed in place: what is meant is the changed one
+            return stand_in
+        return stand_in
 
     def buffer(self, tensor: torch.Tensor) -> Shadow:
         """The stand-in for a registered buffer; one of whole numbers keeps its values."""
-        made = self.parameter(tensor)
-        if made.value is None and not tensor.is_meta and not tensor.dtype.is_floating_point:
-            note(made, value=tensor)
-        return made
+        stand_in = self.parameter(tensor)
+        if stand_in.value is None and not tensor.is_meta and not tensor.dtype.is_floating_point:
+            note(stand_in, value=tensor)
+        return stand_in
 
     def stand_in(self, tensor: Any) -> Shadow:
         """Any tensor as a stand-in: what is none becomes a constant."""
@@ -141,23 +141,23 @@ class Trace:
         return name
 
     def _hold(self, x: Shadow) -> str:
-        held = x.held
+        stored = x.stored
         later = x.__dict__.get("later")
         if later is not None:
             name = later().name
-        elif held is None:
+        elif stored is None:
             name = self.fresh("constant")
             self._append(name, Tensor(x.sizes, learned=False), (), NOTHING)
-        elif id(held) in self.parameter_names:
-            full = self.parameter_names[id(held)]
+        elif id(stored) in self.parameter_names:
+            full = self.parameter_names[id(stored)]
             name = self.unused(full)
-            owner = self.owners.setdefault(id(held), f"{name}.weight")
+            owner = self.owners.setdefault(id(stored), f"{name}.weight")
             shared = NOTHING if owner == f"{name}.weight" else {"weight": owner}
             self._append(name, Tensor(x.sizes), (), shared, full.rpartition(".")[0])
         else:
-            full = self.buffer_names.get(id(held), "buffer")
+            full = self.buffer_names.get(id(stored), "buffer")
             name = self.unused(full)
-            owner = self.owners.setdefault(id(held), f"{name}.value")
+            owner = self.owners.setdefault(id(stored), f"{name}.value")
             shared = NOTHING if owner == f"{name}.value" else {"value": owner}
             layer = Tensor(x.sizes, learned=False, kept=True)
             self._append(name, layer, (), shared, full.rpartition(".")[0])
@@ -204,10 +204,10 @@ class Trace:
     def layer(self, cls: type[Layer], *key: Any, **fields: Any) -> Layer:
         """The layer of these fields; the same object for the same ones."""
         full = (cls, key, *fields.items()) if fields else (cls, key)
-        made = self.layers.get(full)
-        if made is None:
-            made = self.layers[full] = cls(*key, **fields)
-        return made
+        layer = self.layers.get(full)
+        if layer is None:
+            layer = self.layers[full] = cls(*key, **fields)
+        return layer
 
     def shape_of(self, layer: Layer, sizes: tuple[Shape, ...]) -> Shape:
         """The layer's output shape; worked out once for each input shape."""
@@ -224,54 +224,54 @@ class Trace:
         layer: Layer,
         xs: tuple[Shadow, ...],
         kind: torch.dtype | None = None,
-        own: Mapping[str, Shadow | None] = NOTHING,
+        tensors: Mapping[str, Shadow | None] = NOTHING,
         written: Mapping[str, Any] = NOTHING,
     ) -> Shadow:
         """A node for what the running forward does, and the stand-in for its output.
 
-        word: what it is called in its module. own: the layer's tensors, by the layer's names for
-        them. A layer with a weight of the running module itself is called as the module is.
+        word: what it is called in its module. tensors: the layer's, by the layer's names for them.
+        A layer with a weight of the running module itself is called as the module is.
         """
         inputs = tuple([x.name or self.name_of(x) for x in xs])
         shape = self.shape_of(layer, tuple([x.sizes for x in xs]))
         module = self.path
-        if own:
-            name, module = self._name_of_owner(word, own)
-            shared = self._shared(name, own)
+        if tensors:
+            name, module = self._name_of_owner(word, tensors)
+            shared = self._shared(name, tensors)
         else:
             name, shared = self.fresh(word), NOTHING
         self._append(name, layer, inputs, shared, module, written)
         return shadow(shape, name, kind or xs[0].kind)
 
-    def _name_of_owner(self, word: str, own: Mapping[str, Shadow | None]) -> tuple[str, str]:
+    def _name_of_owner(self, word: str, tensors: Mapping[str, Shadow | None]) -> tuple[str, str]:
         path = self.path
         if path:
-            for tensor in own.values():
-                if tensor is not None and tensor.held is not None:
-                    full = self.parameter_names.get(id(tensor.held), "")
+            for tensor in tensors.values():
+                if tensor is not None and tensor.stored is not None:
+                    full = self.parameter_names.get(id(tensor.stored), "")
                     if full.rpartition(".")[0] == path and path not in self.names:
                         self.names.add(path)
                         return path, path.rpartition(".")[0]
                     break
         return self.fresh(word), path
 
-    def _shared(self, name: str, own: Mapping[str, Shadow | None]) -> Mapping[str, str]:
+    def _shared(self, name: str, tensors: Mapping[str, Shadow | None]) -> Mapping[str, str]:
         """Which of the tensors are not this node's own: another's, or computed."""
         shared: dict[str, str] = {}
-        for tensor, held in own.items():
-            if held is None:
+        for field, stand_in in tensors.items():
+            if stand_in is None:
                 continue
-            if held.held is None or held.name is not None:
-                shared[tensor] = self.name_of(held)
+            if stand_in.stored is None or stand_in.name is not None:
+                shared[field] = self.name_of(stand_in)
                 continue
-            mine = f"{name}.{tensor}"
-            owner = self.owners.setdefault(id(held.held), mine)
+            mine = f"{name}.{field}"
+            owner = self.owners.setdefault(id(stand_in.stored), mine)
             if owner != mine:
-                shared[tensor] = owner
-            elif id(held.held) not in self.parameter_names:
+                shared[field] = owner
+            elif id(stand_in.stored) not in self.parameter_names:
                 # a buffer in place of what is learned elsewhere: kept, and no parameter
-                del self.owners[id(held.held)]
-                shared[tensor] = self.name_of(held)
+                del self.owners[id(stand_in.stored)]
+                shared[field] = self.name_of(stand_in)
         return shared or NOTHING
 
     def _append(
@@ -285,8 +285,8 @@ class Trace:
     ) -> None:
         where = self.path if module is None else module
         # what Node's constructor does, in half its time
-        said = written if written is not NOTHING else self.spelled
-        self.nodes.append(new_node(Node, (name, layer, inputs, shared, where, None, said)))
+        spelling = written if written is not NOTHING else self.spelled
+        self.nodes.append(new_node(Node, (name, layer, inputs, shared, where, None, spelling)))
 
     def says(self, **facts: Any) -> None:
         """Let the last node say something more of how it was written."""
@@ -313,12 +313,12 @@ class Trace:
         return shadow(shape, name, kind or xs[0].kind, value)
 
 
-def renamed(trace: Trace, made: Any, first: int, path: str) -> Any:
+def renamed(trace: Trace, output: Any, first: int, path: str) -> Any:
     """The one node that a module made, under the module's own name; several stay as they are."""
     nodes = trace.nodes
-    if len(nodes) != first + 1 or type(made) is not Shadow:
-        return made
+    if len(nodes) != first + 1 or type(output) is not Shadow:
+        return output
     trace.names.discard(nodes[first].name)
     name = trace.unused(path)
     nodes[first] = nodes[first].replace(name=name, module=path.rpartition(".")[0])
-    return note(made, name=name)
+    return note(output, name=name)

@@ -48,9 +48,9 @@ def _conv(axes: int) -> Any:
         if len(x.sizes) == axes + 1:  # one example without a batch
             y = conv(METHODS["unsqueeze"](x, 0), w, bias, stride, padding, dilation, groups)
             return METHODS["squeeze"](y, 0)
-        own = {"weight": w}
+        tensors = {"weight": w}
         if bias is not None:
-            own["bias"] = trace.stand_in(bias)
+            tensors["bias"] = trace.stand_in(bias)
         kernel = w.sizes[2:]
         dilation = each(dilation, axes)
         layer = trace.layer(
@@ -65,10 +65,10 @@ def _conv(axes: int) -> Any:
         )
         if x.sizes[1] != w.sizes[1] * groups:
             raise TypeError  # torch says it better
-        made = trace.add("conv", layer, (x,), None, own)
+        output = trace.add("conv", layer, (x,), None, tensors)
         if type(padding) is str:
             trace.says(padding_name=padding)  # to torch an operator of its own
-        return made
+        return output
 
     return conv
 
@@ -104,9 +104,9 @@ def _conv_transpose(axes: int) -> Any:
             y = conv_transpose(METHODS["unsqueeze"](x, 0), w, bias, stride, padding,
                                output_padding, groups, dilation)  # fmt: skip
             return METHODS["squeeze"](y, 0)
-        own = {"weight": w}
+        tensors = {"weight": w}
         if bias is not None:
-            own["bias"] = trace.stand_in(bias)
+            tensors["bias"] = trace.stand_in(bias)
         layer = trace.layer(
             ConvTranspose,
             w.sizes[1] * groups,
@@ -120,7 +120,7 @@ def _conv_transpose(axes: int) -> Any:
         )
         if x.sizes[1] != w.sizes[0]:
             raise TypeError
-        return trace.add("conv_transpose", layer, (x,), None, own)
+        return trace.add("conv_transpose", layer, (x,), None, tensors)
 
     return conv_transpose
 
@@ -141,37 +141,37 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Shadow:
     if len(x.sizes) == 1:
         y = linear(METHODS["unsqueeze"](x, 0), w, bias)
         return METHODS["squeeze"](y, 0)
-    own = {"weight": w}
+    tensors = {"weight": w}
     if bias is not None:
-        own["bias"] = trace.stand_in(bias)
+        tensors["bias"] = trace.stand_in(bias)
     axis = 1 if len(x.sizes) == 2 else -1
     layer = trace.layer(Linear, w.sizes[0], bias is not None, axis)
-    return trace.add("linear", layer, (x,), None, own)
+    return trace.add("linear", layer, (x,), None, tensors)
 
 
 @call("matmul", "bmm", "mm", "mv", "dot", "inner", "__matmul__", "vdot")
 def matmul(input: Any, other: Any, **_: Any) -> Shadow:
     trace = Current.trace
     a, b = trace.stand_in(input), trace.stand_in(other)
-    stored = _stored(a)
-    if stored is not None:
-        return _sparse(a, b, stored)
+    entries = _sparse_entries(a)
+    if entries is not None:
+        return _sparse(a, b, entries)
     return trace.add("matmul", trace.layer(MatMul), (a, b))
 
 
-def _stored(x: Shadow) -> int | None:
+def _sparse_entries(x: Shadow) -> int | None:
     """How many values a sparse matrix has; None of a dense one."""
-    real = x.value if x.value is not None else x.held
+    real = x.value if x.value is not None else x.stored
     return None if real is None or real.layout is torch.strided else real._nnz()
 
 
-def _sparse(a: Shadow, b: Shadow, stored: int) -> Shadow:
+def _sparse(a: Shadow, b: Shadow, entries: int) -> Shadow:
     """A sparse matrix by a dense one: each value that is there, once a column."""
     trace = Current.trace
     if len(a.sizes) != 2 or len(b.sizes) not in (1, 2) or a.sizes[1] != b.sizes[0]:
         raise TypeError
     shape = (a.sizes[0], *b.sizes[1:])
-    layer = Procedure("sparse_mm", shape, (a.sizes, b.sizes), stored * product(b.sizes[1:]))
+    layer = Procedure("sparse_mm", shape, (a.sizes, b.sizes), entries * product(b.sizes[1:]))
     return trace.add("sparse_mm", layer, (a, b), b.kind)
 
 
@@ -191,8 +191,8 @@ def addmm(
 ) -> Shadow:
     from .elementwise import binary
 
-    made = matmul(mat1, mat2)
-    return binary("add", made, input) if beta else made
+    y = matmul(mat1, mat2)
+    return binary("add", y, input) if beta else y
 
 
 @call("outer", "ger")
@@ -271,10 +271,10 @@ def attend(
         heads, of_keys = q.sizes[1], k.sizes[1]
         if enable_gqa or heads == of_keys:
             layer = trace.layer(Attention, heads, of_keys if of_keys != heads else 0)
-            made = trace.add("attention", layer, xs)
+            y = trace.add("attention", layer, xs)
             if dropout_p:
                 trace.says(dropout=dropout_p)  # memory is counted by it
-            return made
+            return y
     if rank == 3 and k.sizes[0] == q.sizes[0] == v.sizes[0]:
         return trace.add("attention", trace.layer(Attention, 1), xs)
     from .elementwise import binary, softmax
@@ -288,7 +288,7 @@ def attend(
 # --- normalisation ------------------------------------------------------------------------------
 
 
-def held(**tensors: Any) -> dict[str, Shadow]:
+def _stand_ins(**tensors: Any) -> dict[str, Shadow]:
     """Those that are there, as stand-ins."""
     trace = Current.trace
     return {name: trace.stand_in(x) for name, x in tensors.items() if x is not None}
@@ -311,20 +311,20 @@ def batch_norm(
     layer = trace.layer(
         BatchNorm, weight is not None, bias is not None, running_mean is not None, eps
     )
-    own = held(weight=weight, bias=bias)
-    made = trace.add("batch_norm", layer, (x,), None, own)
-    _keep(made, running_mean=running_mean, running_var=running_var)
-    return made
+    tensors = _stand_ins(weight=weight, bias=bias)
+    y = trace.add("batch_norm", layer, (x,), None, tensors)
+    _keep(y, running_mean=running_mean, running_var=running_var)
+    return y
 
 
-def _keep(made: Shadow, **buffers: Any) -> None:
+def _keep(y: Shadow, **buffers: Any) -> None:
     """Buffers that the node itself states; those that another states are no more counted."""
     trace = Current.trace
     shared: dict[str, str] = {}
     for name, tensor in buffers.items():
-        if isinstance(tensor, Shadow) and tensor.held is not None:
-            mine = f"{made.name}.{name}"
-            owner = trace.owners.setdefault(id(tensor.held), mine)
+        if isinstance(tensor, Shadow) and tensor.stored is not None:
+            mine = f"{y.name}.{name}"
+            owner = trace.owners.setdefault(id(tensor.stored), mine)
             if owner != mine:
                 shared[name] = owner
     if shared:
@@ -345,7 +345,7 @@ def instance_norm(
     trace = Current.trace
     x = trace.stand_in(input)
     layer = trace.layer(GroupNorm, x.sizes[1], weight is not None, bias is not None)
-    return trace.add("instance_norm", layer, (x,), None, held(weight=weight, bias=bias))
+    return trace.add("instance_norm", layer, (x,), None, _stand_ins(weight=weight, bias=bias))
 
 
 @call("layer_norm")
@@ -362,7 +362,7 @@ def layer_norm(
     if x.sizes[-len(normalized_shape) :] != tuple(normalized_shape):
         raise TypeError
     layer = trace.layer(LayerNorm, len(normalized_shape), weight is not None, bias is not None, eps)
-    return trace.add("layer_norm", layer, (x,), None, held(weight=weight, bias=bias))
+    return trace.add("layer_norm", layer, (x,), None, _stand_ins(weight=weight, bias=bias))
 
 
 @call("rms_norm")
@@ -374,7 +374,7 @@ def rms_norm(
     if x.sizes[-len(normalized_shape) :] != tuple(normalized_shape):
         raise TypeError
     layer = trace.layer(RootMeanSquareNorm, len(normalized_shape), weight is not None, eps or 0.0)
-    return trace.add("rms_norm", layer, (x,), None, held(weight=weight))
+    return trace.add("rms_norm", layer, (x,), None, _stand_ins(weight=weight))
 
 
 @call("group_norm")
@@ -384,7 +384,7 @@ def group_norm(
     trace = Current.trace
     x = trace.stand_in(input)
     layer = trace.layer(GroupNorm, num_groups, weight is not None, bias is not None, eps)
-    return trace.add("group_norm", layer, (x,), None, held(weight=weight, bias=bias))
+    return trace.add("group_norm", layer, (x,), None, _stand_ins(weight=weight, bias=bias))
 
 
 @call("local_response_norm")
@@ -418,13 +418,13 @@ def embedding(input: Any, weight: Any, *_: Any, **__: Any) -> Shadow:
 
 @call("bilinear")
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Shadow:
-    made = einsum("...i,oij,...j->...o", input1, weight, input2)
+    y = einsum("...i,oij,...j->...o", input1, weight, input2)
     if bias is None:
-        return made
+        return y
     trace = Current.trace
     b = trace.stand_in(bias)
     layer = trace.layer(Combine, "add", b.sizes)
-    return trace.add("bias", layer, (made,), None, {"bias": b})
+    return trace.add("bias", layer, (y,), None, {"bias": b})
 
 
 # --- sequences of different lengths -------------------------------------------------------------

@@ -30,10 +30,10 @@ def _batched(handler: Any, axes: int) -> Any:
     def pool(input: Shadow, *args: Any, **kwargs: Any) -> Any:
         if len(input.sizes) != axes + 1:
             return handler(input, *args, **kwargs)
-        made = handler(METHODS["unsqueeze"](input, 0), *args, **kwargs)
-        if isinstance(made, tuple):
-            return tuple([METHODS["squeeze"](y, 0) for y in made])
-        return METHODS["squeeze"](made, 0)
+        output = handler(METHODS["unsqueeze"](input, 0), *args, **kwargs)
+        if isinstance(output, tuple):
+            return tuple([METHODS["squeeze"](y, 0) for y in output])
+        return METHODS["squeeze"](output, 0)
 
     return pool
 
@@ -102,11 +102,11 @@ def _adaptive(axes: int, whole: Any, to_size: Any, word: str) -> Any:
     def adaptive(input: Shadow, output_size: Any, return_indices: bool = False) -> Any:
         trace = Current.trace
         space = input.sizes[2:]
-        given: Any = (output_size,) * axes if isinstance(output_size, int) else tuple(output_size)
-        if len(given) == 1:
-            given = given * axes
+        targets: Any = (output_size,) * axes if isinstance(output_size, int) else tuple(output_size)
+        if len(targets) == 1:
+            targets = targets * axes
         sizes = tuple(
-            [n if size is None else int(size) for n, size in zip(space, given, strict=True)]
+            [n if size is None else int(size) for n, size in zip(space, targets, strict=True)]
         )
         layer = trace.layer(whole) if set(sizes) == {1} else trace.layer(to_size, sizes)
         y = trace.add(word, layer, (input,))
@@ -158,16 +158,16 @@ _PADDING = {"constant": "constant", "reflect": "reflect", "replicate": "replicat
 @call("pad")
 def pad(input: Shadow, pad: Any, mode: str = "constant", value: float | None = None) -> Shadow:
     trace = Current.trace
-    given = [int(n) for n in pad]
+    widths = [int(n) for n in pad]
     rank = len(input.sizes)
-    pairs = [(given[i], given[i + 1]) for i in range(0, len(given), 2)]
-    if not any(given):
+    pairs = [(widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
+    if not any(widths):
         return input
     pairs += [(0, 0)] * (rank - len(pairs))
     pairs.reverse()
     sizes = tuple([n + a + b for n, (a, b) in zip(input.sizes, pairs, strict=True)])
     space = pairs[2:]
-    if rank > 2 and pairs[:2] == [(0, 0)] * 2 and min(given) >= 0 and mode in _PADDING:
+    if rank > 2 and pairs[:2] == [(0, 0)] * 2 and min(widths) >= 0 and mode in _PADDING:
         kind = "zero" if mode == "constant" and not value else _PADDING[mode]
         number = float(value or 0.0) if kind == "constant" else 0.0
         return trace.add("pad", trace.layer(Pad, tuple(space), kind, number), (input,))
@@ -203,13 +203,13 @@ def interpolate(
         sizes = tuple([int(n * s) for n, s in zip(space, scales, strict=True)])
     times = {b // a if a and b % a == 0 else 0 for a, b in zip(space, sizes, strict=True)}
     if len(times) == 1 and (scale := times.pop()) > 1:
-        made = trace.add("upsample", trace.layer(Upsample, scale, how), (input,))
+        y = trace.add("upsample", trace.layer(Upsample, scale, how), (input,))
     else:
-        made = trace.add("resize", trace.layer(Resize, tuple(sizes), how), (input,))
+        y = trace.add("resize", trace.layer(Resize, tuple(sizes), how), (input,))
     # what other counters go by
-    said = {"interpolation": f"{mode}, antialiased" if antialias else mode}
-    trace.says(**said, **({} if size is not None else {"scale_factor": scale_factor}))
-    return made
+    facts = {"interpolation": f"{mode}, antialiased" if antialias else mode}
+    trace.says(**facts, **({} if size is not None else {"scale_factor": scale_factor}))
+    return y
 
 
 # --- x[...] -------------------------------------------------------------------------------------
@@ -220,22 +220,22 @@ def get_item(input: Any, index: Any) -> Any:
     trace = Current.trace
     if not isinstance(input, Shadow):
         input = trace.stand_in(input)
-    given = list(index) if isinstance(index, tuple) else [index]
-    if any(isinstance(i, (torch.Tensor, list, bool)) for i in given):
-        return _by_tensors(input, given)
+    indices = list(index) if isinstance(index, tuple) else [index]
+    if any(isinstance(i, (torch.Tensor, list, bool)) for i in indices):
+        return _by_tensors(input, indices)
     rank = len(input.sizes)
-    named = sum(1 for i in given if i is not None and i is not Ellipsis)
-    if Ellipsis not in given:
-        given.append(Ellipsis)
-    at = next(place for place, i in enumerate(given) if i is Ellipsis)
+    named = sum(1 for i in indices if i is not None and i is not Ellipsis)
+    if Ellipsis not in indices:
+        indices.append(Ellipsis)
+    at = next(place for place, i in enumerate(indices) if i is Ellipsis)
     if rank < named:
         raise TypeError
-    given[at : at + 1] = [slice(None)] * (rank - named)
+    indices[at : at + 1] = [slice(None)] * (rank - named)
     sizes: list[int] = []
     cuts: list[tuple[int, int, int, int]] = []
     simple = True
     axis = 0
-    for i in given:
+    for i in indices:
         if i is None:
             sizes.append(1)
             simple = False
@@ -276,21 +276,23 @@ def _settled(i: slice, size: int) -> tuple[int, int, int]:
     ).indices(size)
 
 
-def _by_tensors(x: Shadow, given: list[Any]) -> Shadow:
+def _by_tensors(x: Shadow, indices: list[Any]) -> Shadow:
     """x[index], with tensors among the indices: torch's own rule, on tensors without values."""
     from .fallback import meta
 
     trace = Current.trace
-    places = tuple([trace.stand_in(i) for i in given if isinstance(i, torch.Tensor)])
+    places = tuple([trace.stand_in(i) for i in indices if isinstance(i, torch.Tensor)])
     masks = [p for p in places if p.kind is torch.bool]
     if trace.values:
-        held = [i.known("an index") if isinstance(i, Shadow) else i for i in given]
-        y = x.known("x[...]")[tuple(held)]
+        known = [i.known("an index") if isinstance(i, Shadow) else i for i in indices]
+        y = x.known("x[...]")[tuple(known)]
     elif masks:
-        real = tuple([i.known("a mask as an index") if isinstance(i, Shadow) else i for i in given])
+        real = tuple(
+            [i.known("a mask as an index") if isinstance(i, Shadow) else i for i in indices]
+        )
         y = torch.empty(x.sizes, device="meta")[tuple(_to_meta(i) for i in real)]
     else:
-        y = meta(x)[tuple([meta(i) if isinstance(i, torch.Tensor) else i for i in given])]
+        y = meta(x)[tuple([meta(i) if isinstance(i, torch.Tensor) else i for i in indices])]
     named = tuple([p for p in places if p.name is not None])
     return trace.arrange("index", (x, *named), tuple(y.shape), x.kind)
 
