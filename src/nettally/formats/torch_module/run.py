@@ -115,7 +115,7 @@ def read_module(
     outputs = tuple(dict.fromkeys(_named(trace, made)))
     network = _network(trace, given, outputs, notes)
     if self_check:
-        from .selfcheck import compare
+        from .self_check import compare
 
         return compare(network, module, given, mode)
     return network
