@@ -8,12 +8,37 @@ import torch
 from torch.nn import functional
 
 from ...errors import LayerError
-from . import elementwise, reshaping, weights, windows
+from . import (
+    activations,
+    constants,
+    conversions,
+    elementwise,
+    indexing,
+    normalization,
+    recurrent,
+    reductions,
+    reshaping,
+    weights,
+    windows,
+)
 from .fallback import mapped, tensors_in, unknown
 from .shadow import BY_FUNCTION, METHODS, Current, DependsOnValues, Handler, Shadow, note
 from .trace import SMALL
 
-FAMILIES = (elementwise, reshaping, weights, windows)
+FAMILIES = (
+    activations,
+    constants,
+    conversions,
+    elementwise,
+    indexing,
+    normalization,
+    recurrent,
+    reductions,
+    reshaping,
+    weights,
+    windows,
+)
+"""The files of handlers: to import them is to register theirs."""
 
 BENEATH = torch._C._nn  # pyright: ignore[reportAttributeAccessIssue] - it has no stub
 SPACES = {
@@ -41,7 +66,7 @@ def prepare() -> None:
     # torch.sparse.mm is another function than torch.mm, and does the same
     _register(torch.sparse.mm, _guarded(torch.sparse.mm, METHODS["matmul"], "torch.sparse.mm"))
     _register(torch.linalg.matmul, BY_FUNCTION[torch.matmul])
-    Shadow.__setitem__ = windows.put
+    Shadow.__setitem__ = indexing.put
 
 
 def _stands_for(name: str, handler: Handler) -> None:

@@ -1,13 +1,14 @@
-"""RNN, LSTM and GRU: one node a layer of the stack."""
+"""RNN, LSTM and GRU, one node a layer of the stack; and sequences of different lengths."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.nn.utils.rnn import PackedSequence
 
 from ...layers.recurrent import GRU, LSTM, SimpleRNN
-from .shadow import METHODS, Shadow, note, shadow
+from .shadow import METHODS, Current, Shadow, call, note, shadow
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -108,3 +109,33 @@ def cell(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -> Any
     y = trace.add("step", layer, (x,), None, tensors)
     trace.path = before
     return (y, _state(trace, y, y.sizes)) if kind == "LSTMCell" else y
+
+
+# --- sequences of different lengths -------------------------------------------------------------
+
+
+@call("_pack_padded_sequence")
+def pack(input: Any, lengths: Any, batch_first: bool) -> tuple[Shadow, Any]:
+    """(the steps of all sequences in one, how many sequences go on at each step)."""
+    trace = Current.trace
+    x = trace.stand_in(input)
+    real = lengths.known("the lengths of sequences") if isinstance(lengths, Shadow) else lengths
+    steps = [int((real > step).sum()) for step in range(int(real.max()))]
+    data = trace.arrange("pack", (x,), (sum(steps), *x.sizes[2:]))
+    sizes = torch.tensor(steps)
+    return data, shadow((len(steps),), None, torch.int64, sizes)
+
+
+@call("_pad_packed_sequence")
+def unpack(
+    data: Any, batch_sizes: Any, batch_first: bool, padding_value: float, total_length: int
+) -> tuple[Shadow, torch.Tensor]:
+    trace = Current.trace
+    x = trace.stand_in(data)
+    steps = batch_sizes.known("the sizes of batches").tolist() if isinstance(
+        batch_sizes, Shadow
+    ) else batch_sizes.tolist()  # fmt: skip
+    lengths = torch.tensor([sum(n > i for n in steps) for i in range(steps[0])])
+    long = max(len(steps), total_length)
+    sizes = (steps[0], long) if batch_first else (long, steps[0])
+    return trace.arrange("unpack", (x,), (*sizes, *x.sizes[1:])), lengths

@@ -1,4 +1,4 @@
-"""What moves values and makes none, reductions along axes, and constants made of a stand-in."""
+"""What moves values and computes none: other shapes, parts, and tensors put together."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import torch
 
 from ...layers.data_movement import Expand, Tile
 from ...layers.merging import Concat
-from ...layers.reduction import Reduce
 from ...layers.reshaping import Flatten, Permute, Reshape, Slice
-from .shadow import Current, Shadow, call, note, shadow
+from .shadow import Current, Shadow, call, shadow
 
 Sizes = tuple[int, ...]
 
 
-def _sizes(arguments: Any) -> Sizes:
-    """Sizes given one by one, or as one tuple or list."""
+def as_sizes(arguments: Any) -> Sizes:
+    """The sizes, which come one by one, or in one tuple or list."""
     if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
         arguments = arguments[0]
     return tuple([int(size) for size in arguments])
@@ -55,7 +54,7 @@ def _filled(x: Shadow, sizes: Sizes) -> Sizes:
 def reshape(input: Shadow, *shape: Any, **kwargs: Any) -> Shadow:
     if shape and isinstance(shape[0], torch.dtype):
         raise TypeError
-    sizes = _filled(input, _sizes(shape or tuple(kwargs.values())))
+    sizes = _filled(input, as_sizes(shape or tuple(kwargs.values())))
     n = 1
     for size in sizes:
         n *= size
@@ -124,7 +123,7 @@ def unsqueeze(input: Shadow, dim: int) -> Shadow:
 @call("permute")
 def permute(input: Shadow, *dims: Any, **kwargs: Any) -> Shadow:
     rank = len(input.sizes)
-    order = tuple([axis % rank for axis in _sizes(dims or tuple(kwargs.values()))])
+    order = tuple([axis % rank for axis in as_sizes(dims or tuple(kwargs.values()))])
     trace = Current.trace
     if order == tuple(range(rank)):
         return input
@@ -164,7 +163,7 @@ Shadow.H = property(t)  # type: ignore[assignment]
 @call("expand", "broadcast_to")
 def expand(input: Shadow, *size: Any, **kwargs: Any) -> Shadow:
     x = input.sizes
-    sizes = list(_sizes(size or tuple(v for k, v in kwargs.items() if k == "size")))
+    sizes = list(as_sizes(size or tuple(v for k, v in kwargs.items() if k == "size")))
     for i in range(1, len(sizes) + 1):
         if sizes[-i] == -1:
             sizes[-i] = x[-i]
@@ -181,7 +180,7 @@ def expand_as(input: Shadow, other: Any) -> Shadow:
 
 @call("repeat", "tile")
 def repeat(input: Shadow, *repeats: Any, **kwargs: Any) -> Shadow:
-    times = _sizes(repeats or tuple(kwargs.values()))
+    times = as_sizes(repeats or tuple(kwargs.values()))
     x = input
     if len(times) > len(x.sizes):
         x = reshaped(x, (1,) * (len(times) - len(x.sizes)) + x.sizes, "unsqueeze")
@@ -347,294 +346,3 @@ def pixel_unshuffle(input: Shadow, downscale_factor: int) -> Shadow:
 @call("channel_shuffle")
 def channel_shuffle(input: Shadow, groups: int) -> Shadow:
     return Current.trace.arrange("channel_shuffle", (input,), input.sizes)
-
-
-@call("gather", "take_along_dim")
-def gather(input: Shadow, dim: int, index: Any, **_: Any) -> Shadow:
-    trace = Current.trace
-    places = trace.stand_in(index)
-    return trace.arrange("gather", (input, places), places.sizes, input.kind)
-
-
-@call("index_select")
-def index_select(input: Shadow, dim: int, index: Any) -> Shadow:
-    trace = Current.trace
-    places = trace.stand_in(index)
-    axis = dim % len(input.sizes)
-    sizes = (*input.sizes[:axis], places.numel(), *input.sizes[axis + 1 :])
-    return trace.arrange("index_select", (input, places), sizes, input.kind)
-
-
-# --- the same values ----------------------------------------------------------------------------
-
-
-@call("contiguous")
-def contiguous(input: Shadow, *_: Any, **__: Any) -> Shadow:
-    """No node: the one that made the tensor says that it was laid row after row; memory asks."""
-    trace = Current.trace
-    if trace.nodes and trace.nodes[-1].name == input.name:
-        trace.says(contiguous=True)
-    return input
-
-
-@call("detach", "detach_", "cpu", "cuda", "requires_grad_", "fill_", "zero_",
-      "pin_memory", "resolve_conj", "resolve_neg", "coalesce", "normal_", "uniform_",
-      "share_memory_", "bernoulli_", "as_subclass", "refine_names", "view_as_real_")  # fmt: skip
-def unchanged(input: Shadow, *_: Any, **__: Any) -> Shadow:
-    return input
-
-
-@call("clone", "alias")
-def clone(input: Shadow, *_: Any, **__: Any) -> Shadow:
-    return shadow(input.sizes, Current.trace.name_of(input), input.kind, input.value)
-
-
-_KINDS = {"float": torch.float32, "double": torch.float64, "half": torch.float16,
-          "bfloat16": torch.bfloat16, "int": torch.int32, "long": torch.int64,
-          "bool": torch.bool, "short": torch.int16, "char": torch.int8,
-          "byte": torch.uint8}  # fmt: skip
-
-
-def as_kind(x: Shadow, kind: torch.dtype) -> Shadow:
-    """The same tensor in another dtype: no node of its own, since no one counts it."""
-    if kind is x.kind:
-        return x
-    value = x.value.to(kind) if x.value is not None else None
-    if x.name is None and x.stored is None and value is not None:
-        return shadow(x.sizes, None, kind, value)
-    y = shadow(x.sizes, x.name, kind, value)
-    if x.name is None:
-        note(y, stored=x.stored)
-    return y
-
-
-def _to_kind(kind: torch.dtype) -> Any:
-    def converted(input: Shadow, *_: Any, **__: Any) -> Shadow:
-        return as_kind(input, kind)
-
-    return converted
-
-
-for _name, _kind in _KINDS.items():
-    call(_name)(_to_kind(_kind))
-
-
-@call("to", "type")
-def to(input: Shadow, *args: Any, **kwargs: Any) -> Any:
-    for argument in (*args, *kwargs.values()):
-        if isinstance(argument, torch.dtype):
-            return as_kind(input, argument)
-        if isinstance(argument, torch.Tensor):
-            return as_kind(input, argument.dtype)
-    if not args and not kwargs:
-        return f"torch.{str(input.kind)[6:].capitalize()}Tensor"
-    return input
-
-
-@call("type_as")
-def type_as(input: Shadow, other: Any) -> Shadow:
-    return as_kind(input, other.dtype)
-
-
-@call("copy_", "set_")
-def copy_(input: Any, src: Any = None, *_: Any, **__: Any) -> Any:
-    x = Current.trace.stand_in(src)
-    if not isinstance(input, Shadow):
-        raise TypeError
-    y = x if x.sizes == input.sizes else expand(x, input.sizes)
-    return input.become(as_kind(y, input.kind))
-
-
-# --- constants ----------------------------------------------------------------------------------
-
-
-def _like(make: Any) -> Any:
-    def like(input: Any, *args: Any, **kwargs: Any) -> Shadow:
-        kwargs.pop("memory_format", None)
-        kind = kwargs.pop("dtype", None) or input.dtype
-        sizes = tuple(input.shape)
-        n = 1
-        for size in sizes:
-            n *= size
-        small = n <= 1_000_000 and make is not torch.empty
-        real = make(sizes, *args, dtype=kind) if small else None
-        return shadow(sizes, None, kind, real)
-
-    return like
-
-
-for _name in ("zeros", "ones", "empty", "full"):
-    call(f"{_name}_like")(_like(getattr(torch, _name)))
-for _name in ("rand", "randn"):
-    call(f"{_name}_like")(_like(torch.empty))
-
-
-def _new(make: Any) -> Any:
-    def new(input: Any, *arguments: Any, **kwargs: Any) -> Shadow:
-        size = list(arguments)
-        kind = kwargs.pop("dtype", None) or input.dtype
-        fill: tuple[Any, ...] = ()
-        if make is torch.full:
-            fill = (kwargs["fill_value"] if "fill_value" in kwargs else size.pop(),)
-        sizes = _sizes(tuple(size) or (kwargs["size"],))
-        n = 1
-        for each in sizes:
-            n *= each
-        small = n <= 1_000_000 and make is not torch.empty
-        return shadow(sizes, None, kind, make(sizes, *fill, dtype=kind) if small else None)
-
-    return new
-
-
-for _name in ("zeros", "ones", "empty", "full"):
-    call(f"new_{_name}")(_new(getattr(torch, _name)))
-
-
-@call("new_tensor")
-def new_tensor(input: Any, data: Any, dtype: Any = None, **_: Any) -> Shadow:
-    return Current.trace.stand_in(torch.tensor(data, dtype=dtype or input.dtype))
-
-
-# --- along axes ---------------------------------------------------------------------------------
-
-
-def reduced(
-    x: Shadow, operation: str, dim: Any, keep: bool, word: str, kind: torch.dtype | None = None
-) -> Shadow:
-    """One value for all along the axes; all of them where none is named."""
-    trace = Current.trace
-    rank = len(x.sizes)
-    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
-        axes = tuple(range(rank))
-    elif isinstance(dim, (tuple, list)):
-        axes = tuple(sorted([axis % rank for axis in dim]))
-    else:
-        axes = (dim % rank,) if rank else ()
-    layer = trace.layer(Reduce, operation, axes, keep)
-    return trace.add(word, layer, (x,), kind)
-
-
-def _reduce(operation: str, word: str, whole: bool = False) -> Any:
-    def reduce(
-        input: Shadow,
-        dim: Any = None,
-        keepdim: bool = False,
-        *_: Any,
-        dtype: Any = None,
-        **more: Any,
-    ) -> Shadow:
-        dim = more.get("axis", dim)
-        kind = dtype
-        if kind is None and whole and not input.kind.is_floating_point:
-            kind = torch.int64
-        return reduced(input, operation, dim, keepdim, word, kind)
-
-    return reduce
-
-
-for _name, _operation in {"mean": "mean", "amax": "maximum", "amin": "minimum", "logsumexp":
-                          "log_sum_exp", "nansum": "sum", "nanmean": "mean"}.items():  # fmt: skip
-    call(_name)(_reduce(_operation, _name))
-call("sum")(_reduce("sum", "sum", True))
-
-
-@call("prod")
-def prod(input: Shadow, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Shadow:
-    return reduced(input, "product", dim, keepdim, "prod", dtype)
-
-
-def _extreme(operation: str, place: str, word: str) -> Any:
-    def extreme(input: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
-        if isinstance(dim, torch.Tensor):
-            from .elementwise import binary
-
-            return binary(operation, input, dim)
-        if dim is None:
-            return reduced(input, operation, None, False, word)
-        values = reduced(input, operation, dim, keepdim, word)
-        places = reduced(input, place, dim, keepdim, f"arg{word}", torch.int64)
-        return getattr(torch.return_types, word)((values, places))
-
-    return extreme
-
-
-call("max")(_extreme("maximum", "place_of_maximum", "max"))
-call("min")(_extreme("minimum", "place_of_minimum", "min"))
-
-
-@call("argmax")
-def argmax(input: Shadow, dim: Any = None, keepdim: bool = False) -> Shadow:
-    return reduced(input, "place_of_maximum", dim, keepdim, "argmax", torch.int64)
-
-
-@call("argmin")
-def argmin(input: Shadow, dim: Any = None, keepdim: bool = False) -> Shadow:
-    return reduced(input, "place_of_minimum", dim, keepdim, "argmin", torch.int64)
-
-
-@call("any", "all")
-def any_(input: Shadow, dim: Any = None, keepdim: bool = False) -> Shadow:
-    return reduced(input, "maximum", dim, keepdim, "any", torch.bool)
-
-
-@call("norm")
-def norm(
-    input: Shadow,
-    p: Any = "fro",
-    dim: Any = None,
-    keepdim: bool = False,
-    *_: Any,
-    dtype: Any = None,
-) -> Shadow:
-    return reduced(input, "l1" if p == 1 else "l2", dim, keepdim, "norm", dtype)
-
-
-@call("var", "std")
-def var(input: Shadow, dim: Any = None, *args: Any, keepdim: bool = False, **_: Any) -> Shadow:
-    if isinstance(dim, bool):
-        dim = None
-    if args:
-        keepdim = bool(args[-1])
-    return reduced(input, "sum_of_squares", dim, keepdim, "variance")
-
-
-@call("var_mean", "std_mean")
-def var_mean(input: Shadow, dim: Any = None, *args: Any, keepdim: bool = False, **_: Any) -> Any:
-    if args:
-        keepdim = bool(args[-1])
-    return (
-        reduced(input, "sum_of_squares", dim, keepdim, "variance"),
-        reduced(input, "mean", dim, keepdim, "mean"),
-    )
-
-
-@call("cumsum", "cumprod", "logcumsumexp")
-def cumsum(input: Shadow, dim: int, *, dtype: Any = None, **_: Any) -> Shadow:
-    from ...layers.elementwise import Pointwise
-
-    trace = Current.trace
-    kind = dtype or (input.kind if input.kind.is_floating_point else torch.int64)
-    return trace.add("cumsum", trace.layer(Pointwise, "cumulative_sum"), (input,), kind)
-
-
-@call("topk")
-def topk(input: Shadow, k: Any, dim: int = -1, *_: Any, **__: Any) -> Any:
-    axis = dim % len(input.sizes)
-    sizes = (*input.sizes[:axis], int(k), *input.sizes[axis + 1 :])
-    trace = Current.trace
-    values = trace.arrange("topk", (input,), sizes)
-    places = trace.arrange("topk", (input,), sizes, torch.int64)
-    return torch.return_types.topk((values, places))
-
-
-@call("sort")
-def sort(input: Shadow, *_: Any, **__: Any) -> Any:
-    trace = Current.trace
-    values = trace.arrange("sort", (input,), input.sizes)
-    places = trace.arrange("sort", (input,), input.sizes, torch.int64)
-    return torch.return_types.sort((values, places))
-
-
-@call("argsort")
-def argsort(input: Shadow, *_: Any, **__: Any) -> Shadow:
-    return Current.trace.arrange("argsort", (input,), input.sizes, torch.int64)

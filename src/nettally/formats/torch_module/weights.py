@@ -1,4 +1,4 @@
-"""Weighted sums: convolutions, matrix products, attention; and normalisation and tables."""
+"""Weighted sums: convolutions, matrix products, attention; and tables of vectors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ from ...layers.attention import Attention, Einsum, MatMul
 from ...layers.convolution import Conv, ConvTranspose
 from ...layers.data_movement import Procedure
 from ...layers.linear import Linear
-from ...layers.normalization import (
-    BatchNorm,
-    GroupNorm,
-    LayerNorm,
-    LocalResponseNorm,
-    RootMeanSquareNorm,
-)
 from ...layers.stored_tensors import Combine, Embedding
-from .shadow import METHODS, Current, Shadow, call, shadow
+from .activations import softmax
+from .elementwise import binary
+from .shadow import METHODS, Current, Shadow, call
 
 
 def each(value: Any, axes: int) -> tuple[int, ...]:
@@ -189,16 +184,12 @@ def rmatmul(input: Any, other: Any) -> Shadow:
 def addmm(
     input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1, **_: Any
 ) -> Shadow:
-    from .elementwise import binary
-
     y = matmul(mat1, mat2)
     return binary("add", y, input) if beta else y
 
 
 @call("outer", "ger")
 def outer(input: Any, vec2: Any) -> Shadow:
-    from .elementwise import binary
-
     return binary("mul", METHODS["unsqueeze"](input, 1), METHODS["unsqueeze"](vec2, 0))
 
 
@@ -277,135 +268,10 @@ def attend(
             return y
     if rank == 3 and k.sizes[0] == q.sizes[0] == v.sizes[0]:
         return trace.add("attention", trace.layer(Attention, 1), xs)
-    from .elementwise import binary, softmax
-
     scores = matmul(q, METHODS["transpose"](k, -2, -1))
     if mask:
         scores = binary("add", scores, mask[0])
     return matmul(softmax(scores, -1), v)
-
-
-# --- normalisation ------------------------------------------------------------------------------
-
-
-def _stand_ins(**tensors: Any) -> dict[str, Shadow]:
-    """Those that are there, as stand-ins."""
-    trace = Current.trace
-    return {name: trace.stand_in(x) for name, x in tensors.items() if x is not None}
-
-
-@call("batch_norm")
-def batch_norm(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-    *_: Any,
-) -> Shadow:
-    trace = Current.trace
-    x = trace.stand_in(input)
-    layer = trace.layer(
-        BatchNorm, weight is not None, bias is not None, running_mean is not None, eps
-    )
-    tensors = _stand_ins(weight=weight, bias=bias)
-    y = trace.add("batch_norm", layer, (x,), None, tensors)
-    _keep(y, running_mean=running_mean, running_var=running_var)
-    return y
-
-
-def _keep(y: Shadow, **buffers: Any) -> None:
-    """Buffers that the node itself states; those that another states are no more counted."""
-    trace = Current.trace
-    shared: dict[str, str] = {}
-    for name, tensor in buffers.items():
-        if isinstance(tensor, Shadow) and tensor.stored is not None:
-            mine = f"{y.name}.{name}"
-            owner = trace.owners.setdefault(id(tensor.stored), mine)
-            if owner != mine:
-                shared[name] = owner
-    if shared:
-        node = trace.nodes[-1]
-        trace.nodes[-1] = node.replace(shared={**node.shared, **shared})
-
-
-@call("instance_norm")
-def instance_norm(
-    input: Any,
-    running_mean: Any = None,
-    running_var: Any = None,
-    weight: Any = None,
-    bias: Any = None,
-    *_: Any,
-    **__: Any,
-) -> Shadow:
-    trace = Current.trace
-    x = trace.stand_in(input)
-    layer = trace.layer(GroupNorm, x.sizes[1], weight is not None, bias is not None)
-    return trace.add("instance_norm", layer, (x,), None, _stand_ins(weight=weight, bias=bias))
-
-
-@call("layer_norm")
-def layer_norm(
-    input: Any,
-    normalized_shape: Any,
-    weight: Any = None,
-    bias: Any = None,
-    eps: float = 1e-5,
-    *_: Any,
-) -> Shadow:
-    trace = Current.trace
-    x = trace.stand_in(input)
-    if x.sizes[-len(normalized_shape) :] != tuple(normalized_shape):
-        raise TypeError
-    layer = trace.layer(LayerNorm, len(normalized_shape), weight is not None, bias is not None, eps)
-    return trace.add("layer_norm", layer, (x,), None, _stand_ins(weight=weight, bias=bias))
-
-
-@call("rms_norm")
-def rms_norm(
-    input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
-) -> Shadow:
-    trace = Current.trace
-    x = trace.stand_in(input)
-    if x.sizes[-len(normalized_shape) :] != tuple(normalized_shape):
-        raise TypeError
-    layer = trace.layer(RootMeanSquareNorm, len(normalized_shape), weight is not None, eps or 0.0)
-    return trace.add("rms_norm", layer, (x,), None, _stand_ins(weight=weight))
-
-
-@call("group_norm")
-def group_norm(
-    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
-) -> Shadow:
-    trace = Current.trace
-    x = trace.stand_in(input)
-    layer = trace.layer(GroupNorm, num_groups, weight is not None, bias is not None, eps)
-    return trace.add("group_norm", layer, (x,), None, _stand_ins(weight=weight, bias=bias))
-
-
-@call("local_response_norm")
-def local_response_norm(
-    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Shadow:
-    trace = Current.trace
-    layer = trace.layer(LocalResponseNorm, size, alpha, beta, k)
-    return trace.add("lrn", layer, (trace.stand_in(input),))
-
-
-@call("normalize")
-def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Any:
-    from .elementwise import binary
-    from .reshaping import reduced
-
-    x = Current.trace.stand_in(input)
-    return binary("div", x, reduced(x, "l2", dim, True, "norm"))
-
-
-# --- tables -------------------------------------------------------------------------------------
 
 
 @call("embedding")
@@ -425,33 +291,3 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Shadow:
     b = trace.stand_in(bias)
     layer = trace.layer(Combine, "add", b.sizes)
     return trace.add("bias", layer, (y,), None, {"bias": b})
-
-
-# --- sequences of different lengths -------------------------------------------------------------
-
-
-@call("_pack_padded_sequence")
-def pack(input: Any, lengths: Any, batch_first: bool) -> tuple[Shadow, Any]:
-    """(the steps of all sequences in one, how many sequences go on at each step)."""
-    trace = Current.trace
-    x = trace.stand_in(input)
-    real = lengths.known("the lengths of sequences") if isinstance(lengths, Shadow) else lengths
-    steps = [int((real > step).sum()) for step in range(int(real.max()))]
-    data = trace.arrange("pack", (x,), (sum(steps), *x.sizes[2:]))
-    sizes = torch.tensor(steps)
-    return data, shadow((len(steps),), None, torch.int64, sizes)
-
-
-@call("_pad_packed_sequence")
-def unpack(
-    data: Any, batch_sizes: Any, batch_first: bool, padding_value: float, total_length: int
-) -> tuple[Shadow, torch.Tensor]:
-    trace = Current.trace
-    x = trace.stand_in(data)
-    steps = batch_sizes.known("the sizes of batches").tolist() if isinstance(
-        batch_sizes, Shadow
-    ) else batch_sizes.tolist()  # fmt: skip
-    lengths = torch.tensor([sum(n > i for n in steps) for i in range(steps[0])])
-    long = max(len(steps), total_length)
-    sizes = (steps[0], long) if batch_first else (long, steps[0])
-    return trace.arrange("unpack", (x,), (*sizes, *x.sizes[1:])), lengths

@@ -1,0 +1,87 @@
+"""The same values: copies, other devices, other dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .reshaping import expand
+from .shadow import Current, Shadow, call, note, shadow
+
+
+@call("contiguous")
+def contiguous(input: Shadow, *_: Any, **__: Any) -> Shadow:
+    """No node: the one that made the tensor says that it was laid row after row; memory asks."""
+    trace = Current.trace
+    if trace.nodes and trace.nodes[-1].name == input.name:
+        trace.says(contiguous=True)
+    return input
+
+
+@call("detach", "detach_", "cpu", "cuda", "requires_grad_", "fill_", "zero_",
+      "pin_memory", "resolve_conj", "resolve_neg", "coalesce", "normal_", "uniform_",
+      "share_memory_", "bernoulli_", "as_subclass", "refine_names", "view_as_real_")  # fmt: skip
+def unchanged(input: Shadow, *_: Any, **__: Any) -> Shadow:
+    return input
+
+
+@call("clone", "alias")
+def clone(input: Shadow, *_: Any, **__: Any) -> Shadow:
+    return shadow(input.sizes, Current.trace.name_of(input), input.kind, input.value)
+
+
+_KINDS = {"float": torch.float32, "double": torch.float64, "half": torch.float16,
+          "bfloat16": torch.bfloat16, "int": torch.int32, "long": torch.int64,
+          "bool": torch.bool, "short": torch.int16, "char": torch.int8,
+          "byte": torch.uint8}  # fmt: skip
+
+
+def as_kind(x: Shadow, kind: torch.dtype) -> Shadow:
+    """The same tensor in another dtype: no node of its own, since no one counts it."""
+    if kind is x.kind:
+        return x
+    value = x.value.to(kind) if x.value is not None else None
+    if x.name is None and x.stored is None and value is not None:
+        return shadow(x.sizes, None, kind, value)
+    y = shadow(x.sizes, x.name, kind, value)
+    if x.name is None:
+        note(y, stored=x.stored)
+    return y
+
+
+def _to_kind(kind: torch.dtype) -> Any:
+    def converted(input: Shadow, *_: Any, **__: Any) -> Shadow:
+        return as_kind(input, kind)
+
+    return converted
+
+
+for _name, _kind in _KINDS.items():
+    call(_name)(_to_kind(_kind))
+
+
+@call("to", "type")
+def to(input: Shadow, *args: Any, **kwargs: Any) -> Any:
+    for argument in (*args, *kwargs.values()):
+        if isinstance(argument, torch.dtype):
+            return as_kind(input, argument)
+        if isinstance(argument, torch.Tensor):
+            return as_kind(input, argument.dtype)
+    if not args and not kwargs:
+        return f"torch.{str(input.kind)[6:].capitalize()}Tensor"
+    return input
+
+
+@call("type_as")
+def type_as(input: Shadow, other: Any) -> Shadow:
+    return as_kind(input, other.dtype)
+
+
+@call("copy_", "set_")
+def copy_(input: Any, src: Any = None, *_: Any, **__: Any) -> Any:
+    x = Current.trace.stand_in(src)
+    if not isinstance(input, Shadow):
+        raise TypeError
+    y = x if x.sizes == input.sizes else expand(x, input.sizes)
+    return input.become(as_kind(y, input.kind))
