@@ -58,6 +58,7 @@ def prepare() -> None:
     if _prepared:
         return
     _prepared = True
+    Current.unknown = unknown
     for name, handler in METHODS.items():
         _stands_for(name, handler)
         if not name.startswith("__") and name + "_" not in METHODS:

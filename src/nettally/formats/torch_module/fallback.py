@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ...errors import ReadError
 from ...layers.data_movement import Procedure
 from ...layers.opaque import Opaque
 from ...network import NOTHING, Layer
-from .shadow import POISON, Current, Shadow, shadow
+from .shadow import POISON, Current, Shadow, shadow, unseen
 
 MOST_TENSORS = 10_000
 """A call with more tensors than this among its arguments is not looked through."""
@@ -22,14 +21,6 @@ def meta(x: Any) -> torch.Tensor:
     if isinstance(x, Shadow):
         return torch.empty(x.sizes, dtype=x.kind, device="meta")
     return torch.empty(x.shape, dtype=x.dtype, device="meta")
-
-
-def unseen(path: str) -> ReadError:
-    return ReadError(
-        "a call can't be followed: it gets past torch's function protocol",
-        where=path or "the module's own forward",
-        hint="modules of TorchScript do that; give the module as it was before",
-    )
 
 
 def mapped(arguments: Any, change: Any) -> Any:

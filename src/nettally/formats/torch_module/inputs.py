@@ -41,51 +41,14 @@ def stand_ins(
     notes: list[str],
 ) -> Inputs:
     """What to call the module with. Raises ReadError for sizes that are none."""
-    shapes: dict[str, Shape] = {}
+    makes = _StandIns(trace)
     arguments = _arguments(module)
-
-    def named(word: str) -> str:
-        return trace.unused(word)
-
-    def tensor(word: str, given: torch.Tensor) -> Shadow:
-        name = named(word)
-        shapes[name] = tuple(given.shape)
-        trace.dtypes[name] = given.dtype
-        keeps = not given.is_meta and (
-            trace.values or (not given.dtype.is_floating_point and given.numel() <= SMALL)
-        )
-        return shadow(tuple(given.shape), name, given.dtype, given.clone() if keeps else None)
-
-    def sized(word: str, sizes: Shape, kind: torch.dtype) -> Shadow:
-        name = named(word)
-        shapes[name] = sizes
-        trace.dtypes[name] = kind
-        return shadow(sizes, name, kind, _random(sizes, kind) if trace.values else None)
-
-    def walk(word: str, given: Any) -> Any:
-        if isinstance(given, torch.Tensor):
-            return tensor(word, given)
-        if isinstance(given, (list, tuple)):
-            made = [walk(f"{word}_{i}" if i else word, each) for i, each in enumerate(given)]
-            return type(given)(*made) if hasattr(given, "_fields") else type(given)(made)
-        if isinstance(given, dict):
-            return {key: walk(str(key), each) for key, each in given.items()}
-        if hasattr(given, "__array__") and hasattr(given, "shape"):
-            return tensor(word, torch.as_tensor(given))
-        return given
-
-    further = {name: walk(name, each) for name, each in keywords.items()}
+    further = {name: makes.of_data(name, each) for name, each in keywords.items()}
     if input_data is not None:
-        if isinstance(input_data, dict):
-            made = {name: walk(name, each) for name, each in input_data.items()}
-            return Inputs((), {**made, **further}, shapes)
-        if isinstance(input_data, torch.Tensor) or not isinstance(input_data, (list, tuple)):
-            input_data = (input_data,)
-        positional = tuple([walk(_word(arguments, i), each) for i, each in enumerate(input_data)])
-        return Inputs(positional, further, shapes)
-    if input_size is None:
-        if not any(name not in further for name in arguments):
-            return Inputs((), further, shapes)
+        positional, named = _from_data(makes, arguments, input_data)
+    elif input_size is not None:
+        positional, named = _from_sizes(makes, module, arguments, input_size, dtypes, notes)
+    elif any(name not in further for name in arguments):
         raise ReadError(
             "the module does not say how large its input is",
             where=trace.name,
@@ -93,25 +56,93 @@ def stand_ins(
             hint="say it: --input 3x224x224, or input_size=(1, 3, 224, 224), or give tensors with "
             "input_data=...",
         )
+    else:
+        positional, named = (), {}
+    return Inputs(positional, {**named, **further}, makes.shapes)
+
+
+class _StandIns:
+    """Makes the stand-ins for inputs. shapes: those that it has made, by the inputs' names."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.shapes: dict[str, Shape] = {}
+
+    def of_size(self, word: str, sizes: Shape, kind: torch.dtype) -> Shadow:
+        value = _random(sizes, kind) if self.trace.values else None
+        return self._input(word, sizes, kind, value)
+
+    def of_tensor(self, word: str, tensor: torch.Tensor) -> Shadow:
+        """Whole numbers keep their values, since a forward may go by them."""
+        keeps = not tensor.is_meta and (
+            self.trace.values or (not tensor.dtype.is_floating_point and tensor.numel() <= SMALL)
+        )
+        value = tensor.clone() if keeps else None
+        return self._input(word, tuple(tensor.shape), tensor.dtype, value)
+
+    def of_data(self, word: str, data: Any) -> Any:
+        """The same with stand-ins for its tensors and arrays, through tuples, lists and dicts."""
+        if isinstance(data, torch.Tensor):
+            return self.of_tensor(word, data)
+        if isinstance(data, (list, tuple)):
+            values = [
+                self.of_data(f"{word}_{i}" if i else word, each) for i, each in enumerate(data)
+            ]
+            return type(data)(*values) if hasattr(data, "_fields") else type(data)(values)
+        if isinstance(data, dict):
+            return {key: self.of_data(str(key), each) for key, each in data.items()}
+        if hasattr(data, "__array__") and hasattr(data, "shape"):
+            return self.of_tensor(word, torch.as_tensor(data))
+        return data
+
+    def _input(
+        self, word: str, sizes: Shape, kind: torch.dtype, value: torch.Tensor | None
+    ) -> Shadow:
+        name = self.trace.unused(word)
+        self.shapes[name] = sizes
+        self.trace.dtypes[name] = kind
+        return shadow(sizes, name, kind, value)
+
+
+def _from_data(
+    makes: _StandIns, arguments: tuple[str, ...], data: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments by position and by name, from a tensor, or a tuple, list or dict of them."""
+    if isinstance(data, dict):
+        return (), {name: makes.of_data(name, each) for name, each in data.items()}
+    if isinstance(data, torch.Tensor) or not isinstance(data, (list, tuple)):
+        data = (data,)
+    return tuple([makes.of_data(_word(arguments, i), each) for i, each in enumerate(data)]), {}
+
+
+def _from_sizes(
+    makes: _StandIns,
+    module: nn.Module,
+    arguments: tuple[str, ...],
+    input_size: Any,
+    dtypes: Any,
+    notes: list[str],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments by position and by name, from a shape, a list or a dict of shapes."""
     kinds = _kinds(dtypes)
     if isinstance(input_size, dict):
-        made: dict[str, Any] = {}
+        named: dict[str, Any] = {}
         for i, (word, each) in enumerate(input_size.items()):
             sizes = _checked(each)
             if not word and len(input_size) == 1:
                 word = _word(arguments, 0)
                 sizes = _with_batch(module, sizes, notes)
-            made[word] = sized(word, sizes, _kind(kinds, i, word))
-        return Inputs((), {**made, **further}, shapes)
+            named[word] = makes.of_size(word, sizes, _kind(kinds, i, word))
+        return (), named
     each_input = [input_size] if _is_size(input_size) else list(input_size)
-    positional_: list[Shadow] = []
-    for i, given in enumerate(each_input):
-        sizes = _checked(given)
+    positional: list[Shadow] = []
+    for i, each in enumerate(each_input):
+        sizes = _checked(each)
         if len(each_input) == 1:
             sizes = _with_batch(module, sizes, notes)
         word = _word(arguments, i)
-        positional_.append(sized(word, sizes, _kind(kinds, i, word)))
-    return Inputs(tuple(positional_), further, shapes)
+        positional.append(makes.of_size(word, sizes, _kind(kinds, i, word)))
+    return tuple(positional), {}
 
 
 def _arguments(module: nn.Module) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,8 @@ from .fallback import Weighted, mapped, meta
 from .shadow import Shadow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ...network import Network, Shape
     from .inputs import Inputs
 
@@ -106,53 +109,62 @@ def run_by_torch(
         place, shapes = open_calls.pop()
         seen[place] = (names.get(id(each), type(each).__name__), shapes, _shapes(output))
 
-    modes = [(each, each.training) for each in module.modules()]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    hooks: list[Any] = []
     state = {
         name: torch.empty_like(tensor, device="meta")
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
     }
-    kept_states = [
+    below = Weighted()
+    hooks: list[Any] = []
+    with _as_it_was(module):
+        try:
+            if mode != "same":
+                for each in module.modules():
+                    each.training = mode == "train"
+            torch.backends.mha.set_fastpath_enabled(False)
+            for each in module.modules():
+                hooks.append(each.register_forward_pre_hook(before, with_kwargs=True))
+                hooks.append(each.register_forward_hook(after, with_kwargs=True))
+            with torch.no_grad(), torch.random.fork_rng(devices=[]), below:
+                real_args, real_kwargs = mapped((args, kwargs), _meta)
+                torch.func.functional_call(module, state, real_args, real_kwargs, tie_weights=True)
+        finally:
+            for hook in hooks:
+                hook.remove()
+    return [each for each in seen if each is not None], below.macs
+
+
+@contextmanager
+def _as_it_was(module: nn.Module) -> Iterator[None]:
+    """Puts back, on leaving, the module's attributes and modes, and torch's attention fast path."""
+    modes = [(each, each.training) for each in module.modules()]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    states = [
         (
             each.__dict__,
             dict(each.__dict__),
-            [(v, v.copy()) for v in vars(each).values() if held(v)],
+            [(v, v.copy()) for v in vars(each).values() if _is_container(v)],
         )
         for each in module.modules()
     ]
     try:
-        for each, _ in modes:
-            if mode != "same":
-                each.training = mode == "train"
-        torch.backends.mha.set_fastpath_enabled(False)
-        for each, _ in modes:
-            hooks.append(each.register_forward_pre_hook(before, with_kwargs=True))
-            hooks.append(each.register_forward_hook(after, with_kwargs=True))
-        below = Weighted()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), below:
-            real_args, real_kwargs = mapped((args, kwargs), _meta)
-            torch.func.functional_call(module, state, real_args, real_kwargs, tie_weights=True)
+        yield
     finally:
-        for hook in hooks:
-            hook.remove()
         torch.backends.mha.set_fastpath_enabled(fast)
-        for living, saved, inner in kept_states:
+        for living, saved, containers in states:
             living.clear()
             living.update(saved)
-            for container, kept in inner:
+            for container, contents in containers:
                 container.clear()
                 if isinstance(container, list):
-                    container.extend(kept)
+                    container.extend(contents)
                 else:
-                    container.update(kept)
+                    container.update(contents)
         for each, training in modes:
             each.__dict__["training"] = training
-    return [each for each in seen if each is not None], below.macs
 
 
-def held(value: Any) -> bool:
-    """Whether it is a container of a module's own that a forward may change."""
+def _is_container(value: Any) -> bool:
+    """Whether a forward may change what is in it."""
     return isinstance(value, (list, dict, set))
 
 

@@ -39,10 +39,21 @@ class Current:
     """The run that is going on; there is one at a time."""
 
     trace: Trace = None  # type: ignore[assignment]
+    unknown: Handler = None
+    """Answers for the functions that have no handler; set by ``calls.prepare``."""
 
     @classmethod
     def busy(cls) -> bool:
         return bool(cls.trace)
+
+
+def unseen(path: str) -> ReadError:
+    """The error for a call that never came to a stand-in."""
+    return ReadError(
+        "a call can't be followed: it gets past torch's function protocol",
+        where=path or "the module's own forward",
+        hint="modules of TorchScript do that; give the module as it was before",
+    )
 
 
 class DependsOnValues(ReadError):
@@ -68,9 +79,7 @@ class Shadow(torch.Tensor):
     ) -> Any:
         handler = BY_FUNCTION.get(func)
         if handler is None:
-            from .fallback import unknown
-
-            return unknown(func, args, kwargs or {})
+            return Current.unknown(func, args, kwargs or {})
         return handler(*args, **kwargs) if kwargs else handler(*args)
 
     # --- what it says of itself ----------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...layers.data_movement import Arrange
 from ...layers.stored_tensors import Tensor
 from ...network import NOTHING, Call, Layer, Node
-from .shadow import POISON, Shadow, note, shadow
+from .shadow import POISON, Shadow, note, shadow, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +72,6 @@ class Trace:
             modules[path] = module
             state = module.__dict__
             if "_parameters" not in state or "training" not in state:
-                from .fallback import unseen
-
                 raise unseen(path)
             start = path + "." if path else ""
             for name, tensor in state["_parameters"].items():
@@ -106,9 +104,7 @@ class Trace:
             note(stand_in, stored=tensor, value=tensor.detach() if self.values else None)
             self.stand_ins[id(tensor)] = stand_in
             self.kept.append(tensor)
-        elif stand_in.stored is None:  # it was changed in place: what is meant is the changed one
-            return stand_in
-        return stand_in
+        return stand_in  # of a tensor changed in place: what it was changed to
 
     def buffer(self, tensor: torch.Tensor) -> Shadow:
         """The stand-in for a registered buffer; one of whole numbers keeps its values."""
@@ -126,8 +122,6 @@ class Trace:
         if id(tensor) in self.buffer_names:
             return self.buffer(tensor)
         if tuple(tensor.shape) == POISON:
-            from .fallback import unseen
-
             raise unseen(self.path)
         value = None if tensor.is_meta else tensor.detach()
         self.kept.append(tensor)
