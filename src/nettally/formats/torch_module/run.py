@@ -1,42 +1,29 @@
-"""Following a module's forward: what is put in its place, what is put back, what comes out."""
+"""A module's network: its forward is followed, on stand-ins for its inputs."""
 
 from __future__ import annotations
 
-import random
 import sys
 from contextlib import nullcontext
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.modules import module as internals
 
-from ...errors import LayerError, NettallyError, ReadError
-from ...network import NOTHING, Call, Calls, Module, Network, StoredTensor
+from ...errors import NettallyError, ReadError
+from ...network import NOTHING, Calls, Network
 from .calls import prepare
-from .fallback import mapped, tensors_in, unknown
+from .following import Following
 from .inputs import Inputs, stand_ins
-from .lent import Lent
-from .modules import SEVERAL, handler_of
-from .shadow import Current, DependsOnValues, Shadow, note
+from .inventory import dtype_name, modules_of, unused
+from .shadow import DependsOnValues
 from .trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from ...network import Shape
 
 MODES = ("eval", "train", "same")
-
-OWN = ("_parameters", "_buffers")
-
-CHANGES = (
-    "register_buffer", "register_parameter", "add_module", "register_forward_hook",
-    "register_forward_pre_hook", "register_full_backward_hook",
-)  # fmt: skip
-"""Methods by which a forward may change a module, beside setting its attributes."""
 
 
 class ForwardError(ReadError):
@@ -73,13 +60,7 @@ def read_module(
         )
     if mode not in MODES:
         raise ReadError("no such mode", values=f"mode {mode!r}", hint="it is eval, train or same")
-    notes: list[str] = []
-    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(
-        module, "_orig_mod"
-    ):
-        inner: Any = module._orig_mod if hasattr(module, "_orig_mod") else module.module
-        notes.append(f"read without {type(module).__name__} around it")
-        module = inner
+    module, notes = _unwrapped(module)
     prepare()
 
     def run(values: bool) -> tuple[Trace, Inputs, Any]:
@@ -92,40 +73,55 @@ def read_module(
     def once(values: bool, compiles: bool) -> tuple[Trace, Inputs, Any]:
         trace = Trace(module, _device(module), values)
         trace.name = name or type(module).__name__
-        given = stand_ins(trace, module, input_size, input_data, dtypes, keywords, notes)
-        with _uncompiled(), _Following(trace, module, mode):
-            try:
-                return trace, given, module(*given.positional, **given.named)
-            except NettallyError as error:
-                error.so_far = _so_far(trace, given, notes)  # type: ignore[attr-defined]
-                raise
-            except Exception as error:
-                if not compiles and DYNAMO in sys.modules:
-                    raise _Compiled from error
-                raise _failed(error, trace, given, notes) from error
+        inputs = stand_ins(trace, module, input_size, input_data, dtypes, keywords, notes)
+        return trace, inputs, _output(trace, module, inputs, mode, notes, compiles)
 
     try:
-        trace, given, made = run(values=False)
+        trace, inputs, output = run(values=False)
     except (DependsOnValues, ForwardError) as error:
         if not depends_on_values(error) or any(x.is_meta for x in module.parameters()):
             raise
-        trace, given, made = run(values=True)
+        trace, inputs, output = run(values=True)
         source = "the values given" if input_data is not None else "random values"
         notes.append(f"what the forward does depends on values: it was run on {source}")
-    outputs = tuple(dict.fromkeys(_named(trace, made)))
-    network = _network(trace, given, outputs, notes)
+    outputs = tuple(dict.fromkeys(_named(trace, output)))
+    network = _network(trace, inputs, outputs, notes)
     if self_check:
         from .self_check import compare
 
-        return compare(network, module, given, mode)
+        return compare(network, module, inputs, mode)
     return network
 
 
+def _unwrapped(module: nn.Module) -> tuple[nn.Module, list[str]]:
+    """The module without what trains it in parallel or compiles it, and notes that say so."""
+    notes: list[str] = []
+    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(
+        module, "_orig_mod"
+    ):
+        inner: Any = module._orig_mod if hasattr(module, "_orig_mod") else module.module
+        notes.append(f"read without {type(module).__name__} around it")
+        module = inner
+    return module, notes
+
+
+def _output(
+    trace: Trace, module: nn.Module, inputs: Inputs, mode: str, notes: list[str], compiles: bool
+) -> Any:
+    """What the module's forward gives. compiles: torch's compiler was there before it ran."""
+    with _uncompiled(), Following(trace, module, mode):
+        try:
+            return module(*inputs.positional, **inputs.named)
+        except NettallyError as error:
+            error.so_far = _so_far(trace, inputs, notes)  # type: ignore[attr-defined]
+            raise
+        except Exception as error:
+            if not compiles and DYNAMO in sys.modules:
+                raise _Compiled from error
+            raise _failed(error, trace, inputs, notes) from error
+
+
 DYNAMO = "torch._dynamo"
-
-
-SCRIPTED = torch.jit.ScriptFunction
-"""A function of TorchScript: it does not ask for overrides, so it is called by way of us."""
 
 
 class _Compiled(Exception):
@@ -148,7 +144,7 @@ def depends_on_values(error: ReadError) -> bool:
 def structure(module: nn.Module) -> Network:
     """The modules and what they hold, without a run of the forward: no shapes, no layers."""
     trace = Trace(module, _device(module))
-    return Network(type(module).__name__, {}, (), ("",), modules=_modules(trace))
+    return Network(type(module).__name__, {}, (), ("",), modules=modules_of(trace))
 
 
 def _device(module: nn.Module) -> torch.device:
@@ -180,8 +176,8 @@ def _named(trace: Trace, output: Any) -> Iterator[str]:
 
 
 def _network(trace: Trace, inputs: Inputs, outputs: tuple[str, ...], notes: list[str]) -> Network:
-    modules = _modules(trace)
-    notes = [*notes, *_unused(trace)]
+    modules = modules_of(trace)
+    notes = [*notes, *unused(trace)]
     details = tuple(
         [f"followed by torch's own shape functions: {', '.join(trace.fallbacks)}"]
         if trace.fallbacks
@@ -202,131 +198,11 @@ def _network(trace: Trace, inputs: Inputs, outputs: tuple[str, ...], notes: list
         modules,
         calls,
         {
-            name: _dtype_name(kind)
+            name: dtype_name(kind)
             for name, kind in trace.dtypes.items()
             if kind is not torch.float32
         },
     )
-
-
-def _modules(trace: Trace) -> dict[str, Module]:
-    """Every module with what it holds itself; a tensor's first name is its own."""
-    made: dict[str, Module] = {}
-    parameters, buffers = trace.parameter_names, trace.buffer_names
-    for path, module in trace.modules.items():
-        state = module.__dict__
-        held: tuple[StoredTensor, ...] = ()
-        own, kept = state["_parameters"], state["_buffers"]
-        if own or kept:
-            start = path + "." if path else ""
-            found: list[StoredTensor] = []
-            for name, tensor in own.items():
-                if tensor is not None:
-                    first = parameters[id(tensor)]
-                    same = "" if first == start + name else first
-                    found.append(
-                        StoredTensor(
-                            name,
-                            tuple(tensor.shape),
-                            _dtype_name(tensor.dtype),
-                            True,
-                            tensor.requires_grad,
-                            same,
-                        )
-                    )
-            for name, tensor in kept.items():
-                if tensor is not None:
-                    first = buffers[id(tensor)]
-                    same = "" if first == start + name else first
-                    found.append(
-                        StoredTensor(
-                            name, tuple(tensor.shape), _dtype_name(tensor.dtype), False, False, same
-                        )
-                    )
-            held = tuple(found)
-        kind = type(module)
-        also = tuple(trace.also[path]) if path in trace.also else ()
-        names = OPTIONS.get(kind)
-        options = {name: getattr(module, name) for name in names} if names else NOTHING
-        made[path] = Module(
-            kind.__name__, held, not state["_modules"], kind.__module__, also, options
-        )
-    return made
-
-
-_CELL = ("input_size", "hidden_size", "bias")
-_RECURRENT = (*_CELL, "num_layers", "batch_first", "bidirectional", "proj_size")
-OPTIONS: dict[type, tuple[str, ...]] = {
-    **dict.fromkeys((nn.RNN, nn.LSTM, nn.GRU), _RECURRENT),
-    **dict.fromkeys((nn.RNNCell, nn.LSTMCell, nn.GRUCell), _CELL),
-    nn.MultiheadAttention: ("embed_dim", "num_heads", "batch_first", "add_zero_attn"),
-    nn.TransformerEncoderLayer: ("activation_relu_or_gelu",),
-    nn.Softmax: ("dim",),
-    **dict.fromkeys((nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d), ("mode",)),
-}
-"""Settings that tools count by and no layer states."""
-
-_kinds: dict[torch.dtype, str] = {}
-
-
-def _dtype_name(kind: torch.dtype) -> str:
-    """``float32``."""
-    name = _kinds.get(kind)
-    if name is None:
-        name = _kinds[kind] = str(kind).removeprefix("torch.")
-    return name
-
-
-def _unused(trace: Trace) -> list[str]:
-    """Nodes for what the forward did not touch, so that it is counted; and a sentence about it."""
-    notes: list[str] = []
-    idle: dict[str, int] = {}
-    for names, tensors in ((trace.parameter_names, OWN[0]), (trace.buffer_names, OWN[1])):
-        # how often a batch was seen is a number that nobody counts
-        missing = [
-            key
-            for key, name in names.items()
-            if key not in trace.owners and not name.endswith("num_batches_tracked")
-        ]
-        if not missing:
-            continue
-        living = {
-            id(tensor): tensor
-            for module in trace.modules.values()
-            for tensor in module.__dict__[tensors].values()
-            if tensor is not None
-        }
-        for key in missing:
-            stand_in = trace.buffer(living[key])
-            if tensors == OWN[0]:
-                full = names[key]
-                idle[full.rpartition(".")[0]] = idle.get(full.rpartition(".")[0], 0) + (
-                    stand_in.numel()
-                )
-            trace.name_of(note(stand_in, name=None, stored=living[key]))
-    if idle:
-        tops = _tops(trace, idle)
-        total = sum(idle.values())
-        shown = ", ".join(tops[:6]) + (f" and {len(tops) - 6} more" if len(tops) > 6 else "")
-        notes.append(f"{total:,} parameters are not used by this forward, and are counted: {shown}")
-    return notes
-
-
-def _tops(trace: Trace, idle: dict[str, int]) -> list[str]:
-    """The names of what is not used: of a whole module once, and not of all that is in it."""
-    called = {call.path for call in trace.calls if call is not None}
-    tops: dict[str, None] = {}
-    for path in idle:
-        parts = path.split(".") if path else []
-        for n in range(1, len(parts) + 1):
-            start = ".".join(parts[:n])
-            inside = start + "."
-            if not any(each == start or each.startswith(inside) for each in called):
-                tops.setdefault(start)
-                break
-        else:
-            tops.setdefault(path or "the module's own")
-    return list(tops)
 
 
 def _so_far(trace: Trace, inputs: Inputs, notes: list[str]) -> Network:
@@ -343,246 +219,3 @@ def _failed(error: Exception, trace: Trace, inputs: Inputs, notes: list[str]) ->
     )
     failure.so_far = _so_far(trace, inputs, notes)
     return failure
-
-
-class _Following:
-    """While it is entered, calls of modules and reads of their tensors come to us, in this thread.
-
-    On leaving, everything is as it was: torch's methods, the modules' modes and attributes, and
-    the states of the generators of random numbers.
-    """
-
-    def __init__(self, trace: Trace, root: nn.Module, mode: str) -> None:
-        self.trace, self.root, self.mode = trace, root, mode
-
-    def __enter__(self) -> None:
-        if Current.busy():
-            raise ReadError(
-                "a module is being read already",
-                hint="one at a time: nettally.read is not for threads",
-            )
-        trace = self.trace
-        Current.trace = trace
-        self.thread = get_ident()
-        self.random = (torch.get_rng_state(), random.getstate())
-        self.buffers: list[tuple[torch.Tensor, torch.Tensor]] = []
-        if trace.values:
-            torch.manual_seed(0)
-            self.buffers = [(each, each.clone()) for each in self.root.buffers()]
-        self.modes: list[tuple[dict[str, Any], bool]] = []
-        self.lists: list[tuple[Any, Any]] = []
-        training = {"eval": False, "train": True}.get(self.mode)
-        for module in trace.modules.values():
-            state = module.__dict__
-            if training is not None and state["training"] is not training:
-                self.modes.append((state, state["training"]))
-                state["training"] = training
-            for name, value in state.items():
-                kind = type(value)
-                if (kind is list or kind is dict or kind is set) and name not in internals_names:
-                    self.lists.append((value, value.copy()))
-        self.grad = torch.no_grad()
-        self.grad.__enter__()
-        self.lent = follow(trace, self.thread)
-
-    def __exit__(self, *_: object) -> None:
-        self.lent.give_back()
-        Current.trace = None  # type: ignore[assignment]
-        for module, state, inner in self.trace.saved.values():
-            now = module.__dict__
-            now.clear()
-            now.update(state)
-            for living, saved in inner:
-                if not _same(living.items(), saved.items()):
-                    living.clear()
-                    living.update(saved)
-        for state, training in self.modes:
-            state["training"] = training
-        for value, before in self.lists:
-            a, b = (value.items(), before.items()) if type(value) is dict else (value, before)
-            if not _same(a, b):
-                value.clear()
-                if isinstance(value, list):
-                    value.extend(before)
-                else:
-                    value.update(before)
-        for living, saved in self.buffers:
-            if not torch.equal(living, saved):
-                living.copy_(saved)
-        self.grad.__exit__(None, None, None)
-        torch.set_rng_state(self.random[0])
-        random.setstate(self.random[1])
-
-
-def _same(living: Any, saved: Any) -> bool:
-    """Whether both hold the very same objects in the same order; they are not compared further."""
-    if len(living) != len(saved):
-        return False
-    for a, b in zip(living, saved, strict=True):
-        if a is not b and not (type(a) is tuple and len(a) == 2 and a[0] is b[0] and a[1] is b[1]):
-            return False
-    return True
-
-
-internals_names = frozenset(nn.Module().__dict__)
-"""What torch itself keeps in every module."""
-
-
-def follow(trace: Trace, thread: int) -> Lent:
-    """Put our own methods in the place of ``nn.Module``'s, for this thread."""
-    lent = Lent()
-    plain_call, plain_get = lent.plain("__call__"), lent.plain("__getattr__")
-    plain_set, plain_delete = lent.plain("__setattr__"), lent.plain("__delattr__")
-    paths, calls, nodes = trace.paths, trace.calls, trace.nodes
-    call_impl = nn.Module._call_impl
-
-    def called(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if get_ident() != thread or trace.bypassed:
-            return plain_call(self, *args, **kwargs)
-        state = self.__dict__
-        path = paths.get(id(self))
-        if path is None:  # made during the forward
-            trace.adopt(self)
-            path = paths[id(self)]
-        trace.spelled = NOTHING
-        first = len(nodes)
-        place = len(calls)
-        calls.append(None)
-        hooked = (
-            state["_forward_hooks"]
-            or state["_forward_pre_hooks"]
-            or internals._global_forward_hooks
-            or internals._global_forward_pre_hooks
-        )
-        if not hooked:
-            x = args[0] if args else None
-            output = None
-            if len(args) == 1 and not kwargs and type(x) is Shadow:
-                handler = handler_of(type(self))
-                if handler is not None:
-                    sizes = x.sizes  # as they went in: it may work in place
-                    before = x.value
-                    try:
-                        output = handler(trace, self, path, x)
-                    except LayerError:  # torch says it in its own words
-                        del nodes[first:]
-                        output = None
-                    if type(output) is Shadow:
-                        if trace.values:
-                            _compute(trace, self, before, output)
-                        calls[place] = Call(
-                            path, trace.depth, (sizes,), (output.sizes,), first, len(nodes)
-                        )
-                        return output
-            if output is None and type(self) in SEVERAL and not trace.values:
-                output = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
-            if output is not None:
-                calls[place] = Call(
-                    path, trace.depth, _shapes((args, kwargs)), _shapes(output), first, len(nodes)
-                )
-                return output
-        outer = trace.path
-        sizes = _shapes((args, kwargs)) if not kwargs and len(args) != 1 else _shapes(args)
-        if kwargs:
-            sizes = _shapes((args, kwargs))
-        trace.path = path
-        trace.depth += 1
-        if hooked:
-            output = call_impl(self, *args, **kwargs)
-        else:
-            output = self.forward(*args, **kwargs)
-        # not in a finally: where the forward fails, the path says where
-        trace.path = outer
-        trace.depth -= 1
-        calls[place] = Call(path, trace.depth, sizes, _shapes(output), first, len(nodes))
-        return output
-
-    plain_script: Any = SCRIPTED.__call__
-
-    def scripted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        tensors = tensors_in((args, kwargs))
-        if get_ident() != thread or not any(type(x) is Shadow for x in tensors):
-            return plain_script(self, *args, **kwargs)
-        return unknown(self, args, kwargs)
-
-    def got(self: nn.Module, name: str) -> Any:
-        state = self.__dict__
-        held = state.get("_parameters")
-        if held is not None and name in held:
-            tensor = held[name]
-            if tensor is None or trace.bypassed or get_ident() != thread:
-                return tensor
-            if type(tensor) is Shadow:
-                return tensor
-            return trace.parameter(tensor)
-        kept = state.get("_buffers")
-        if kept is not None and name in kept:
-            tensor = kept[name]
-            if tensor is None or trace.bypassed or get_ident() != thread:
-                return tensor
-            if type(tensor) is Shadow:
-                return tensor
-            return trace.buffer(tensor)
-        modules = state.get("_modules")
-        if modules is not None and name in modules:
-            return modules[name]
-        return plain_get(self, name)
-
-    def _save(module: nn.Module) -> None:
-        if id(module) not in trace.saved and get_ident() == thread:
-            state = module.__dict__
-            inner = [
-                (held, dict(held))
-                for name, held in state.items()
-                if name in internals_names and isinstance(held, dict)
-            ]
-            trace.saved[id(module)] = (module, dict(state), inner)
-
-    def set_(self: nn.Module, name: str, value: Any) -> None:
-        _save(self)
-        plain_set(self, name, value)
-
-    def deleted(self: nn.Module, name: str) -> None:
-        _save(self)
-        plain_delete(self, name)
-
-    def saving(plain: Any) -> Any:
-        def changes(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            _save(self)
-            return plain(self, *args, **kwargs)
-
-        return changes
-
-    lent.lend("__call__", called)
-    lent.lend("__getattr__", got)
-    lent.lend("__setattr__", set_)
-    lent.lend("__delattr__", deleted)
-    lent.put(SCRIPTED, "__call__", scripted)
-    for name in CHANGES:
-        lent.lend(name, saving(lent.plain(name)))
-    return lent
-
-
-def _compute(trace: Trace, module: nn.Module, x: Any, y: Shadow) -> None:
-    """The values of what a module of torch's own makes, by its own forward."""
-    trace.bypassed = True
-    try:
-        note(y, value=module.forward(x))
-    finally:
-        trace.bypassed = False
-
-
-def _shapes(value: Any) -> tuple[Shape, ...]:
-    """The shapes of the tensors in it, through containers."""
-    kind = type(value)
-    if kind is Shadow:
-        return (value.sizes,)
-    if kind is tuple and len(value) == 1 and type(value[0]) is Shadow:
-        return (value[0].sizes,)
-    shapes: list[Shape] = []
-
-    def take(x: Any) -> None:
-        shapes.append(x.sizes if type(x) is Shadow else tuple(x.shape))
-
-    mapped(value, take)
-    return tuple(shapes)

@@ -1,0 +1,127 @@
+"""What is in a module, used or not: its modules, the tensors that they store, their settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ...network import NOTHING, Module, StoredTensor
+from .shadow import note
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+OWN = ("_parameters", "_buffers")
+
+_CELL = ("input_size", "hidden_size", "bias")
+_RECURRENT = (*_CELL, "num_layers", "batch_first", "bidirectional", "proj_size")
+OPTIONS: dict[type, tuple[str, ...]] = {
+    **dict.fromkeys((nn.RNN, nn.LSTM, nn.GRU), _RECURRENT),
+    **dict.fromkeys((nn.RNNCell, nn.LSTMCell, nn.GRUCell), _CELL),
+    nn.MultiheadAttention: ("embed_dim", "num_heads", "batch_first", "add_zero_attn"),
+    nn.TransformerEncoderLayer: ("activation_relu_or_gelu",),
+    nn.Softmax: ("dim",),
+    **dict.fromkeys((nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d), ("mode",)),
+}
+"""Settings that tools count by and no layer states."""
+
+
+def modules_of(trace: Trace) -> dict[str, Module]:
+    """Every module with what it stores itself; a tensor's first name is its own."""
+    modules: dict[str, Module] = {}
+    for path, module in trace.modules.items():
+        state = module.__dict__
+        stored: tuple[StoredTensor, ...] = ()
+        if state["_parameters"] or state["_buffers"]:
+            stored = _stored_tensors(trace, state, path + "." if path else "")
+        kind = type(module)
+        also = tuple(trace.also[path]) if path in trace.also else ()
+        names = OPTIONS.get(kind)
+        options = {name: getattr(module, name) for name in names} if names else NOTHING
+        modules[path] = Module(
+            kind.__name__, stored, not state["_modules"], kind.__module__, also, options
+        )
+    return modules
+
+
+def _stored_tensors(trace: Trace, state: dict[str, Any], start: str) -> tuple[StoredTensor, ...]:
+    """A module's parameters, then its buffers. start: what comes before their names."""
+    stored: list[StoredTensor] = []
+    for name, tensor in state["_parameters"].items():
+        if tensor is not None:
+            first = trace.parameter_names[id(tensor)]
+            same = "" if first == start + name else first
+            kind, learns = dtype_name(tensor.dtype), tensor.requires_grad
+            stored.append(StoredTensor(name, tuple(tensor.shape), kind, True, learns, same))
+    for name, tensor in state["_buffers"].items():
+        if tensor is not None:
+            first = trace.buffer_names[id(tensor)]
+            same = "" if first == start + name else first
+            kind = dtype_name(tensor.dtype)
+            stored.append(StoredTensor(name, tuple(tensor.shape), kind, False, False, same))
+    return tuple(stored)
+
+
+_kinds: dict[torch.dtype, str] = {}
+
+
+def dtype_name(kind: torch.dtype) -> str:
+    """``float32``."""
+    name = _kinds.get(kind)
+    if name is None:
+        name = _kinds[kind] = str(kind).removeprefix("torch.")
+    return name
+
+
+def unused(trace: Trace) -> list[str]:
+    """Nodes for what the forward did not touch, so that it is counted; and a sentence about it."""
+    notes: list[str] = []
+    idle: dict[str, int] = {}
+    for names, tensors in ((trace.parameter_names, OWN[0]), (trace.buffer_names, OWN[1])):
+        # how often a batch was seen is a number that nobody counts
+        missing = [
+            key
+            for key, name in names.items()
+            if key not in trace.owners and not name.endswith("num_batches_tracked")
+        ]
+        if not missing:
+            continue
+        living = {
+            id(tensor): tensor
+            for module in trace.modules.values()
+            for tensor in module.__dict__[tensors].values()
+            if tensor is not None
+        }
+        for key in missing:
+            stand_in = trace.buffer(living[key])
+            if tensors == OWN[0]:
+                full = names[key]
+                idle[full.rpartition(".")[0]] = idle.get(full.rpartition(".")[0], 0) + (
+                    stand_in.numel()
+                )
+            trace.name_of(note(stand_in, name=None, stored=living[key]))
+    if idle:
+        tops = _tops(trace, idle)
+        total = sum(idle.values())
+        shown = ", ".join(tops[:6]) + (f" and {len(tops) - 6} more" if len(tops) > 6 else "")
+        notes.append(f"{total:,} parameters are not used by this forward, and are counted: {shown}")
+    return notes
+
+
+def _tops(trace: Trace, idle: dict[str, int]) -> list[str]:
+    """The names of what is not used: of a whole module once, and not of all that is in it."""
+    called = {call.path for call in trace.calls if call is not None}
+    tops: dict[str, None] = {}
+    for path in idle:
+        parts = path.split(".") if path else []
+        for n in range(1, len(parts) + 1):
+            start = ".".join(parts[:n])
+            inside = start + "."
+            if not any(each == start or each.startswith(inside) for each in called):
+                tops.setdefault(start)
+                break
+        else:
+            tops.setdefault(path or "the module's own")
+    return list(tops)
