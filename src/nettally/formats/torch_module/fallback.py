@@ -49,7 +49,7 @@ def tensors_in(arguments: Any) -> list[torch.Tensor]:
     return tensors
 
 
-OWN = ("aten", "prims", "prim")
+NAMESPACES = ("aten", "prims", "prim")
 """Where torch's operators are whose weighted sums its counter knows."""
 
 
@@ -70,7 +70,7 @@ class Weighted(TorchDispatchMode):
         from torch.utils.flop_counter import flop_registry
 
         output = func(*args, **(kwargs or {}))
-        if func.namespace not in OWN:
+        if func.namespace not in NAMESPACES:
             self.strange = True
         count = flop_registry.get(func._overloadpacket)
         if count is not None:

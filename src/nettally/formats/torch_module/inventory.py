@@ -13,8 +13,6 @@ from .shadow import note
 if TYPE_CHECKING:
     from .trace import Trace
 
-OWN = ("_parameters", "_buffers")
-
 _CELL = ("input_size", "hidden_size", "bias")
 _RECURRENT = (*_CELL, "num_layers", "batch_first", "bidirectional", "proj_size")
 OPTIONS: dict[type, tuple[str, ...]] = {
@@ -76,10 +74,13 @@ def dtype_name(kind: torch.dtype) -> str:
 
 
 def unused(trace: Trace) -> list[str]:
-    """Nodes for what the forward did not touch, so that it is counted; and a sentence about it."""
+    """Adds nodes for tensors that the forward did not use, so that they are counted; says so."""
     notes: list[str] = []
     idle: dict[str, int] = {}
-    for names, tensors in ((trace.parameter_names, OWN[0]), (trace.buffer_names, OWN[1])):
+    for names, table in (
+        (trace.parameter_names, "_parameters"),
+        (trace.buffer_names, "_buffers"),
+    ):
         # how often a batch was seen is a number that nobody counts
         missing = [
             key
@@ -91,16 +92,14 @@ def unused(trace: Trace) -> list[str]:
         living = {
             id(tensor): tensor
             for module in trace.modules.values()
-            for tensor in module.__dict__[tensors].values()
+            for tensor in module.__dict__[table].values()
             if tensor is not None
         }
         for key in missing:
             stand_in = trace.buffer(living[key])
-            if tensors == OWN[0]:
-                full = names[key]
-                idle[full.rpartition(".")[0]] = idle.get(full.rpartition(".")[0], 0) + (
-                    stand_in.numel()
-                )
+            if table == "_parameters":
+                path = names[key].rpartition(".")[0]
+                idle[path] = idle.get(path, 0) + stand_in.numel()
             trace.name_of(note(stand_in, name=None, stored=living[key]))
     if idle:
         tops = _tops(trace, idle)
@@ -111,7 +110,7 @@ def unused(trace: Trace) -> list[str]:
 
 
 def _tops(trace: Trace, idle: dict[str, int]) -> list[str]:
-    """The names of what is not used: of a whole module once, and not of all that is in it."""
+    """The paths of the modules that are not used, without those inside another of them."""
     called = {call.path for call in trace.calls if call is not None}
     tops: dict[str, None] = {}
     for path in idle:

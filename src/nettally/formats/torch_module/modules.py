@@ -36,9 +36,7 @@ def _one(*types: type) -> Any:
     return register
 
 
-def emit(
-    trace: Trace, path: str, layer: Any, x: Shadow, tensors: Any = (), buffers: Any = ()
-) -> Shadow:
+def emit(trace: Trace, path: str, layer: Any, x: Shadow, tensors: Any = ()) -> Shadow:
     """The node of a module. tensors: its own, by the layer's names; some may be None."""
     sizes = x.sizes
     key = (id(layer), (sizes,))
@@ -295,7 +293,7 @@ for _type, (_name, *_fields) in _FUNCTIONS.items():
 def as_stated(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
     """A module that says itself which layer it is, in ``stated_layer``.
 
-    Those of ``nettally.build`` do where torch has no such layer, or does more than the layer.
+    Those of ``nettally.building`` do where torch has no such layer, or does more than the layer.
     """
     layer = module.stated_layer
     tensors = [(name, module._parameters[name]) for name in layer.parameters((x.sizes,))]

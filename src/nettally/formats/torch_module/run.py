@@ -142,7 +142,7 @@ def depends_on_values(error: ReadError) -> bool:
 
 
 def structure(module: nn.Module) -> Network:
-    """The modules and what they hold, without a run of the forward: no shapes, no layers."""
+    """The modules and the tensors that they store. The forward is not run: no shapes, no layers."""
     trace = Trace(module, _device(module))
     return Network(type(module).__name__, {}, (), ("",), modules=modules_of(trace))
 

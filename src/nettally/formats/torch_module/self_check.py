@@ -13,7 +13,7 @@ from .fallback import Weighted, mapped, meta
 from .shadow import Shadow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from ...network import Network, Shape
     from .inputs import Inputs
@@ -134,7 +134,7 @@ def run_by_torch(
 
 
 @contextmanager
-def _as_it_was(module: nn.Module) -> Iterator[None]:
+def _as_it_was(module: nn.Module) -> Generator[None]:
     """Puts back, on leaving, the module's attributes and modes, and torch's attention fast path."""
     modes = [(each, each.training) for each in module.modules()]
     fast = torch.backends.mha.get_fastpath_enabled()
