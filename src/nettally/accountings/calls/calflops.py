@@ -21,8 +21,16 @@ from .facts import (
     operands,
     recurrent_weights,
 )
-from .ptflops import BETWEEN, COMPOSED, GATES, GATES_AND_BIASES
-from .worksheet import TWO_PLACES, Worksheet, left_out, tool_count
+from .worksheet import (
+    BETWEEN,
+    COMPOSED,
+    GATES,
+    GATES_AND_BIASES,
+    TWO_PLACES,
+    Worksheet,
+    left_out,
+    tool_count,
+)
 
 if TYPE_CHECKING:
     from ...counting.rows import Row

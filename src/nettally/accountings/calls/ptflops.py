@@ -20,7 +20,16 @@ from .facts import (
     operands,
     recurrent_weights,
 )
-from .worksheet import TWO_PLACES, Worksheet, left_out, tool_count
+from .worksheet import (
+    BETWEEN,
+    COMPOSED,
+    GATES,
+    GATES_AND_BIASES,
+    TWO_PLACES,
+    Worksheet,
+    left_out,
+    tool_count,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +43,6 @@ BIASES = "biases"
 NORMS = "norms"
 ACTIVATIONS = "activations"
 POOLING = "pooling"
-GATES = {"RNN": 1, "GRU": 7, "LSTM": 10}
-"""What a unit of a recurrent layer counts for beside its sums."""
-
-GATES_AND_BIASES = "gates and biases of recurrent layers"
 TIMM_ATTENTION = "timm.layers.attention.Attention"
 DEFORMED = "torchvision.ops.deform_conv.DeformConv2d"
 
@@ -187,12 +192,6 @@ WHOLE = {
 
 PRODUCTS = ("torch.matmul", "torch.mm", "torch.bmm", "Tensor.matmul", "Tensor.mm", "Tensor.bmm")
 SUMMED = ("torch.addmm", "torch.baddbmm", "Tensor.addmm", "Tensor.baddbmm")
-BETWEEN = {
-    "torch.add": "add", "Tensor.add": "add", "torch.mul": "multiply", "Tensor.mul": "multiply",
-}  # fmt: skip
-
-
-COMPOSED = ("F.local_response_norm", "F.lp_pool")
 
 
 def count(facts: Facts, tool: Tool) -> ToolCount:

@@ -27,6 +27,20 @@ NOUNS = {
 }
 """What the kinds of weighted sums are called, several of them together."""
 
+# calflops is ptflops changed, and these are what both have:
+
+GATES = {"RNN": 1, "GRU": 7, "LSTM": 10}
+"""What a unit of a recurrent layer counts for beside its sums."""
+
+GATES_AND_BIASES = "gates and biases of recurrent layers"
+BETWEEN = {
+    "torch.add": "add", "Tensor.add": "add", "torch.mul": "multiply", "Tensor.mul": "multiply",
+}  # fmt: skip
+"""Functions of two tensors that count their values, and what they do."""
+
+COMPOSED = ("F.local_response_norm", "F.lp_pool")
+"""Functions that are made of others, of which each counts."""
+
 COUNTED_TWICE = "counted twice"
 TWO_PLACES = "modules in two places, for each"
 

@@ -110,7 +110,7 @@ def _file(path: str, spec: str) -> Any:
 
 
 def _module(name: str, spec: str) -> Any:
-    from importlib import import_module
+    from importlib import import_module  # noqa: TID251 - the module that the user names
 
     if not all(part.isidentifier() for part in name.split(".")):
         raise ReadError(

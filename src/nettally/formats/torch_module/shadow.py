@@ -17,8 +17,6 @@ from ...errors import ReadError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .trace import Trace
-
 POISON = (0, 3037, 0)
 """The shape of what a call that can't be followed makes of a stand-in."""
 
@@ -38,7 +36,7 @@ BY_FUNCTION: dict[Any, Handler] = {}
 class Current:
     """The run that is going on; there is one at a time."""
 
-    trace: Trace = None  # type: ignore[assignment]
+    trace: Any = None  # a Trace, whose file knows this one
     unknown: Handler = None
     """Answers for the functions that have no handler; set by ``calls.prepare``."""
 
