@@ -53,6 +53,23 @@ def test_a_reader_that_says_nothing_is_named(
     sys.modules.pop("silent", None)
 
 
+def test_the_former_group_of_entry_points_is_read_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "former.py").write_text("def sniff(head, name): return False\n")
+    about = tmp_path / "former-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: former\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[nettally.readers]\nolder = former\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(
+        DeprecationWarning, match="nettally.readers is now nettally.formats, .*: older"
+    ):
+        listed = formats.formats()
+    assert listed["older"] == Format("older")
+    sys.modules.pop("former", None)
+
+
 def test_sniffing_imports_little() -> None:
     """Modules that are only asked whether a file is theirs: no json, zipfile, re."""
     import subprocess

@@ -93,24 +93,16 @@ class Record:
         ``replace``. The function must not give what refers to the record: it would never be freed
         by counting references.
         """
-        kept = self._kept()
+        try:
+            kept = self._memo
+        except AttributeError:
+            kept = {}
+            object.__setattr__(self, "_memo", kept)
         try:
             return kept[function]
         except KeyError:
             value = kept[function] = function(self)
             return value
-
-    def remember(self, function: Callable[[Self], T], value: T) -> None:
-        """Let ``once(function)`` give this value, which is known already."""
-        self._kept()[function] = value
-
-    def _kept(self) -> dict[Any, Any]:
-        try:
-            return self._memo
-        except AttributeError:
-            kept: dict[Any, Any] = {}
-            object.__setattr__(self, "_memo", kept)
-            return kept
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__

@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 FORMATS = ("table", "markdown", "latex", "html", "csv", "json", "svg")
 
 
-def check_format(name: str) -> None:
-    """NettallyError unless it is a format that we write."""
-    if name not in FORMATS:
-        raise NettallyError(f"there is no format '{name}'", hint=closest(name, FORMATS))
-
-
 def tally(
     form: str,
     counted: Tally,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...arith import plain
 from ..escape import escape
 from ..layer_line import size
 from ..terminal import Terminal, count, noted, wrap
-from .columns import TOTALS, AtLeast, Column, chosen, seen, shown, title, total_of
+from .columns import TOTALS, Column, chosen, seen, shown, title, total_of
 from .tree import END, LONG, full_depth, lines, some_lines
 
 if TYPE_CHECKING:
@@ -298,10 +298,3 @@ def long_grid(
     lines = ["  ".join(cells).rstrip() for cells in zip(*shown, strict=True)]
     lines.insert(1, ("─" if terminal.unicode else "-") * (full - 2))
     return "\n".join(lines)
-
-
-def plain_number(value: Any) -> Any:
-    """A cell for programs: an int without its working; what is at least that, as it is."""
-    if isinstance(value, AtLeast):
-        return int(value)
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
