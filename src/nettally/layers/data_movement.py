@@ -58,7 +58,7 @@ class Tile(Layer):
 
 
 @layer("arrange")
-class Arrange(Layer):
+class DataMovement(Layer):
     """Values of the inputs in places that the source's own rule gives them; none is computed.
 
     type: what the rule is called there. size: the whole output's, the batch's own with it.
@@ -91,7 +91,7 @@ class Arrange(Layer):
 
 
 @layer("procedure")
-class Procedure(Arrange):
+class Procedure(DataMovement):
     """A known procedure without parameters of its own: a choice of boxes, a sampling.
 
     Its comparisons and sums depend on the values, and are not counted. macs: the

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import NetworkError
 from ...network import WHOLE, Network, Node, Shape, Window
-from .axis import MAX_FIELD, MAX_PERIOD, Along, Ratio, aligned, joined, spread, through
+from .axis import MAX_FIELD, MAX_PERIOD, Axis, Ratio, aligned, joined, spread, through
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,10 +57,10 @@ class Field(NamedTuple):
     leaves only that to be known; None where not even that is.
     """
 
-    axes: tuple[Along, ...]
+    axes: tuple[Axis, ...]
     status: str = ""
     why: str = ""
-    reach: tuple[Along, ...] | None = None
+    reach: tuple[Axis, ...] | None = None
 
     @property
     def known(self) -> bool:
@@ -170,7 +170,7 @@ def _fields(tally: Tally, source: str) -> dict[str, Field]:
     fields = dict.fromkeys(inputs, _UNSEEN)
     sizes = inputs[source][2:]
     if sizes:
-        fields[source] = Field(tuple([Along(1, 1, 1, 0, int(size)) for size in sizes]))
+        fields[source] = Field(tuple([Axis(1, 1, 1, 0, int(size)) for size in sizes]))
     else:
         fields[source] = Field((), NO_SPACE, f"{source} has no axes of space", ())
     for row in tally.rows:
@@ -210,7 +210,7 @@ def _through(
         return field if reach is None else Field(reach)
     if field.status:
         return field
-    axes: list[Along] = []
+    axes: list[Axis] = []
     for j, along in enumerate(field.axes):
         if along.step == 0 or j >= len(windows):
             axes.append(along)
@@ -264,7 +264,7 @@ def _union(paths: Mapping[str, Field], y: Shape, node: Node) -> Field:
     """The union of known fields, an axis after the other; "not aligned" where it is no window."""
     names = list(paths)
     first = paths[names[0]]
-    axes: list[Along] = []
+    axes: list[Axis] = []
     for j, base in enumerate(first.axes):
         union = base
         for name in names[1:]:
@@ -296,7 +296,7 @@ def _stretched(field: Field, x: Shape, y: Shape, node: Node) -> Field:
     )
 
 
-def _reach(field: Field, x: Shape) -> tuple[Along, ...] | None:
+def _reach(field: Field, x: Shape) -> tuple[Axis, ...] | None:
     """What a layer sees that takes in a whole map of shape ``x``."""
     if field.status:
         return field.reach
@@ -306,7 +306,7 @@ def _reach(field: Field, x: Shape) -> tuple[Along, ...] | None:
     )
 
 
-def _reach_of_all(fields: Iterable[Field], y: Shape) -> tuple[Along, ...] | None:
+def _reach_of_all(fields: Iterable[Field], y: Shape) -> tuple[Axis, ...] | None:
     reaches = [_reach(field, y) for field in fields]
     known = [reach for reach in reaches if reach is not None]
     if len(known) < len(reaches) or any(len(reach) != len(known[0]) for reach in known):
@@ -365,7 +365,7 @@ def _axis_name(j: int, axes: int) -> str:
     return names[axes][j] if axes in names else f"axis {j + 2}"
 
 
-def _place(along: Along) -> str:
+def _place(along: Axis) -> str:
     return f"stride {along.stride} and centre {along.centre:g}"
 
 

@@ -31,7 +31,7 @@ class Ratio(NamedTuple):
         return self.num // self.den
 
 
-class Along(NamedTuple):
+class Axis(NamedTuple):
     """The fields of a map's units along one axis of the input, in pixels.
 
     size: of the unit that sees most. step: how far the field moves in ``period`` units; 0 when
@@ -86,7 +86,7 @@ class Along(NamedTuple):
         return max(-first, 0), max(last + 1 - self.of, 0)
 
 
-def through(along: Along, window: Window) -> Along | None:
+def through(along: Axis, window: Window) -> Axis | None:
     """The fields after a window over the map that has these; None when they can't be followed.
 
     Araujo et al. 2019, equations 2 to 4; with units that take turns, as field.py's head says.
@@ -94,7 +94,7 @@ def through(along: Along, window: Window) -> Along | None:
     if window.upscale == 1 and along.period == 1:
         size, stride, before, _ = window
         field, step, _, start, of, _ = along
-        moved = Along(field + (size - 1) * step, step * stride, 1, start - before * step, of)
+        moved = Axis(field + (size - 1) * step, step * stride, 1, start - before * step, of)
     else:
         turns = _phases(along, window)
         if turns is None:
@@ -103,7 +103,7 @@ def through(along: Along, window: Window) -> Along | None:
     return moved if moved.size <= MAX_FIELD and moved.step <= MAX_FIELD else None
 
 
-def _phases(along: Along, window: Window) -> Along | None:
+def _phases(along: Axis, window: Window) -> Axis | None:
     """One axis after a window where units take turns; None when there are too many kinds.
 
     Unit o's window covers the places o·stride - before and on; of these, the multiples of
@@ -124,13 +124,13 @@ def _phases(along: Along, window: Window) -> Along | None:
     return _along(phases, along.step * (stride // common), along.of)
 
 
-def _along(phases: list[tuple[int, int]], step: int, of: int) -> Along:
+def _along(phases: list[tuple[int, int]], step: int, of: int) -> Axis:
     largest = max([last - first + 1 for first, last in phases])
     period = len(phases)
-    return Along(largest, step, period, phases[0][0], of, tuple(phases) if period > 1 else ())
+    return Axis(largest, step, period, phases[0][0], of, tuple(phases) if period > 1 else ())
 
 
-def aligned(a: Along, b: Along) -> bool:
+def aligned(a: Axis, b: Axis) -> bool:
     """Whether the union of two paths' fields is a window that moves evenly."""
     if a.step == 0 and b.step == 0:
         return True
@@ -142,7 +142,7 @@ def aligned(a: Along, b: Along) -> bool:
     return a_num * b_den == b_num * a_den
 
 
-def joined(a: Along, b: Along) -> Along:
+def joined(a: Axis, b: Axis) -> Axis:
     """The union of two fields that are aligned."""
     if a.whole or b.whole:
         return a if a.whole else b
@@ -152,7 +152,7 @@ def joined(a: Along, b: Along) -> Along:
     return _along(phases, a.step * (period // a.period), a.of)
 
 
-def _centre(along: Along) -> tuple[int, int]:
+def _centre(along: Axis) -> tuple[int, int]:
     """The mean, over the kinds of unit, of a field's centre less the unit's index · stride."""
     period = along.period
     if period == 1:
@@ -161,8 +161,8 @@ def _centre(along: Along) -> tuple[int, int]:
     return ends - (period - 1) * along.step, 2 * period
 
 
-def spread(along: Along, units: int) -> Along:
+def spread(along: Axis, units: int) -> Axis:
     """What all the first ``units`` units see together, without the padding."""
     first = max(along.unit(0)[0], 0)
     last = along.unit(int(units) - 1 if along.step else 0)[1]
-    return Along(max(min(last + 1, along.of) - first, 0), 0, 1, first, along.of)
+    return Axis(max(min(last + 1, along.of) - first, 0), 0, 1, first, along.of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...layers.data_movement import Arrange
+from ...layers.data_movement import DataMovement
 from ...layers.stored_tensors import Tensor
 from ...network import NOTHING, Call, Layer, Node
 from .shadow import POISON, Shadow, note, shadow, unseen
@@ -297,10 +297,10 @@ class Trace:
     ) -> Shadow:
         """A node that puts the values of its inputs into other places."""
         sizes = tuple([x.sizes for x in xs])
-        key = (Arrange, word, shape, sizes)
+        key = (DataMovement, word, shape, sizes)
         layer = self.layers.get(key)
         if layer is None:
-            layer = self.layers[key] = Arrange(word, shape, sizes)
+            layer = self.layers[key] = DataMovement(word, shape, sizes)
         inputs = tuple([x.name or self.name_of(x) for x in xs])
         name = self.fresh(word)
         self._append(name, layer, inputs, NOTHING)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...counting.receptive_field import Field
-    from ...counting.receptive_field.axis import Along
+    from ...counting.receptive_field.axis import Axis
     from ...counting.tally import Tally
     from ...network import Shape
     from .footnotes import Note
@@ -77,7 +77,7 @@ def draw(tally: Tally, wide: float | None, depth: int | None, notes: Sequence[No
     return Drawing(full, bottom + 3 + 8 + (ASCENT + DESCENT) * FONT + MARGIN, tuple(items))
 
 
-def _last(field: Field) -> Along | None:
+def _last(field: Field) -> Axis | None:
     """The field along the width; None where it is not known."""
     return field.axes[-1] if field.known and field.axes else None
 
@@ -100,7 +100,7 @@ def _input_size(tally: Tally, seen: Sequence[Field]) -> int:
     return max(known or widths, default=0)
 
 
-def _of_middle(along: Along, shape: Shape | None) -> tuple[float, float]:
+def _of_middle(along: Axis, shape: Shape | None) -> tuple[float, float]:
     """First pixel and the one after the last that the unit in the map's middle sees."""
     if along.whole:
         return (0, along.of)
