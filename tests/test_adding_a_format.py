@@ -61,6 +61,11 @@ def test_commands_take_it(chain: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "16x28x28" in capsys.readouterr().out
 
 
+def test_the_table_of_formats_has_it(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["formats"]) == 0
+    assert "chains of layers" in capsys.readouterr().out
+
+
 def test_it_is_named_where_nothing_fits(chain: Path) -> None:
     Path("other").write_text("something else\n")
     with pytest.raises(NettallyError, match=r"the formats: .*native.*chain"):
@@ -72,9 +77,9 @@ def test_it_is_named_where_nothing_fits(chain: Path) -> None:
     [
         ("input 3 32 32\ncomv 16 5\n", "bad.chain:3: no layer is called 'comv'.*mean 'conv'"),
         ("input 3 32 32\nconv 16\n", "bad.chain:3: conv takes 2 numbers.*conv filters kernel"),
-        ("input 3 32 32\nconv 16 -5\n", "bad.chain:3: this is no size.*-5"),
-        ("input 3 32 32\nconv 16 ٥\n", "bad.chain:3: this is no size"),
-        ("input 3 32 32\nconv 16 1" + "0" * 30 + "\n", "bad.chain:3: this is no size"),
+        ("input 3 32 32\nconv 16 -5\n", "bad.chain:3: not a valid size.*-5"),
+        ("input 3 32 32\nconv 16 ٥\n", "bad.chain:3: not a valid size"),
+        ("input 3 32 32\nconv 16 1" + "0" * 30 + "\n", "bad.chain:3: not a valid size"),
         ("conv 16 5\n", "bad.chain: the file has no input"),
         ("input 3 32 32\n", "bad.chain: the file has no layer"),
         ("input 3\nconv 16 5\n", "conv"),
