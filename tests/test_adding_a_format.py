@@ -51,6 +51,13 @@ def test_it_is_read(chain: Path) -> None:
     assert str(network["pool5"].source) == "small.chain:5"
 
 
+def test_the_former_group_is_read_with_a_warning(chain: Path) -> None:
+    about = chain / "packages/nettally_chain-1.0.dist-info/entry_points.txt"
+    about.write_text("[nettally.readers]\nchain = chain\n")
+    with pytest.warns(DeprecationWarning, match=r"readers is now nettally\.formats.*chain"):
+        assert len(read("small.chain").nodes) == 4
+
+
 def test_sizes_from_the_user_come_first(chain: Path) -> None:
     assert tally(read("small.chain", inputs=(3, 33, 33)))["pool5"].shape == (1, 16, 15, 15)
     assert tally(read("small.chain", inputs=(2, 3, 33, 33)))["linear6"].shape == (2, 10)
