@@ -73,7 +73,7 @@ class Following:
 
     def __exit__(self, *_: object) -> None:
         self.lent.give_back()
-        Current.trace = None  # type: ignore[assignment]
+        Current.trace = None
         for module, state, inner in self.trace.saved.values():
             now = module.__dict__
             now.clear()
