@@ -51,6 +51,13 @@ def test_it_is_read(chain: Path) -> None:
     assert str(network["pool5"].source) == "small.chain:5"
 
 
+def test_the_former_group_is_read_with_a_warning(chain: Path) -> None:
+    about = chain / "packages/nettally_chain-1.0.dist-info/entry_points.txt"
+    about.write_text("[nettally.readers]\nchain = chain\n")
+    with pytest.warns(DeprecationWarning, match=r"readers is now nettally\.formats.*chain"):
+        assert len(read("small.chain").nodes) == 4
+
+
 def test_sizes_from_the_user_come_first(chain: Path) -> None:
     assert tally(read("small.chain", inputs=(3, 33, 33)))["pool5"].shape == (1, 16, 15, 15)
     assert tally(read("small.chain", inputs=(2, 3, 33, 33)))["linear6"].shape == (2, 10)
@@ -59,6 +66,11 @@ def test_sizes_from_the_user_come_first(chain: Path) -> None:
 def test_commands_take_it(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["tally", "small.chain"]) == 0
     assert "16x28x28" in capsys.readouterr().out
+
+
+def test_the_table_of_formats_has_it(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["formats"]) == 0
+    assert "chains of layers" in capsys.readouterr().out
 
 
 def test_it_is_named_where_nothing_fits(chain: Path) -> None:
@@ -72,9 +84,9 @@ def test_it_is_named_where_nothing_fits(chain: Path) -> None:
     [
         ("input 3 32 32\ncomv 16 5\n", "bad.chain:3: no layer is called 'comv'.*mean 'conv'"),
         ("input 3 32 32\nconv 16\n", "bad.chain:3: conv takes 2 numbers.*conv filters kernel"),
-        ("input 3 32 32\nconv 16 -5\n", "bad.chain:3: this is no size.*-5"),
-        ("input 3 32 32\nconv 16 ٥\n", "bad.chain:3: this is no size"),
-        ("input 3 32 32\nconv 16 1" + "0" * 30 + "\n", "bad.chain:3: this is no size"),
+        ("input 3 32 32\nconv 16 -5\n", "bad.chain:3: not a valid size.*-5"),
+        ("input 3 32 32\nconv 16 ٥\n", "bad.chain:3: not a valid size"),
+        ("input 3 32 32\nconv 16 1" + "0" * 30 + "\n", "bad.chain:3: not a valid size"),
         ("conv 16 5\n", "bad.chain: the file has no input"),
         ("input 3 32 32\n", "bad.chain: the file has no layer"),
         ("input 3\nconv 16 5\n", "conv"),

@@ -21,9 +21,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from nettally.building.layers import torch_module
+from nettally.building.build import build
+from nettally.building.layers import MODULES, torch_module
+from nettally.counting import memory
 from nettally.counting.tally import tally
-from nettally.errors import LayerError
+from nettally.errors import LayerError, NetworkError
+from nettally.exporting.export import write_onnx
+from nettally.exporting.graph import RULES
+from nettally.formats import read as read_network
 from nettally.layers import FAMILIES, kinds, layer, layer_class
 from nettally.layers.registry import LAYERS
 from nettally.network import Layer, Network, Node, Work
@@ -571,17 +576,46 @@ def test_a_layer_registered_again_by_a_reload_is_not() -> None:
     assert layer("relu")(relu) is relu
 
 
-def test_the_layer_that_the_documentation_adds() -> None:
-    page = Path(__file__).parents[1] / "docs" / "adding-a-layer.md"
-    source = page.read_text().split("```python\n")[1].split("```")[0]
-    names = {"layer": layer, "Layer": Layer, "Work": Work, "product": math.prod, "__name__": "docs"}
+def test_the_layer_that_the_documentation_adds(tmp_path: Path) -> None:
+    """The page's three files run as they stand: it is counted, built, read back and exported."""
+    page = (Path(__file__).parents[1] / "docs" / "adding-a-layer.md").read_text("utf-8")
+    files = [part.partition("\n```")[0] for part in page.split("```python ")[1:]]
+    sources = dict(file.split("\n", 1) for file in files)
     try:
-        exec("from __future__ import annotations\n" + source, names)
+        run_file("shift_scale.py", sources)
         ours = layer_class("shift_scale")(offset=0.5)
         network = Network("n", {"x": (1, 3, 4, 4)}, (Node("s1", ours, ("x",)),))
         assert tally(network).parameters == 3
         assert tally(network)["s1"].work == Work(multiplies=48, adds=48)
         with pytest.raises(LayerError, match="what 'shift_scale' computes is not known"):
-            torch_module(ours, ((1, 3, 4, 4),))
+            build(network)
+        run_file("shift_scale_torch.py", sources)
+        module = build(network).eval()
+        with torch.no_grad():
+            module.s1.weight.copy_(torch.tensor([1.0, 2.0, 3.0]))
+        x = torch.rand(1, 3, 4, 4)
+        assert torch.equal(module(x)[:, 2], 3 * x[:, 2] + 0.5)
+        assert [node.layer for node in read_network(module, (3, 4, 4)).nodes] == [ours]
+        path = str(tmp_path / "n.onnx")
+        with pytest.raises(NetworkError, match=r"s1 \(shift_scale\): this kind of layer"):
+            write_onnx(network, module, path)
+        run_file("shift_scale_onnx.py", sources)
+        write_onnx(network, module, path)
+        exported = tally(read_network(path))
+        assert exported.parameters == 3
+        assert exported["s1"].shape == (1, 3, 4, 4)
+        assert memory.training(tally(network)).unknown == 1
+        written = read_network(save(tmp_path / "n.yaml", "- s1: shift_scale 0.5"))
+        assert [node.layer for node in written.nodes] == [ours]
     finally:
-        LAYERS.entries.pop("shift_scale", None)
+        for registry in (LAYERS, MODULES, RULES):
+            registry.entries.pop("shift_scale", None)
+
+
+def run_file(name: str, sources: dict[str, str]) -> None:
+    exec(compile(sources[name], name, "exec"), {"__name__": name.removesuffix(".py")})
+
+
+def save(path: Path, line: str) -> Path:
+    path.write_text(f"nettally: 1\ninput: 3x4x4\nlayers:\n  {line}\n")
+    return path
