@@ -65,7 +65,7 @@ def test_the_test_above_can_fail(module: str, tmp_path: Path) -> None:
 
 
 def test_every_layer_is_imported_without_torch() -> None:
-    """A layer's ``torch`` method imports torch when it is called, its module never."""
+    """A layer knows nothing of torch: its torch module is registered in building."""
     asked = HEAVY + NETWORK
     assert imported(EVERY_LAYER, asked) <= bare(asked)
 

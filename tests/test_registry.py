@@ -28,12 +28,15 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_home_is_imported_when_its_key_is_asked_for(modules: Path) -> None:
     (modules / "one_home.py").write_text("value = 1\n")
     (modules / "broken_home.py").write_text("raise RuntimeError\n")
-    found = Registry("things", {"one": "one_home", "broken": "broken_home"})
+    homes = {"one": "one_home", "broken": "broken_home"}
+    modules_by_name = Registry("modules", homes, of_modules=True)
     assert "one_home" not in sys.modules
-    assert found.find("one").value == 1  # a module that registers nothing is itself the entry
-    assert found.find("none") is None
+    assert modules_by_name.find("one").value == 1
+    assert modules_by_name.find("none") is None
     assert "broken_home" not in sys.modules
-    assert list(found) == ["one", "broken"]
+    assert list(modules_by_name) == ["one", "broken"]
+    # elsewhere a module that does not register what it should is no entry
+    assert Registry("things", homes).find("one") is None
 
 
 def test_fillers_register_many_and_are_imported_once(modules: Path) -> None:

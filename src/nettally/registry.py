@@ -21,16 +21,22 @@ class Registry:
     """Entries by key. A key that is registered twice with different entries is an error.
 
     name: what the registry holds, for errors and for ``FILLERS``. homes: for some keys, the module
-    that registers the entry, or that is itself the entry. fillers: modules that register many
-    entries; they are imported when a key has no home.
+    that registers the entry. fillers: modules that register many entries; they are imported when a
+    key has no home. of_modules: a key's home is itself its entry.
     """
 
     def __init__(
-        self, name: str, homes: Mapping[str, str] | None = None, fillers: Iterable[str] = ()
+        self,
+        name: str,
+        homes: Mapping[str, str] | None = None,
+        fillers: Iterable[str] = (),
+        *,
+        of_modules: bool = False,
     ) -> None:
         self.name = name
         self.homes: dict[str, str] = dict(homes or {})
         self.fillers = tuple(fillers)
+        self.of_modules = of_modules
         self.entries: dict[Any, Any] = {}
         self._filled = False
 
@@ -55,7 +61,8 @@ class Registry:
             from importlib import import_module
 
             module = import_module(home)
-            self.entries.setdefault(key, module)
+            if self.of_modules:
+                self.entries[key] = module
         return self.entries.get(key)
 
     def fill(self) -> None:

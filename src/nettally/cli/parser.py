@@ -45,7 +45,9 @@ NAMES = (
 )
 """The commands; each is a file, or a folder, beside this one, with a function ``command``."""
 
-COMMANDS = Registry("commands", {name: f"{__package__}.{name}" for name in NAMES.split()})
+COMMANDS = Registry(
+    "commands", {name: f"{__package__}.{name}" for name in NAMES.split()}, of_modules=True
+)
 
 
 class Commands(click.Group):

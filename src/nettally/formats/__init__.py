@@ -52,6 +52,7 @@ READERS = Registry(
         "caffemodel": f"{__name__}.caffe.caffemodel",
         "pytorch": f"{__name__}.torch_module",
     },
+    of_modules=True,
 )
 """Where the module of each format stands."""
 
