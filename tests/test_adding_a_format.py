@@ -54,7 +54,7 @@ def test_it_is_read(chain: Path) -> None:
 def test_the_former_group_is_read_with_a_warning(chain: Path) -> None:
     about = chain / "packages/nettally_chain-1.0.dist-info/entry_points.txt"
     about.write_text("[nettally.readers]\nchain = chain\n")
-    with pytest.warns(DeprecationWarning, match=r"readers is now nettally\.formats.*chain"):
+    with pytest.warns(FutureWarning, match=r"readers is now nettally\.formats.*chain"):
         assert len(read("small.chain").nodes) == 4
 
 

@@ -62,9 +62,7 @@ def test_the_former_group_of_entry_points_is_read_with_a_warning(
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: former\nVersion: 1\n")
     (about / "entry_points.txt").write_text("[nettally.readers]\nolder = former\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.warns(
-        DeprecationWarning, match="nettally.readers is now nettally.formats, .*: older"
-    ):
+    with pytest.warns(FutureWarning, match="nettally.readers is now nettally.formats, .*: older"):
         listed = formats.formats()
     assert listed["older"] == Format("older")
     sys.modules.pop("former", None)

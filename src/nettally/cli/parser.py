@@ -46,7 +46,7 @@ NAMES = (
 """The commands; each is a file, or a folder, beside this one, with a function ``command``."""
 
 COMMANDS = Registry(
-    "commands", {name: f"{__package__}.{name}" for name in NAMES.split()}, of_modules=True
+    "commands", __package__ or "", {name: name for name in NAMES.split()}, of_modules=True
 )
 
 

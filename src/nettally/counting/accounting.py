@@ -202,7 +202,7 @@ NETTALLY = Accounting(
 )
 
 
-ACCOUNTINGS = Registry("accountings")
+ACCOUNTINGS = Registry("accountings", entries={NETTALLY.name: NETTALLY})
 """By name, in the order in which tables list them."""
 
 BY_CALLS = Registry("accountings by calls")
@@ -228,6 +228,3 @@ def accounting(name: str) -> Accounting:
             f"no accounting is called '{name[:80]}'", hint=closest(name, list(ACCOUNTINGS))
         )
     return known
-
-
-register(NETTALLY)

@@ -26,10 +26,7 @@ OPSET = 18
 FAMILIES = ("windows", "pooling", "functions", "normalization", "reshaping", "products")
 """The files beside this one that register rules."""
 
-RULES = Registry(
-    "ONNX rules of layers",
-    fillers=(f"{__package__}.{family}" for family in FAMILIES),
-)
+RULES = Registry("ONNX rules of layers", __package__ or "", fillers=FAMILIES)
 """By kind of layer: a rule writes the layer and gives the name of the value that it made."""
 
 

@@ -47,10 +47,11 @@ FORMATS = (
 
 READERS = Registry(
     "formats",
+    __name__,
     {
-        **{name: f"{__name__}.{name}" for name in FORMATS},
-        "caffemodel": f"{__name__}.caffe.caffemodel",
-        "pytorch": f"{__name__}.torch_module",
+        **{name: name for name in FORMATS},
+        "caffemodel": "caffe.caffemodel",
+        "pytorch": "torch_module",
     },
     of_modules=True,
 )
@@ -193,15 +194,17 @@ def _formats() -> Iterator[Any]:
 def _from_outside() -> tuple[EntryPoint, ...]:
     from importlib.metadata import entry_points  # 20 ms, which our own formats need not wait for
 
-    former = tuple(entry_points(group=FORMER_GROUP))
+    points = tuple(entry_points(group=GROUP))
+    names = {point.name for point in points}
+    former = tuple(p for p in entry_points(group=FORMER_GROUP) if p.name not in names)
     if former:
         from warnings import warn
 
-        names = ", ".join(point.name for point in former)
+        listed = ", ".join(point.name for point in former)
         warn(
             f"the entry point group {FORMER_GROUP} is now {GROUP}, and the next release will not "
-            f"read the old one: {names}",
-            DeprecationWarning,
-            stacklevel=3,
+            f"read the old one: {listed}",
+            FutureWarning,  # shown to who uses the package that has to change
+            stacklevel=2,
         )
-    return (*entry_points(group=GROUP), *former)
+    return (*points, *former)

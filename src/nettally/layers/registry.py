@@ -40,11 +40,8 @@ FAMILIES = {
 
 LAYERS = Registry(
     "layers",
-    {
-        kind: f"{__package__}.{family}"
-        for family, kinds in FAMILIES.items()
-        for kind in kinds.split()
-    },
+    __package__ or "",
+    {kind: family for family, kinds in FAMILIES.items() for kind in kinds.split()},
 )
 """By the name that our own files use: the class."""
 

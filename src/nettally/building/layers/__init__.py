@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 FAMILIES = ("windows", "pooling", "values", "recurrent", "tensors")
 """The files beside this one that register modules."""
-MODULES = Registry(
-    "torch modules of layers",
-    fillers=(f"{__name__}.{family}" for family in FAMILIES),
-)
+MODULES = Registry("torch modules of layers", __name__, fillers=FAMILIES)
 """By kind of layer: ``maker(layer, xs)`` gives the module."""
 
 
