@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nettally.cli import options
 from nettally.cli.completion import SHELLS
 from nettally.cli.network import parse_input
 from nettally.cli.parser import COMMANDS
@@ -410,3 +411,22 @@ def test_accountings_are_completed() -> None:
         COMP_CWORD="4",
     )
     assert done.stdout.split() == ["plain,torchinfo"]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in vars(options) if name.endswith("_option") and name != "form_option"]
+)
+def test_an_option_brings_no_other_along(name: str) -> None:
+    @getattr(options, name)
+    def command() -> None:
+        pass
+
+    assert len(command.__click_params__) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [("train", {"verbose", "self_check"}), ("zoo", {"inputs"}), ("evaluate", {"inputs", "phase"})],
+)
+def test_a_command_offers_what_it_uses(command: str, without: set[str]) -> None:
+    assert not without & {each.name for each in COMMANDS.find(command).command().params}

@@ -6,10 +6,13 @@ import copy
 import gc
 import pickle
 import weakref
+from pathlib import Path
 
 import pytest
+import torch
 
 import nettally
+import onnx_files as w
 from nettally.record import Record
 
 
@@ -83,3 +86,22 @@ def test_a_tally_is_freed_without_the_garbage_collector() -> None:
         assert network() is None
     finally:
         gc.enable()
+
+
+def test_reading_and_counting_leave_the_collector_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is the whole process's, in which other threads run other code."""
+    onnx = tmp_path / "net.onnx"
+    ends = [w.info("x", [1, 3, 8, 8])], [w.info("y", [1, 3, 8, 8])]
+    onnx.write_bytes(w.model(w.graph([w.node("Relu", ["x"], ["y"])], *ends)))
+    for name in ("disable", "enable", "freeze", "unfreeze", "set_threshold", "collect"):
+        monkeypatch.setattr(gc, name, lambda *_, name=name: pytest.fail(f"gc.{name} was called"))
+    networks = [
+        nettally.read("alexnet"),
+        nettally.read(onnx),
+        nettally.read(torch.nn.Linear(3, 2), (1, 3)),
+    ]
+    for network in networks:
+        assert str(nettally.tally(network))
+    assert nettally.check(networks[0], ["parameters < 61M"])

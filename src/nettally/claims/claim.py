@@ -95,10 +95,10 @@ def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: A
             values=text[:80],
             hint="as in conv1.neurons = 253,440",
         )
-    subject, relation, figure = text[: match.start()].strip(), match[0], text[match.end() :]
+    subject, relation, right = text[: match.start()].strip(), match[0], text[match.end() :]
     relation = {"≤": "<=", "≥": ">=", "≈": "=", "~": "="}.get(relation, relation)
     try:
-        printed = parse_printed(figure, thousand=thousand)
+        printed = parse_printed(right, thousand=thousand)
         every = ""
         if subject.startswith("every "):
             subject = subject.removeprefix("every ").strip()

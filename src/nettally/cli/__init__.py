@@ -2,9 +2,9 @@
 
 Exit codes: 0 it tallies, 1 something differs, 2 usage or input that can't be read.
 
-The two commands that answer a question, ``check NET`` and ``explain NET CLAIM``, are recognised
-here when they are asked without options: importing click takes three times as long as Python
-itself, and these answer at once. Everything else, and whatever looks unusual, goes to click.
+The commands that answer a question, ``check NET``, ``tally NET`` and ``explain NET CLAIM``, are
+recognised here when they are asked without options: importing click takes three times as long as
+Python itself, and these answer at once. All else, and whatever looks unusual, goes to click.
 """
 
 from __future__ import annotations
@@ -14,26 +14,17 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
+from .process import INTERRUPTED, PIPE_CLOSED, UNUSABLE, complain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-PROGRAM = "nettally"
-COMPLETE = "_NETTALLY_COMPLETE"
-"""The variable by which a shell asks what could come next."""
-
-TALLIES, DIFFERS, UNUSABLE = 0, 1, 2
-INTERRUPTED = 130
-"""As shells have it: 128 + SIGINT."""
-PIPE_CLOSED = 141
-"""As shells have it: 128 + SIGPIPE."""
 
 
 def main() -> None:
     """The command ``nettally``."""
     import gc
 
-    # a command ends before its garbage matters; those that run for long set it back
+    # a command ends before its garbage matters; where code of the user runs, ``collect_as_usual``
     gc.set_threshold(2_000_000)
     code = run(sys.argv[1:])
     try:
@@ -97,22 +88,6 @@ def _make_printable() -> None:
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None:
                 reconfigure(errors="replace")
-
-
-def complain(what: str, *, where: str = "", values: str = "", hint: str = "") -> None:
-    """One complaint on stderr: what is wrong, where, with which values, and what to try."""
-    from ..rendering.escape import escape
-    from ..rendering.terminal import terminal
-
-    style = terminal(sys.stderr).style
-    lines = [
-        f"{style('error:', 'red', 'bold')} {escape(where) + ': ' if where else ''}{escape(what)}"
-    ]
-    if values:
-        lines.append(f"  values: {escape(values)}")
-    if hint:
-        lines.append(f"  try: {escape(hint)}")
-    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def _trace(error: NettallyError) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
 from ..errors import NettallyError
-from . import DIFFERS, TALLIES
 from .network import PLAIN, Reading, own_claims, read_network
 from .output import here, show, write
+from .process import DIFFERS, TALLIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

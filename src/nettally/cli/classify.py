@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..rendering.escape import escape
 from ..rendering.tables.terminal import grid
-from . import TALLIES, UNUSABLE, complain
 from .output import here, show
+from .process import TALLIES, UNUSABLE, complain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

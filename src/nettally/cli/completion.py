@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from . import COMPLETE, PROGRAM, TALLIES
+from .process import COMPLETE, PROGRAM, TALLIES
 
 if TYPE_CHECKING:
     import click

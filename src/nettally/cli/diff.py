@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import DIFFERS, TALLIES
 from .network import PLAIN, Reading, accounting_called, read_network
 from .output import here, show, write
+from .process import DIFFERS, TALLIES
 
 if TYPE_CHECKING:
     import click

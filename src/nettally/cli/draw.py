@@ -11,9 +11,9 @@ from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
-from . import TALLIES
 from .network import PLAIN, Reading, own_claims, read_network
 from .output import show
+from .process import TALLIES
 
 if TYPE_CHECKING:
     import click

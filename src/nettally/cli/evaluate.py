@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..rendering.escape import escape
 from ..rendering.tables.terminal import grid
-from . import TALLIES
 from .output import here, show
+from .process import TALLIES
 from .progress import CountBar
 from .split import check_classes, split_of
 

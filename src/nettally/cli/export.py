@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..rendering.escape import escape
-from . import TALLIES, UNUSABLE, complain
 from .network import PLAIN, Reading, read_network
 from .output import show
+from .process import TALLIES, UNUSABLE, complain
 
 if TYPE_CHECKING:
     import click

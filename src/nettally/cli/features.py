@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..rendering.escape import escape
-from . import TALLIES, UNUSABLE, complain
 from .output import show
+from .process import TALLIES, UNUSABLE, complain
 from .split import check_classes, split_of
 
 if TYPE_CHECKING:

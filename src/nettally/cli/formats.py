@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..formats import formats
-from . import TALLIES
 from .output import here, show
+from .process import TALLIES
 
 if TYPE_CHECKING:
     import click

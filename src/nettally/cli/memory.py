@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
 from ..formats import names_code
-from . import TALLIES
 from .network import PLAIN, Reading, read_network
 from .output import here, show
+from .process import TALLIES
 
 if TYPE_CHECKING:
     import click

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..counting.rows import AXES
 from ..errors import NettallyError
-from ..formats import read
+from ..formats import names_code, read
+from .process import collect_as_usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,8 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
         plain.append(size)
         if colon:
             options[f"dtype:{size.rpartition('=')[0]}"] = kind
+    if names_code(net):
+        collect_as_usual()
     sizes = dict(map(parse_input, plain))
     if len(sizes) < len(reading.inputs):
         raise NettallyError("one input is given two sizes", values=", ".join(reading.inputs))

@@ -13,7 +13,7 @@ import click
 from ..errors import NettallyError
 from ..registry import Registry
 from ..versions import version_of
-from . import COMPLETE, INTERRUPTED, PROGRAM, UNUSABLE
+from .process import COMPLETE, INTERRUPTED, PROGRAM, UNUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.escape import escape
 from ..versions import version_of
-from . import TALLIES
 from .network import PLAIN, Reading, accounting_called, is_zoo_name, own_claims, read_network
 from .output import show, write
+from .process import TALLIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

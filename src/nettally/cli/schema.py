@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from . import TALLIES
 from .output import write
+from .process import TALLIES
 
 if TYPE_CHECKING:
     import click

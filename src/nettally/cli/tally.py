@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from . import TALLIES
 from .network import PLAIN, Reading, accounting_called, read_network
 from .output import here, show, write
+from .process import TALLIES
 
 if TYPE_CHECKING:
     import click

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..rendering.escape import escape
-from . import TALLIES
 from .network import PLAIN, Reading, read_network
 from .output import here
+from .process import TALLIES, collect_as_usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from .training_progress import TrainingProgress
 
 RECIPES = ("alexnet-2012", "alexnet-2012-code", "modern")
-
-LONG = (200_000, 10, 10)
-"""When Python looks for garbage in a process that may run for days: less rarely than a command."""
 
 STOPPED = 130
 """The exit code of a training that was asked to stop: as after Ctrl-C."""
@@ -49,14 +46,12 @@ def run(
     **settings: Any,
 ) -> int:
     """``nettally train``; the exit code."""
-    import gc
-
     from ..training.allocator import keep_freed_memory
     from ..training.loop import train
     from ..training.settings import Settings
     from .training_progress import TrainingProgress, say
 
-    gc.set_threshold(*LONG)
+    collect_as_usual()  # this runs for days
     keep_freed_memory()
     asked = {name: value for name, value in settings.items() if value is not None}
     if taken_up is not None:

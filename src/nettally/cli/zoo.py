@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ..counting.tally import tally
 from ..formats import read
 from ..formats.zoo import zoo
-from . import TALLIES
 from .output import here, show
+from .process import TALLIES
 
 if TYPE_CHECKING:
     import click

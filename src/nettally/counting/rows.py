@@ -76,7 +76,7 @@ def _count_working(node: Node, xs: tuple[Shape, ...]) -> Row:
     layer = _named(node)
     xs = tuple(named_shape(x) for x in xs)
     shape = layer.shape(xs)
-    y = _found(shape, layer)
+    y = shortened_sizes(shape, layer)
     shortened = {
         (int(size), size.how): short
         for size, short in zip(shape, y, strict=True)
@@ -96,7 +96,7 @@ def _count_working(node: Node, xs: tuple[Shape, ...]) -> Row:
     return Row(node, xs, shape, parameters, layer.buffers(xs), layer.work(xs, y))
 
 
-def _found(shape: Shape, layer: Layer) -> Shape:
+def shortened_sizes(shape: Shape, layer: Layer) -> Shape:
     """The output's sizes without their working; what a field of the layer states, as it stands."""
     stated = [id(value) for value in layer.__dict__.values()]
     names = named_shape(shape)

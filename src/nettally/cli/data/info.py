@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...rendering.escape import escape
 from ...rendering.tables.terminal import grid
-from .. import TALLIES
 from ..output import here, show
+from ..process import TALLIES
 from .summary import left_out, splits_table
 
 if TYPE_CHECKING:

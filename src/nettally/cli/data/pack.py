@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
 from ...rendering.escape import escape
-from .. import TALLIES
 from ..output import show
+from ..process import TALLIES
 from ..progress import RateBar, time_text
 from .summary import left_out, splits_table
 

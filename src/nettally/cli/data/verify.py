@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...rendering.escape import escape
-from .. import DIFFERS, TALLIES
 from ..output import show
+from ..process import DIFFERS, TALLIES
 from ..progress import RateBar
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...rendering import pictures
 from ...rendering.escape import escape
-from .. import TALLIES
 from ..output import show
+from ..process import TALLIES
 from ..split import check_classes, split_of
 
 if TYPE_CHECKING:

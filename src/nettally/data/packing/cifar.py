@@ -162,8 +162,8 @@ def _batch(root: str, name: str, data: bytes, kind: Kind) -> tuple[Image, Labels
             )
         rows = np.frombuffer(data, np.uint8).reshape(-1, row)
         return rows[:, kind.label_bytes :], rows[:, kind.label_bytes - 1].astype(np.int64)
-    held = unpickled(data, where)
-    images, labels = held.get("data"), held.get(kind.labels)
+    pickled = unpickled(data, where)
+    images, labels = pickled.get("data"), pickled.get(kind.labels)
     if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != PIXELS:
         raise ReadError(
             "the batch has no images of 32x32 in RGB",

@@ -75,9 +75,9 @@ def decode(file: BinaryIO, square: Square) -> np.ndarray[Any, np.dtype[np.uint8]
     except Image.UnidentifiedImageError:
         raise Broken("no image that is known here") from None
     except Image.DecompressionBombError as error:
-        raise Broken(f"too many pixels: {_said(error)}") from None
+        raise Broken(f"too many pixels: {_reason(error)}") from None
     except Exception as error:  # Pillow's decoders raise whatever they meet
-        raise Broken(_said(error)) from None
+        raise Broken(_reason(error)) from None
 
 
 def squared(picture: Picture, square: Square) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -148,7 +148,7 @@ def _registered() -> frozenset[str]:
     return frozenset(Image.OPEN)
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200]
 

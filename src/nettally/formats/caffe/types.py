@@ -46,7 +46,7 @@ V1_NUMBERS = {
 }
 """V1's types and their numbers (V1LayerParameter.LayerType in caffe.proto)."""
 
-_ODD = {
+_SPELLED_OTHERWISE = {
     "ABSVAL": "AbsVal",
     "ARGMAX": "ArgMax",
     "BNLL": "BNLL",
@@ -62,7 +62,7 @@ _ODD = {
 }
 
 V1 = {
-    word: _ODD.get(word, "".join(part.capitalize() for part in word.split("_")))
+    word: _SPELLED_OTHERWISE.get(word, "".join(part.capitalize() for part in word.split("_")))
     for word in (*V1_NUMBERS, "PRELU", "ROI_POOLING", "CROP", "RESHAPE", "UNPOOLING", "BN")
 }
 """V1's types, and some of its forks', by their names of today."""

@@ -26,7 +26,7 @@ from .feature_maps import (
     Resize,
 )
 from .ini import Section, near, parse
-from .input import extents, given, images, infer
+from .input import extents, images, infer, input_from_user
 from .neurons import new
 from .values import Concat, Cost, Data, Dropout, Elementwise, Neuron, Softmax, Sum
 from .weights import (
@@ -166,7 +166,7 @@ def read(source: Source) -> Network:
             hint="a network begins with a layer of type data",
         )
     channels = images(plans)
-    known, batch = given(data, channels, source.inputs, source.name)
+    known, batch = input_from_user(data, channels, source.inputs, source.name)
     unknown = [plan for plan in data if plan.name not in known]
     notes: list[str] = []
     if unknown:

@@ -64,7 +64,7 @@ def images(plans: Sequence[Plan]) -> dict[str, int]:
     return channels
 
 
-def given(
+def input_from_user(
     data: Sequence[Data], channels: Mapping[str, int], sizes: Mapping[str, Shape], file: str
 ) -> tuple[dict[str, Extent], int]:
     """The inputs' sizes that the user or the file states, and the batch (1 where neither does)."""

@@ -162,7 +162,7 @@ def read(source: Source) -> Network:
     builder = Builder(inputs)
     for section in rest:
         _layer(builder, section)
-    _odd(builder, sections)
+    _note_ignored(builder, sections)
     stem = os.path.splitext(os.path.basename(source.name))[0]
     nodes = tuple(builder.nodes)
     if not nodes:
@@ -245,7 +245,7 @@ def _input(net: Section, source: Source) -> Shape:
     return (1, channels, height, width) if image else (1, values)
 
 
-def _odd(builder: Builder, sections: list[Section]) -> None:
+def _note_ignored(builder: Builder, sections: list[Section]) -> None:
     """Say what the program would pass over in silence."""
     for section in sections:
         for key in section.twice:

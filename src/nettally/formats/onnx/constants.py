@@ -280,7 +280,7 @@ def _cumulative(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers
     return result
 
 
-FOLDS: dict[str, Fold] = {
+COMPUTED: dict[str, Fold] = {
     "Add": _broadcasting(lambda a, b: a + b),
     "Sub": _broadcasting(lambda a, b: a - b),
     "Mul": _broadcasting(lambda a, b: a * b),
@@ -331,9 +331,9 @@ FOLDS: dict[str, Fold] = {
 """How the values of constants are computed, by operator; Slice and Split do it themselves."""
 
 
-def fold(call: NodeReader, value: Value, most: int) -> Numbers | None:
+def computed_constant(call: NodeReader, value: Value, most: int) -> Numbers | None:
     """The contents of a constant output, where they are few and can be known."""
-    function = FOLDS.get(call.node.op) if not call.node.domain else None
+    function = COMPUTED.get(call.node.op) if not call.node.domain else None
     if function is None:
         return None
     shape = value.shape

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import LayerError
 from ...layers import layer_class
 from ...network import MAX_SIZE, NOTHING, Node
-from .constants import fold
+from .constants import computed_constant
 from .proto import FLOATS
 from .state import BY_SIZE, State
 from .values import MAX_CONTENTS, MAX_DIM, Value, known, short, shown
@@ -93,7 +93,7 @@ class Layers(State):
             one = data[0].shape if len(data) == 1 else None
             if known(shape) and known(one) and prod(shape) == prod(one):
                 value.root = data[0].root  # a view: the same weight
-            value.contents = fold(call, value, MAX_CONTENTS) if place == 0 else None
+            value.contents = computed_constant(call, value, MAX_CONTENTS) if place == 0 else None
         if name:
             self.define(value, call)
         return value

@@ -12,9 +12,6 @@ from ...layers.opaque import Opaque
 from ...network import NOTHING, Layer
 from .shadow import POISON, Current, Shadow, shadow, unseen
 
-MOST_TENSORS = 10_000
-"""A call with more tensors than this among its arguments is not looked through."""
-
 
 def meta(x: Any) -> torch.Tensor:
     """A tensor without values of the stand-in's sizes and dtype."""
