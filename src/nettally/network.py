@@ -87,6 +87,7 @@ class Layer(Record):
     arity: ClassVar[int] = 1  # number of inputs; 0 for any number from ``least`` up
     least: ClassVar[int] = 1
     weighted: ClassVar[bool] = False  # its outputs are "neurons": weighted sums of its inputs
+    batch_first: ClassVar[bool] = False  # what it does tells the leading axis from the next one
     positional: ClassVar[tuple[str, ...]] = ()  # fields that our own file gives without a name
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
@@ -112,6 +113,14 @@ class Layer(Record):
     def windows(self, xs: tuple[Shape, ...]) -> tuple[tuple[Window, ...] | None, ...]:
         """``window`` for each input, where they may differ."""
         return (self.window(xs),) * len(xs)
+
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        """Whether what it does tells the leading axis, a batch, from the next one.
+
+        A convolution does, for which the next axis holds channels; a function of each value does
+        not, nor does a fully connected layer that reads the last of three axes.
+        """
+        return self.batch_first
 
     def named(self) -> Layer:
         """The same layer whose sizes are Nums that know the field they stand for."""

@@ -44,7 +44,7 @@ def _connections(row: Row) -> int:
 
 
 def _values(row: Row) -> int:
-    return units(row.shape) if row.shape is not None else 0
+    return units(row.shape, row.examples) if row.shape is not None else 0
 
 
 SUMS: dict[str, Callable[[Tally, Row], int]] = {

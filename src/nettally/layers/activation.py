@@ -101,6 +101,9 @@ class PReLU(Activation):
             return {"weight": self.size}
         return {"weight": (1,) if self.shared else (xs[0][1],)}
 
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return self.size is not None or not self.shared
+
 
 @layer("elu")
 class ELU(Activation):

@@ -154,6 +154,7 @@ class Attention(Layer):
     own.
     """
 
+    batch_first = True
     arity = 0
     weighted = True
 

@@ -17,6 +17,8 @@ class Detect(Layer):
     and Farhadi 2017.
     """
 
+    batch_first = True
+
     sigmoids: int = 0
     softmaxes: int = 0
 

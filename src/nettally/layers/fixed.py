@@ -41,6 +41,7 @@ class Blur(Layer):
 class Recolor(Layer):
     """Red, green and blue to another colour space, ``yuv`` or ``lab``; the shape stays."""
 
+    batch_first = True
     positional = ("to",)
 
     to: str = "yuv"
@@ -66,6 +67,7 @@ class RadialBasis(Layer):
     LeCun et al. 1998, equation 7. The codes are fixed, so they are kept and not learned.
     """
 
+    batch_first = True
     weighted = True
     positional = ("units",)
 

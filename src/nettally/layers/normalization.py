@@ -22,6 +22,8 @@ class BatchNorm(Layer):
     In use it is one multiplication and one addition a value.
     """
 
+    batch_first = True
+
     weight: bool = True
     bias: bool = True
     statistics: bool = True
@@ -99,6 +101,8 @@ class L2Norm(Layer):
     shared: one factor, and not one a channel.
     """
 
+    batch_first = True
+
     across: str = "channels"
     shared: bool = False
     epsilon: float = 1e-10
@@ -131,6 +135,7 @@ class LocalResponseNorm(Layer):
     across: neighbouring "channels", within ``groups`` of them, or "space", within each map.
     """
 
+    batch_first = True
     positional = ("size",)
 
     size: int = 5
@@ -259,6 +264,7 @@ class GroupNorm(Layer):
     instance normalisation.
     """
 
+    batch_first = True
     positional = ("groups",)
 
     groups: int = 32

@@ -112,6 +112,8 @@ class Subsample(Pool):
 class GlobalPool(Layer):
     """Pooling over all of space. keep: leave sizes of 1 in place of the axes."""
 
+    batch_first = True
+
     keep: bool = True
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
@@ -145,6 +147,7 @@ class GlobalAveragePool(GlobalPool):
 class AdaptivePool(Layer):
     """Pooling to a given size: window i goes from ⌊i·I/O⌋ to ⌈(i+1)·I/O⌉ (torch's rule)."""
 
+    batch_first = True
     positional = ("size",)
 
     size: Any = ()

@@ -27,6 +27,7 @@ class Recurrent(Layer):
     added (Keras), or 0. norm: each product is batch normalised, with factors (Darknet).
     """
 
+    batch_first = True
     weighted = True
     positional = ("features",)
     gates: ClassVar[int] = 1
@@ -152,6 +153,7 @@ class Elman(Layer):
     norm: each of the three is batch normalised. features: of y. It works on one step.
     """
 
+    batch_first = True
     weighted = True
     positional = ("features", "hidden")
 
@@ -189,6 +191,8 @@ class Elman(Layer):
 
 class _Maps(Layer):
     """The fields of a convolution from step to step; the state's keeps the size of its maps."""
+
+    batch_first = True
 
     def _settle(self) -> None:
         state = self.__dict__

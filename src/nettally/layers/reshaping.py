@@ -27,6 +27,9 @@ class Flatten(Layer):
         start = int(self.start)
         return (*x[:start], product(x[start:]))
 
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return self.start == 1
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None if len(xs[0]) > 2 else ()
 
@@ -77,6 +80,9 @@ class Reshape(Layer):
             )
         return tuple(left if each == -1 else each for each in self.size)
 
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return not self.whole
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
 
@@ -108,6 +114,9 @@ class Permute(Layer):
                 values=f"order {by_axis(self.order)}, input {by_axis(x)}",
             )
         return tuple(x[axis] for axis in self.order)
+
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return not self.whole
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
