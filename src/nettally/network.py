@@ -34,21 +34,18 @@ class Span(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a layer does for one batch, in numbers of scalar steps. Facts; nobody's convention.
+    """What a layer does for one batch. Facts; nobody's convention.
 
     macs: multiply-accumulates of weighted sums. bias_adds: additions of a bias to a sum.
-    pooled: values that pooling windows take in. adds, multiplies, divides, compares: one each.
-    transcendentals: exp, log, power, root, tanh: one each.
+    pooled: values that pooling windows take in, their padding among them.
+
+    How many steps a function of one value takes (a GELU, a root) depends on who computes it, so it
+    is no fact: tools count such layers by their values, or not at all.
     """
 
     macs: int = 0
     bias_adds: int = 0
     pooled: int = 0
-    adds: int = 0
-    multiplies: int = 0
-    divides: int = 0
-    compares: int = 0
-    transcendentals: int = 0
 
 
 NO_WORK = Work()

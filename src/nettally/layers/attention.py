@@ -198,12 +198,7 @@ class Attention(Layer):
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         q, k, v = self._split(xs)
         pairs = product(q[:3]) * k[2]  # each query's place with each key's, a head
-        return Work(
-            pairs * q[3] + pairs * v[3],
-            transcendentals=pairs,
-            adds=pairs,
-            divides=pairs,
-        )
+        return Work(pairs * q[3] + pairs * v[3])
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None

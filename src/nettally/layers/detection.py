@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..arith import product
 from ..errors import LayerError
-from ..network import Layer, Shape, Work, check_size
+from ..network import Layer, Shape, check_size
 from .registry import layer
 
 
@@ -34,8 +33,3 @@ class Detect(Layer):
                 values=f"channels {x[1]}, sigmoids {self.sigmoids}, softmaxes {self.softmaxes}",
             )
         return x
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        places = product((y[0], *y[2:]))
-        values = places * (self.sigmoids + self.softmaxes)
-        return Work(transcendentals=values, adds=values, divides=values)

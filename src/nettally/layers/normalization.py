@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..arith import product
 from ..errors import LayerError
-from ..network import NOTHING, WHOLE, Layer, Shape, Window, Work, check_size
+from ..network import NOTHING, WHOLE, Layer, Shape, Window, check_size
 from .fields import by_axis, one_of
 from .registry import layer
 
@@ -45,9 +44,6 @@ class BatchNorm(Layer):
             return NOTHING
         return {"running_mean": (xs[0][1],), "running_var": (xs[0][1],)}
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(multiplies=product(y), adds=product(y))
-
 
 @layer("scale")
 class Scale(Layer):
@@ -82,10 +78,6 @@ class Scale(Layer):
         tensors = {"weight": each, "bias": each}
         return {k: v for k, v in tensors.items() if getattr(self, k)}
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        return Work(multiplies=values if self.weight else 0, adds=values if self.bias else 0)
-
     def _named(self, fields: Mapping[str, Any]) -> Layer:
         layer = super()._named(fields)
         # they count axes, and are no sizes
@@ -115,12 +107,6 @@ class L2Norm(Layer):
 
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         return {"weight": (1,) if self.shared else (xs[0][1],)}
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        roots = y[0] if self.across == "all" else product((y[0], *y[2:]))
-        # square and sum; the root; quotient and factor
-        return Work(adds=values, multiplies=values * 2, divides=values, transcendentals=roots)
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE if self.across == "all" else ()
@@ -159,14 +145,6 @@ class LocalResponseNorm(Layer):
             )
         return x
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        window = self.size
-        if self.across == "space":
-            window = product(self.size for _ in y[2:])
-        # windows at the ends are shorter; the sums are counted as if they were not
-        return Work(adds=values * window, multiplies=values * 3, divides=0, transcendentals=values)
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         if self.across == "channels":
             return ()
@@ -176,10 +154,6 @@ class LocalResponseNorm(Layer):
 @layer("contrast_norm")
 class ContrastNorm(LocalResponseNorm):
     """Local contrast normalisation: as lrn, of each value less its window's mean (cuda-convnet)."""
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        work = super().work(xs, y)
-        return work._replace(adds=work.adds * 2 + product(y), divides=product(y))
 
 
 @layer("layer_norm")
@@ -206,14 +180,6 @@ class LayerNorm(Layer):
         last = xs[0][len(xs[0]) - self.axes :]
         tensors = {"weight": last, "bias": last}
         return {k: v for k, v in tensors.items() if getattr(self, k)}
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        # mean, difference, square and sum, quotient; then the learned factor and bias
-        return Work(
-            adds=values * 3 + (values if self.bias else 0),
-            multiplies=values * 2 + (values if self.weight else 0),
-        )
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         rank = len(xs[0])
@@ -243,11 +209,6 @@ class RootMeanSquareNorm(Layer):
 
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         return {"weight": xs[0][len(xs[0]) - self.axes :]} if self.weight else NOTHING
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        # square and sum, quotient; then the learned factor
-        return Work(adds=values, multiplies=values * 2 + (values if self.weight else 0))
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         rank = len(xs[0])
@@ -288,13 +249,6 @@ class GroupNorm(Layer):
         tensors = {"weight": (xs[0][1],), "bias": (xs[0][1],)}
         return {k: v for k, v in tensors.items() if getattr(self, k)}
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        return Work(
-            adds=values * 3 + (values if self.bias else 0),
-            multiplies=values * 2 + (values if self.weight else 0),
-        )
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE if self.groups == 1 else tuple(Window(0) for _ in xs[0][2:])
 
@@ -331,6 +285,3 @@ class Standardize(Layer):
         if not self.kept:
             return NOTHING
         return {"mean": self.size, "variance": self.size, "count": ()}
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(adds=product(y), divides=product(y))

@@ -43,8 +43,7 @@ class MaxPool(Pool):
     """The greatest value of each window."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = product(y) * product(self.kernel)
-        return Work(pooled=taken, compares=taken - product(y))
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("average_pool")
@@ -59,9 +58,7 @@ class AveragePool(Pool):
     count_padding: bool = True
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        units = product(y)
-        taken = units * product(self.kernel)
-        return Work(pooled=taken, adds=taken - units, divides=units)
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("lp_pool")
@@ -76,9 +73,7 @@ class LpPool(Pool):
     power: float = 2.0
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        units = product(y)
-        taken = units * product(self.kernel)
-        return Work(pooled=taken, adds=taken - units, transcendentals=taken + units)
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("stochastic_pool")
@@ -86,9 +81,7 @@ class StochasticPool(Pool):
     """One value of each window, drawn with a chance proportional to it (Zeiler and Fergus 2013)."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        units = product(y)
-        taken = units * product(self.kernel)
-        return Work(pooled=taken, adds=taken - units, divides=units)
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("subsample")
@@ -105,8 +98,7 @@ class Subsample(Pool):
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         units = product(y)
-        taken = units * product(self.kernel)
-        return Work(bias_adds=units, pooled=taken, adds=taken - units, multiplies=units)
+        return Work(bias_adds=units, pooled=units * product(self.kernel))
 
 
 class GlobalPool(Layer):
@@ -131,8 +123,7 @@ class GlobalMaxPool(GlobalPool):
     """The greatest value of each channel."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = product(xs[0])
-        return Work(pooled=taken, compares=taken - product(y))
+        return Work(pooled=product(xs[0]))
 
 
 @layer("global_average_pool")
@@ -140,8 +131,7 @@ class GlobalAveragePool(GlobalPool):
     """The mean of each channel."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = product(xs[0])
-        return Work(pooled=taken, adds=taken - product(y), divides=product(y))
+        return Work(pooled=product(xs[0]))
 
 
 class AdaptivePool(Layer):
@@ -193,8 +183,7 @@ class AdaptiveMaxPool(AdaptivePool):
     """The greatest value of each window."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = self.taken(xs[0])
-        return Work(pooled=taken, compares=taken - product(y))
+        return Work(pooled=self.taken(xs[0]))
 
 
 @layer("adaptive_average_pool")
@@ -202,5 +191,4 @@ class AdaptiveAveragePool(AdaptivePool):
     """The mean of each window."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = self.taken(xs[0])
-        return Work(pooled=taken, adds=taken - product(y), divides=product(y))
+        return Work(pooled=self.taken(xs[0]))
