@@ -103,6 +103,10 @@ class Layer(Record):
         """The scalar steps for one batch."""
         return NO_WORK
 
+    def products(self, xs: tuple[Shape, ...], y: Shape) -> tuple[Shape, ...]:
+        """What its convolutions and matrix products put out, a shape each."""
+        return (y,) if self.weighted else ()
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         """One Window an axis of space; SAME_PLACE; WHOLE; None where it is not known."""
         return SAME_PLACE

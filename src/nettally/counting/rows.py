@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..arith import Named, Num, product
+from ..arith import Named, Num, product, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,6 +163,17 @@ def unit_sizes(shape: Shape, examples: int = 1) -> Shape:
         return (leading // examples, *rest)
     values = product((leading, *rest))
     return (values // examples,) if int(values) % examples == 0 else (leading, *rest)
+
+
+def activations(row: Row) -> int:
+    """The values that the row's convolutions and matrix products put out for one example.
+
+    fvcore 0.1.5, nn/activation_count.py, whose counts timm prints.
+    """
+    if row.work is None or row.shape is None:
+        return 0
+    products = row.node.layer.products(row.inputs, row.shape)
+    return total([units(shape, row.examples) for shape in products])
 
 
 def with_examples(network: Network, rows: list[Row]) -> list[Row]:

@@ -200,5 +200,9 @@ class Attention(Layer):
         pairs = product(q[:3]) * k[2]  # each query's place with each key's, a head
         return Work(pairs * q[3] + pairs * v[3])
 
+    def products(self, xs: tuple[Shape, ...], y: Shape) -> tuple[Shape, ...]:
+        q, k, _ = self._split(xs)
+        return ((*q[:3], k[2]), y)
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None

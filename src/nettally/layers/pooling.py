@@ -100,6 +100,9 @@ class Subsample(Pool):
         units = product(y)
         return Work(bias_adds=units, pooled=units * product(self.kernel))
 
+    def products(self, xs: tuple[Shape, ...], y: Shape) -> tuple[Shape, ...]:
+        return ()
+
 
 class GlobalPool(Layer):
     """Pooling over all of space. keep: leave sizes of 1 in place of the axes."""
