@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 import nettally
 import torch_models
-from nettally.counting.rows import unit_sizes, units
+from nettally.counting.quantities import measure
+from nettally.counting.rows import activations, unit_sizes, units
+from nettally.layers import layer_class
 from nettally.network import Network, Node
 from onnx_files import INT64, graph, info, model, node, tensor
 
@@ -165,3 +168,66 @@ def test_swins_windows(batch: int) -> None:
     """The figure is also fvcore's count of activations, for one image."""
     module = torch_models.build("torchvision", "swin_t")
     assert counted(module, batch, 3, 224, 224).neurons == 17_055_352
+
+
+# --- activations --------------------------------------------------------------------------------
+
+COUNTED_BY_FVCORE = ("alexnet", "mobilenet_v3_small", "convnext_tiny", "vit_b_32", "swin_t")
+
+
+@pytest.mark.parametrize("name", COUNTED_BY_FVCORE)
+def test_activations_are_those_that_fvcore_counts(name: str) -> None:
+    analysis = pytest.importorskip("fvcore.nn")
+    module = torch_models.build("torchvision", name).eval()
+    x = torch.zeros(1, 3, 224, 224)
+    with torch_models.quiet():
+        theirs = analysis.ActivationCountAnalysis(module, x)
+        theirs.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        expected = theirs.total()
+    if name.startswith("vit"):  # the fused kernel of attention is not in its list
+        attention = [row for row in counted(module, *x.shape) if row.node.layer.kind == "attention"]
+        assert attention
+        expected += sum(map(activations, attention))
+    assert measure(counted(module, *x.shape), "", "activations") == expected
+
+
+def timms_name(name: str) -> str:
+    """``RegNetX-1.6GF`` is timm's ``regnetx_016``."""
+    family, _, size = name.partition("-")
+    if family in ("RegNetX", "RegNetY"):
+        hundreds = float(size[:-2]) * (10 if size.endswith("GF") else 0.01)
+        return f"{family.lower()}_{round(hundreds):03d}"
+    if family == "EfficientNet":
+        return f"tf_efficientnet_{size.lower()}"
+    return family.lower() + size + ("_32x4d" if family == "ResNeXt" else "")
+
+
+def test_activations_with_pooling_are_those_that_pycls_prints(claims_folder: Path) -> None:
+    torch_models.torchvision_ready()
+    timm = pytest.importorskip("timm")
+    with (claims_folder / "pycls_model_zoo.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["quantity"] == "activations"]
+    checked = 0
+    for row in rows:
+        name = row["model_id"]
+        if name == "ResNeXt-152":  # timm has none
+            continue
+        with torch.device("meta"):
+            module = timm.create_model(timms_name(name)).eval()
+        size = module.default_cfg["input_size"] if name[0] == "E" else (3, 224, 224)
+        ours = measure(counted(module, 1, *size), "", "activations_with_pooling")
+        assert f"{ours / 1e6:.1f}" == row["value_as_printed"], name
+        checked += 1
+    assert checked == 35
+
+
+def test_attention_puts_out_two_products() -> None:
+    layer = layer_class("attention")(heads=2)
+    nodes = (Node("attend", layer, ("q", "k", "v")),)
+    inputs = {"q": (3, 7, 8), "k": (3, 5, 8), "v": (3, 5, 6)}
+    tally = nettally.tally(Network("n", inputs, nodes))
+    assert measure(tally, "", "activations") == 2 * 7 * 5 + 7 * 6
+    assert measure(tally, "", "neurons") == 7 * 6
+    lenet = nettally.tally(nettally.read("lenet-5"))
+    assert measure(lenet, "s2", "activations") == 0  # a coefficient a channel is no product
+    assert measure(lenet, "s2", "activations_with_pooling") == 14 * 14 * 6
