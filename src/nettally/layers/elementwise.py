@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import LayerError, closest
 from ..network import SAME_PLACE, Layer, Shape, Window
-from .merging import broadcast
+from .merging import broadcast, stretched
 from .registry import layer
 
 FUNCTIONS: dict[str, int] = {
@@ -52,3 +52,9 @@ class Pointwise(Layer):
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None if self.function in ALONG else SAME_PLACE
+
+    def windows(self, xs: tuple[Shape, ...]) -> tuple[tuple[Window, ...] | None, ...]:
+        if len(xs) == 1:
+            return (self.window(xs),)
+        y = self.shape(xs)
+        return tuple(stretched(x, y) for x in xs)

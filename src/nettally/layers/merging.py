@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..arith import total
 from ..errors import LayerError
-from ..network import Layer, Shape, Window
+from ..network import SAME_PLACE, Layer, Shape, Window
 from .fields import by_axis
 from .registry import layer
 
@@ -32,6 +32,15 @@ def broadcast(xs: tuple[Shape, ...]) -> Shape:
     return tuple(sizes)
 
 
+def stretched(x: Shape, y: Shape) -> tuple[Window, ...] | None:
+    """The window of a layer that stretches its input of shape ``x`` to ``y``."""
+    if x[2:] == y[2:]:
+        return SAME_PLACE
+    if len(x) != len(y):
+        return None  # other axes are those of space
+    return tuple(Window(int(a == b)) for a, b in zip(x[2:], y[2:], strict=True))
+
+
 class Elementwise(Layer):
     """One operation between the values in the same place."""
 
@@ -39,6 +48,10 @@ class Elementwise(Layer):
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         return broadcast(xs)
+
+    def windows(self, xs: tuple[Shape, ...]) -> tuple[tuple[Window, ...] | None, ...]:
+        y = self.shape(xs)
+        return tuple(stretched(x, y) for x in xs)
 
 
 @layer("add")

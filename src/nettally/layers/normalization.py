@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LayerError
-from ..network import NOTHING, WHOLE, Layer, Shape, Window, check_size
+from ..network import NOTHING, SAME_PLACE, WHOLE, Layer, Shape, Window, check_size
 from .fields import by_axis, one_of
 from .registry import layer
 
@@ -43,6 +43,10 @@ class BatchNorm(Layer):
         if not self.statistics:
             return NOTHING
         return {"running_mean": (xs[0][1],), "running_var": (xs[0][1],)}
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        # without statistics of its own it takes those of the whole map
+        return SAME_PLACE if self.statistics else tuple(Window(0) for _ in xs[0][2:])
 
 
 @layer("scale")
@@ -154,6 +158,13 @@ class LocalResponseNorm(Layer):
 @layer("contrast_norm")
 class ContrastNorm(LocalResponseNorm):
     """Local contrast normalisation: as lrn, of each value less its window's mean (cuda-convnet)."""
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        # of each value in its window it takes the difference to the mean of that value's window
+        windows = super().window(xs)
+        if not windows:
+            return windows
+        return tuple(Window(2 * size - 1, 1, 2 * before) for size, _, before, _ in windows)
 
 
 @layer("layer_norm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import LayerError
-from ..network import SAME_PLACE, Layer, Shape, Window
+from ..network import SAME_PLACE, WHOLE, Layer, Shape, Window
 from .fields import by_axis, one_of
 from .registry import layer
 
@@ -58,8 +58,11 @@ class Reduce(Layer):
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         x = xs[0]
         over = self._over(x)
-        if len(x) < 3 or not any(axis > 1 for axis in over):
+        space = set(range(2, len(x)))
+        if not space or not over or (self.keep and over.isdisjoint(space)):
             return SAME_PLACE
+        if space <= over:
+            return WHOLE
         if not self.keep:
-            return None
+            return None  # other axes are those of space
         return tuple(Window(0 if axis in over else 1) for axis in range(2, len(x)))

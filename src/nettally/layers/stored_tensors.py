@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import LayerError
 from ..network import NOTHING, SAME_PLACE, Layer, Shape, Window, check_size
 from .fields import one_of
-from .merging import broadcast
+from .merging import broadcast, stretched
 from .registry import layer
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ class Combine(Layer):
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         name = "bias" if self.operation == "add" else "weight"
         return {name: self.size} if self.learned else NOTHING
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return stretched(xs[0], self.shape(xs))
 
 
 @layer("embedding")
