@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nettally.layers import layer_class
 from nettally.layers.elementwise import FUNCTIONS
-from nettally.layers.reduction import STEPS
+from nettally.layers.reduction import OPERATIONS as REDUCTIONS
 from nettally.layers.stored_tensors import OPERATIONS
 
 SETTINGS = {
@@ -39,7 +39,7 @@ def stretched(draw: Any, x: tuple[int, ...], least: int = 2) -> tuple[int, ...]:
 @st.composite
 def combines(draw: Any) -> Any:
     x = draw(sizes)
-    operation = draw(st.sampled_from(list(OPERATIONS)))
+    operation = draw(st.sampled_from(OPERATIONS))
     first, learned = draw(booleans), draw(booleans)
     layer = layer_class("combine")(operation, draw(stretched(x, 0)), first=first, learned=learned)
     return layer, (x,)
@@ -62,7 +62,7 @@ def gathers(draw: Any) -> Any:
 def pointwise(draw: Any) -> Any:
     name = draw(st.sampled_from(sorted(FUNCTIONS.keys() - SETTINGS)))
     x = draw(sizes)
-    number = FUNCTIONS[name][0]
+    number = FUNCTIONS[name]
     xs = [x, *(draw(stretched(x)) for _ in range(number - 1))]
     return layer_class("pointwise")(name), tuple(xs)
 
@@ -70,7 +70,7 @@ def pointwise(draw: Any) -> Any:
 @st.composite
 def reductions(draw: Any) -> Any:
     x = draw(sizes)
-    operation = draw(st.sampled_from(sorted(STEPS.keys() - {"lp"})))
+    operation = draw(st.sampled_from(sorted(set(REDUCTIONS) - {"lp"})))
     few = 1 if operation.startswith("place") else len(x)
     least = 1 if operation.startswith("place") else 0
     axis = st.integers(-len(x), len(x) - 1)

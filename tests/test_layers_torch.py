@@ -586,7 +586,7 @@ def test_the_layer_that_the_documentation_adds(tmp_path: Path) -> None:
         ours = layer_class("shift_scale")(offset=0.5)
         network = Network("n", {"x": (1, 3, 4, 4)}, (Node("s1", ours, ("x",)),))
         assert tally(network).parameters == 3
-        assert tally(network)["s1"].work == Work(multiplies=48, adds=48)
+        assert tally(network)["s1"].work == Work()
         with pytest.raises(LayerError, match="what 'shift_scale' computes is not known"):
             build(network)
         run_file("shift_scale_torch.py", sources)

@@ -34,21 +34,18 @@ class Span(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a layer does for one batch, in numbers of scalar steps. Facts; nobody's convention.
+    """What a layer does for one batch. Facts; nobody's convention.
 
     macs: multiply-accumulates of weighted sums. bias_adds: additions of a bias to a sum.
-    pooled: values that pooling windows take in. adds, multiplies, divides, compares: one each.
-    transcendentals: exp, log, power, root, tanh: one each.
+    pooled: values that pooling windows take in, their padding among them.
+
+    How many steps a function of one value takes (a GELU, a root) depends on who computes it, so it
+    is no fact: tools count such layers by their values, or not at all.
     """
 
     macs: int = 0
     bias_adds: int = 0
     pooled: int = 0
-    adds: int = 0
-    multiplies: int = 0
-    divides: int = 0
-    compares: int = 0
-    transcendentals: int = 0
 
 
 NO_WORK = Work()
@@ -87,6 +84,7 @@ class Layer(Record):
     arity: ClassVar[int] = 1  # number of inputs; 0 for any number from ``least`` up
     least: ClassVar[int] = 1
     weighted: ClassVar[bool] = False  # its outputs are "neurons": weighted sums of its inputs
+    batch_first: ClassVar[bool] = False  # what it does tells the leading axis from the next one
     positional: ClassVar[tuple[str, ...]] = ()  # fields that our own file gives without a name
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
@@ -105,6 +103,10 @@ class Layer(Record):
         """The scalar steps for one batch."""
         return NO_WORK
 
+    def products(self, xs: tuple[Shape, ...], y: Shape) -> tuple[Shape, ...]:
+        """What its convolutions and matrix products put out, a shape each."""
+        return (y,) if self.weighted else ()
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         """One Window an axis of space; SAME_PLACE; WHOLE; None where it is not known."""
         return SAME_PLACE
@@ -112,6 +114,14 @@ class Layer(Record):
     def windows(self, xs: tuple[Shape, ...]) -> tuple[tuple[Window, ...] | None, ...]:
         """``window`` for each input, where they may differ."""
         return (self.window(xs),) * len(xs)
+
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        """Whether what it does tells the leading axis, a batch, from the next one.
+
+        A convolution does, for which the next axis holds channels; a function of each value does
+        not, nor does a fully connected layer that reads the last of three axes.
+        """
+        return self.batch_first
 
     def named(self) -> Layer:
         """The same layer whose sizes are Nums that know the field they stand for."""

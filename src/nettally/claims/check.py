@@ -117,20 +117,19 @@ def _working(counted: Tally, claim: Claim, ours: Any) -> str:
     row = next((row for row in counted.rows if row.node.name == about), None)
     if row is None or not row.known:
         return ""
-    from ..counting.rows import count_node
+    from ..counting.rows import count_node, unit_sizes
 
     shapes = dict(zip(row.node.inputs, row.inputs, strict=True))
     counted_row = count_node(row.node, shapes, working=True)
     if reference[1] in ("neurons", "values") and counted_row.shape is not None:
-        return _working_of_units(counted_row.shape) + _left_over(row)
+        return _working_of_units(unit_sizes(counted_row.shape, row.examples)) + _left_over(row)
     single = Tally(counted.network, counted.accounting, Rows((counted_row,)))
     value = claim.value(single)
     return show(value) if isinstance(value, Num) else ""
 
 
-def _working_of_units(shape: Shape) -> str:
+def _working_of_units(sizes: Shape) -> str:
     """``55 · 55 · 96 = 290,400, where 55 = ⌈(224 - 11) / 4⌉ + 1``."""
-    sizes = (*shape[2:], shape[1])
     text = " · ".join(formula(n) if n is sizes[-1] else f"{int(n):,}" for n in sizes)
     value = 1
     for size in sizes:

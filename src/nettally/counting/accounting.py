@@ -8,6 +8,7 @@ from ..arith import product, total
 from ..network import NOTHING, Work
 from ..record import Record
 from ..registry import Registry
+from .rows import units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -113,7 +114,7 @@ class Accounting(Record):
         return self if settle is None else settle(self, network, rows)
 
     def neurons(self, row: Row) -> int:
-        """The row's units of one example, where this accounting calls them neurons."""
+        """The row's units of one example, where this accounting calls them neurons (``units``)."""
         shape = row.shape
         if shape is None:
             return 0
@@ -122,7 +123,7 @@ class Accounting(Record):
         if which == "all" or (
             layer.weighted if which == "weighted" else layer.kind.startswith(("conv", "local"))
         ):
-            return product((*shape[2:], *shape[1:2]))
+            return units(shape, row.examples)
         return 0
 
 

@@ -12,7 +12,7 @@ from .. import expression
 from ..arith import product, total
 from ..errors import ClaimError, closest
 from .accounting import is_bias
-from .rows import AXES, Row, units
+from .rows import AXES, Row, activations, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,7 +44,11 @@ def _connections(row: Row) -> int:
 
 
 def _values(row: Row) -> int:
-    return units(row.shape) if row.shape is not None else 0
+    return units(row.shape, row.examples) if row.shape is not None else 0
+
+
+def _pool_outputs(row: Row) -> int:
+    return _values(row) if row.node.layer.kind in KINDS["pool"] else 0
 
 
 SUMS: dict[str, Callable[[Tally, Row], int]] = {
@@ -57,6 +61,8 @@ SUMS: dict[str, Callable[[Tally, Row], int]] = {
     "weights": lambda tally, row: _tensors(row, bias=False),
     "biases": lambda tally, row: _tensors(row, bias=True),
     "values": lambda tally, row: _values(row),
+    "activations": lambda tally, row: activations(row),
+    "activations_with_pooling": lambda tally, row: activations(row) + _pool_outputs(row),
     "memory": lambda tally, row: 4 * tally.accounting.parameters(row),
 }
 """Quantities that add up over layers. neurons, parameters and operations are the accounting's."""
@@ -80,7 +86,6 @@ def certainty(rows: Iterable[Row], quantity: str) -> str:
 
 SAME = {
     "params": "parameters",
-    "activations": "values",
     "mult_adds": "macs",
     "multiply_adds": "macs",
     "madds": "macs",

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..arith import Named, Num, product
+from ..arith import Named, Num, product, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..network import Layer, Node, Shape, Work
+    from ..network import Layer, Network, Node, Shape, Work
 
 
 class Row(NamedTuple):
     """The facts of one node: what went in, what comes out, what it holds and does.
 
     shape, parameters, buffers and work are None where they are not known. A layer may be known in
-    part: a file of parameters tells these, and neither shapes nor work.
+    part: a file of parameters tells these, and neither shapes nor work. examples: how many
+    examples the shape's values belong to, wherever among its axes they stand.
     """
 
     node: Node
@@ -25,6 +27,7 @@ class Row(NamedTuple):
     parameters: Mapping[str, Shape] | None
     buffers: Mapping[str, Shape] | None
     work: Work | None
+    examples: int = 1
 
     @property
     def name(self) -> str:
@@ -139,6 +142,74 @@ def named_shape(x: Shape) -> Shape:
     )
 
 
-def units(shape: Shape) -> int:
-    """The values of one example, space first: 55·55·96."""
-    return product((*shape[2:], shape[1])) if len(shape) > 1 else 1
+def units(shape: Shape, examples: int = 1) -> int:
+    """The values of one example of ``examples``, as ``unit_sizes`` has them."""
+    return product(unit_sizes(shape, examples))
+
+
+def unit_sizes(shape: Shape, examples: int = 1) -> Shape:
+    """The sizes whose product is the values of one example, space first: 55·55·96.
+
+    examples: how many the shape holds. What a network folds into the leading axis (windows, heads,
+    tokens) belongs to the example: 64 windows of 49 places are 64·49·96 values. The values of a
+    shape that the examples do not divide are no example's, and all are counted.
+    """
+    if not shape:
+        return ()
+    leading, rest = int(shape[0]), (*shape[2:], *shape[1:2])
+    if leading == examples:
+        return rest
+    if leading % examples == 0:
+        return (leading // examples, *rest)
+    values = product((leading, *rest))
+    return (values // examples,) if int(values) % examples == 0 else (leading, *rest)
+
+
+def activations(row: Row) -> int:
+    """The values that the row's convolutions and matrix products put out for one example.
+
+    fvcore 0.1.5, nn/activation_count.py, whose counts timm prints.
+    """
+    if row.work is None or row.shape is None:
+        return 0
+    products = row.node.layer.products(row.inputs, row.shape)
+    return total([units(shape, row.examples) for shape in products])
+
+
+def with_examples(network: Network, rows: list[Row]) -> list[Row]:
+    """The rows, each with the number of examples that its values belong to.
+
+    The network's inputs hold a batch where their leading sizes agree, sizes of 1 aside, and some
+    layer tells that axis from the others (``Layer.batched``): in a network of nothing but, say,
+    fully connected layers on 4x16x3, each of the 4·16 places is read alike, and the whole input
+    is one example. The values of layers that read no input (a computed weight) are no example's,
+    until they are stretched to the batch.
+    """
+    batches = {int(shape[0]) for shape in network.inputs.values() if shape} - {1}
+    if len(batches) != 1:
+        return rows
+    (batch,) = batches
+    if not any(map(_tells_batch, rows, repeat(batch))):
+        return rows
+    reading = set(network.inputs)
+    result: list[Row] = []
+    for row in rows:
+        if not reading.isdisjoint(row.node.inputs) or _is_stretched(row, batch):
+            reading.add(row.node.name)
+            row = row._replace(examples=batch)
+        result.append(row)
+    return result
+
+
+def _is_stretched(row: Row, batch: int) -> bool:
+    """Whether the layer gives each example a copy of a tensor that is the network's own."""
+    leading = row.shape[0] if row.shape else 1
+    return leading == batch and bool(row.inputs) and all(x and x[0] == 1 for x in row.inputs)
+
+
+def _tells_batch(row: Row, batch: int) -> bool:
+    xs = row.inputs
+    x = xs[0] if xs else None
+    if x is None or len(x) < 2 or x[0] != batch:
+        return False
+    return row.node.layer.batched(xs)

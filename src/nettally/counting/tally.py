@@ -11,7 +11,7 @@ from ..layers.same_padding import resolve
 from ..network import NOTHING, Layer, Network, Node, Shape, is_verified
 from ..record import Record
 from .accounting import NETTALLY, Accounting
-from .rows import Row, count_node, new_row
+from .rows import Row, count_node, new_row, with_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -198,8 +198,7 @@ def _rows(network: Network, working: bool) -> list[Row]:
                 if row is None:
                     row = kept[key] = count_node(node, shapes)
                 else:
-                    _, xs, shape, parameters, buffers, work = row
-                    row = new_row(Row, (node, xs, shape, parameters, buffers, work))
+                    row = new_row(Row, (node, *row[1:]))
             shapes[node.name] = row.shape
             rows.append(row)
     except LayerError as error:
@@ -214,7 +213,7 @@ def _rows(network: Network, working: bool) -> list[Row]:
             f"{node.layer.kind} needs a batch and channels",
             values="input " + ", ".join("x".join(map(str, x or ())) or "a number" for x in xs),
         ).at(str(node.source or network.source or ""), node.name) from None
-    return rows
+    return with_examples(network, rows)
 
 
 def retally(
@@ -252,4 +251,4 @@ def retally(
         shapes[name] = row.shape
         rows.append(row)
     network = network.replace(nodes=tuple(row.node for row in rows))
-    return Tally(network, base.accounting, Rows(rows))
+    return Tally(network, base.accounting, Rows(with_examples(network, rows)))

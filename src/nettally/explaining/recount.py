@@ -69,6 +69,8 @@ class Recount:
                 xs: Any = tuple(seen[name] for name in node.inputs)
                 node = node.replace(layer=resolve(node, xs))
             row = count_node(node, seen)
+            if old.examples != 1:
+                row = row._replace(examples=old.examples)
             self.counted += 1
             new[i] = row
             if row.shape != old.shape:

@@ -10,6 +10,7 @@ from ..arith import factors, product
 from ..claims.check import TALLIES
 from ..claims.comparison import compare
 from ..counting.quantities import SUMS, NotDerivable
+from ..counting.rows import unit_sizes
 from ..errors import NettallyError
 from ..record import Record
 from .edits import KIND_BITS, Edit
@@ -192,9 +193,9 @@ def shown_factors(working: Tally, about: str, quantity: str) -> tuple[tuple[int,
     if row.shape is None or row.work is None:
         return ()
     if quantity in ("neurons", "values") and SUMS[quantity](working, row):
-        sizes = (*row.shape[2:], row.shape[1])
+        sizes = unit_sizes(row.shape, row.examples)
         whole = tuple(int(size) for size in sizes)
-        opened = (*whole[:-1], *(int(f) for f in factors(sizes[-1])))
+        opened = (*whole[:-1], *(int(f) for f in factors(sizes[-1]))) if whole else whole
         return (whole,) if whole == opened else (opened, whole)
     figure = SUMS[quantity](working, row)
     numbers = tuple(int(f) for f in factors(figure))

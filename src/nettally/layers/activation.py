@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from ..arith import product
 from ..errors import LayerError
-from ..network import NO_WORK, WHOLE, Layer, Shape, Window, Work, check_size
+from ..network import WHOLE, Layer, Shape, Window, check_size
 from .fields import by_axis
 from .registry import layer
 
@@ -15,33 +14,20 @@ if TYPE_CHECKING:
 
 
 class Activation(Layer):
-    """A function of each value by itself. steps: the work of one value."""
-
-    steps: ClassVar[Work] = NO_WORK
+    """A function of each value by itself."""
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         return xs[0]
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        if self.steps is NO_WORK:
-            return NO_WORK
-        values = product(y)
-        return Work(*[values * each if each else 0 for each in self.steps])
 
 
 @layer("relu")
 class ReLU(Activation):
     """max(x, 0)."""
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(compares=product(y))
-
 
 @layer("relu6")
 class ReLU6(Activation):
     """min(max(x, 0), 6)."""
-
-    steps = Work(compares=2)
 
 
 @layer("clipped_relu")
@@ -49,7 +35,6 @@ class ClippedReLU(Activation):
     """min(max(x, 0), limit)."""
 
     positional = ("limit",)
-    steps = Work(compares=2)
 
     limit: float = 1.0
 
@@ -59,7 +44,6 @@ class LeakyReLU(Activation):
     """x, or slope · x where x is negative."""
 
     positional = ("slope",)
-    steps = Work(compares=1, multiplies=1)
 
     slope: float = 0.01
 
@@ -71,8 +55,6 @@ class PReLU(Activation):
     shared: one in all. size: or of these sizes, without the batch, sizes of 1 being stretched
     (Keras has one for each value).
     """
-
-    steps = Work(compares=1, multiplies=1)
 
     shared: bool = False
     size: tuple[int, ...] | None = None
@@ -101,12 +83,13 @@ class PReLU(Activation):
             return {"weight": self.size}
         return {"weight": (1,) if self.shared else (xs[0][1],)}
 
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return self.size is not None or not self.shared
+
 
 @layer("elu")
 class ELU(Activation):
     """x, or alpha · (eˣ - 1) where x is negative."""
-
-    steps = Work(compares=1, transcendentals=1, adds=1, multiplies=1)
 
     alpha: float = 1.0
 
@@ -115,14 +98,10 @@ class ELU(Activation):
 class SELU(Activation):
     """A fixed multiple of elu with a fixed alpha."""
 
-    steps = Work(compares=1, transcendentals=1, adds=1, multiplies=2)
-
 
 @layer("gelu")
 class GELU(Activation):
     """x · Φ(x), Φ the normal distribution. approximate: by tanh."""
-
-    steps = Work(transcendentals=1, adds=1, multiplies=3)
 
     approximate: bool = False
 
@@ -131,42 +110,30 @@ class GELU(Activation):
 class SiLU(Activation):
     """x · sigmoid(x); also called swish."""
 
-    steps = Work(transcendentals=1, adds=1, multiplies=1, divides=1)
-
 
 @layer("mish")
 class Mish(Activation):
     """x · tanh(log(1 + eˣ))."""
-
-    steps = Work(transcendentals=3, adds=1, multiplies=1)
 
 
 @layer("hard_swish")
 class HardSwish(Activation):
     """x · min(max(x + 3, 0), 6) / 6."""
 
-    steps = Work(compares=2, adds=1, multiplies=2)
-
 
 @layer("hard_sigmoid")
 class HardSigmoid(Activation):
     """min(max(x + 3, 0), 6) / 6."""
-
-    steps = Work(compares=2, adds=1, multiplies=1)
 
 
 @layer("sigmoid")
 class Sigmoid(Activation):
     """1 / (1 + e⁻ˣ)."""
 
-    steps = Work(transcendentals=1, adds=1, divides=1)
-
 
 @layer("tanh")
 class Tanh(Activation):
     """scale · tanh(slope · x); LeCun's is 1.7159 · tanh(2/3 · x)."""
-
-    steps = Work(transcendentals=1)
 
     scale: float = 1.0
     slope: float = 1.0
@@ -176,21 +143,15 @@ class Tanh(Activation):
 class Softplus(Activation):
     """log(1 + eˣ)."""
 
-    steps = Work(transcendentals=2, adds=1)
-
 
 @layer("square")
 class Square(Activation):
     """x²."""
 
-    steps = Work(multiplies=1)
-
 
 @layer("sqrt")
 class Sqrt(Activation):
     """√x."""
-
-    steps = Work(transcendentals=1)
 
 
 @layer("power")
@@ -198,7 +159,6 @@ class Power(Activation):
     """x to a fixed exponent."""
 
     positional = ("exponent",)
-    steps = Work(transcendentals=1)
 
     exponent: float = 1.0
 
@@ -207,14 +167,10 @@ class Power(Activation):
 class Exp(Activation):
     """eˣ."""
 
-    steps = Work(transcendentals=1)
-
 
 @layer("log")
 class Log(Activation):
     """log(x + offset)."""
-
-    steps = Work(transcendentals=1, adds=1)
 
     offset: float = 0.0
 
@@ -223,14 +179,10 @@ class Log(Activation):
 class Abs(Activation):
     """|x|."""
 
-    steps = Work(compares=1)
-
 
 @layer("affine")
 class Affine(Activation):
     """slope · x + offset, both fixed."""
-
-    steps = Work(multiplies=1, adds=1)
 
     slope: float = 1.0
     offset: float = 0.0
@@ -280,17 +232,9 @@ class Softmax(_Softmax):
 
     axis: int = 1
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        return Work(transcendentals=values, adds=values, divides=values)
-
 
 @layer("log_softmax")
 class LogSoftmax(_Softmax):
     """x - log Σ eˣ over an axis."""
 
     axis: int = 1
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        return Work(transcendentals=values, adds=values * 2)

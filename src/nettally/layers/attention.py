@@ -154,6 +154,7 @@ class Attention(Layer):
     own.
     """
 
+    batch_first = True
     arity = 0
     weighted = True
 
@@ -197,12 +198,11 @@ class Attention(Layer):
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         q, k, v = self._split(xs)
         pairs = product(q[:3]) * k[2]  # each query's place with each key's, a head
-        return Work(
-            pairs * q[3] + pairs * v[3],
-            transcendentals=pairs,
-            adds=pairs,
-            divides=pairs,
-        )
+        return Work(pairs * q[3] + pairs * v[3])
+
+    def products(self, xs: tuple[Shape, ...], y: Shape) -> tuple[Shape, ...]:
+        q, k, _ = self._split(xs)
+        return ((*q[:3], k[2]), y)
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class Windowed(Layer):
     """Shared by the layers that slide a window: the fields are settled, one value an axis."""
 
+    batch_first = True
+
     kernel: Any = ()
     stride: Any = 1
     padding: Any = 0
@@ -138,6 +140,7 @@ class Local(Conv):
 class ConvSum(Layer):
     """Convolutions of several inputs, one each, added up, with one bias (cuda-convnet)."""
 
+    batch_first = True
     arity = 0
     weighted = True
 
@@ -259,6 +262,7 @@ class ConvTranspose(Layer):
     Dumoulin and Visin 2016, relationship 13. padding: as the direct convolution has it (it cuts).
     """
 
+    batch_first = True
     weighted = True
     positional = ("filters", "kernel")
 

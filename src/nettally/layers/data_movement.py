@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import LayerError
 from ..network import NO_WORK, Layer, Shape, Window, Work, check_size
 from .fields import by_axis
-from .merging import broadcast
+from .merging import broadcast, stretched
 from .registry import layer
 
 
@@ -31,6 +31,9 @@ class Expand(Layer):
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         return broadcast((xs[0], self.size))
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return stretched(xs[0], self.shape(xs))
 
 
 @layer("tile")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..arith import product
 from ..errors import LayerError
-from ..network import Layer, Shape, Work, check_size
+from ..network import Layer, Shape, check_size
 from .registry import layer
 
 
@@ -16,6 +15,8 @@ class Detect(Layer):
     The boxes that a program makes of them are no part of the network. Redmon et al. 2016; Redmon
     and Farhadi 2017.
     """
+
+    batch_first = True
 
     sigmoids: int = 0
     softmaxes: int = 0
@@ -32,8 +33,3 @@ class Detect(Layer):
                 values=f"channels {x[1]}, sigmoids {self.sigmoids}, softmaxes {self.softmaxes}",
             )
         return x
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        places = product((y[0], *y[2:]))
-        values = places * (self.sigmoids + self.softmaxes)
-        return Work(transcendentals=values, adds=values, divides=values)

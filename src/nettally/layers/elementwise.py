@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from ..arith import product
 from ..errors import LayerError, closest
-from ..network import SAME_PLACE, Layer, Shape, Window, Work
-from .merging import broadcast
+from ..network import SAME_PLACE, Layer, Shape, Window
+from .merging import broadcast, stretched
 from .registry import layer
 
-ONE = "transcendentals"
-
-FUNCTIONS: dict[str, tuple[int, str]] = {
-    **dict.fromkeys(("erf", "sin", "cos", "tan", "asin", "acos", "atan"), (1, ONE)),
-    **dict.fromkeys(("sinh", "cosh", "asinh", "acosh", "atanh"), (1, ONE)),
-    "negative": (1, "adds"),
-    "reciprocal": (1, "divides"),
-    "softsign": (1, "divides"),
-    **dict.fromkeys(("floor", "ceil", "round"), (1, "adds")),
-    **dict.fromkeys(("sign", "not", "is_nan", "is_inf", "threshold", "clip"), (1, "compares")),
-    **dict.fromkeys(("shrink", "celu", "hard_tanh", "bit_not"), (1, "compares")),
-    **dict.fromkeys(("quantize", "dequantize"), (0, "multiplies")),
-    "divide": (2, "divides"),
-    "modulo": (2, "divides"),
-    "power": (2, ONE),
-    **dict.fromkeys(("equal", "greater", "greater_equal", "less", "less_equal"), (2, "compares")),
-    **dict.fromkeys(("and", "or", "xor", "bit_and", "bit_or", "bit_xor"), (2, "compares")),
-    **dict.fromkeys(("shift_left", "shift_right"), (2, "multiplies")),
-    "where": (3, "compares"),
-    "cumulative_sum": (1, "adds"),
-    "cumulative_product": (1, "multiplies"),
-    "hardmax": (1, "compares"),
-    "lp_normalize": (1, "multiplies"),
-    "mean_variance_normalize": (1, "multiplies"),
-    "random": (0, ""),
+FUNCTIONS: dict[str, int] = {
+    **dict.fromkeys(("erf", "sin", "cos", "tan", "asin", "acos", "atan"), 1),
+    **dict.fromkeys(("sinh", "cosh", "asinh", "acosh", "atanh"), 1),
+    **dict.fromkeys(("negative", "reciprocal", "softsign", "floor", "ceil", "round"), 1),
+    **dict.fromkeys(("sign", "not", "is_nan", "is_inf", "threshold", "clip"), 1),
+    **dict.fromkeys(("shrink", "celu", "hard_tanh", "bit_not"), 1),
+    **dict.fromkeys(("quantize", "dequantize", "random"), 0),
+    **dict.fromkeys(("divide", "modulo", "power"), 2),
+    **dict.fromkeys(("equal", "greater", "greater_equal", "less", "less_equal"), 2),
+    **dict.fromkeys(("and", "or", "xor", "bit_and", "bit_or", "bit_xor"), 2),
+    **dict.fromkeys(("shift_left", "shift_right"), 2),
+    "where": 3,
+    **dict.fromkeys(("cumulative_sum", "cumulative_product", "hardmax", "lp_normalize"), 1),
+    "mean_variance_normalize": 1,
 }
-"""How many inputs each takes (0: one or more), and of what kind of work a value's step is."""
+"""How many inputs each takes; 0: one or more."""
 
 ALONG = ("cumulative_sum", "cumulative_product", "hardmax", "lp_normalize",
          "mean_variance_normalize")  # fmt: skip
@@ -43,10 +31,7 @@ ALONG = ("cumulative_sum", "cumulative_product", "hardmax", "lp_normalize",
 
 @layer("pointwise")
 class Pointwise(Layer):
-    """A function of the values in the same place, by its name; sizes of 1 are stretched.
-
-    Its work is one step a value, of the kind that ``FUNCTIONS`` has.
-    """
+    """A function of the values in the same place, by its name; sizes of 1 are stretched."""
 
     arity = 0
     positional = ("function",)
@@ -60,14 +45,16 @@ class Pointwise(Layer):
             )
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
-        takes = FUNCTIONS[self.function][0]
+        takes = FUNCTIONS[self.function]
         if takes and len(xs) != takes:
             raise LayerError(f"'{self.function}' takes {takes} inputs", values=f"{len(xs)} given")
         return xs[0] if len(xs) == 1 else broadcast(xs)
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        step = FUNCTIONS[self.function][1]
-        return Work(**{step: product(y)}) if step else Work()
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None if self.function in ALONG else SAME_PLACE
+
+    def windows(self, xs: tuple[Shape, ...]) -> tuple[tuple[Window, ...] | None, ...]:
+        if len(xs) == 1:
+            return (self.window(xs),)
+        y = self.shape(xs)
+        return tuple(stretched(x, y) for x in xs)

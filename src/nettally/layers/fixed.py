@@ -29,10 +29,6 @@ class Blur(Layer):
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         return xs[0]
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y) * (len(y) - 2)
-        return Work(multiplies=values * self.size, adds=values * (self.size - 1))
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return tuple(Window(self.size, 1, self.size // 2) for _ in xs[0][2:])
 
@@ -41,6 +37,7 @@ class Blur(Layer):
 class Recolor(Layer):
     """Red, green and blue to another colour space, ``yuv`` or ``lab``; the shape stays."""
 
+    batch_first = True
     positional = ("to",)
 
     to: str = "yuv"
@@ -53,11 +50,6 @@ class Recolor(Layer):
             raise LayerError("recolor needs 3 channels", values=f"channels {xs[0][1]}")
         return xs[0]
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        curve = values if self.to == "lab" else 0
-        return Work(multiplies=values * 3, adds=values * 2, transcendentals=curve)
-
 
 @layer("rbf")
 class RadialBasis(Layer):
@@ -66,6 +58,7 @@ class RadialBasis(Layer):
     LeCun et al. 1998, equation 7. The codes are fixed, so they are kept and not learned.
     """
 
+    batch_first = True
     weighted = True
     positional = ("units",)
 
@@ -82,8 +75,7 @@ class RadialBasis(Layer):
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         # a connection is one difference, squared and accumulated
-        connections = product(y) * product(xs[0][1:])
-        return Work(macs=connections, adds=connections)
+        return Work(product(y) * product(xs[0][1:]))
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE

@@ -55,6 +55,9 @@ class Linear(Layer):
         units = product(y)
         return Work(units * product(xs[0][int(self.axis) :]), units if self.bias else 0)
 
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return self.axis % len(xs[0]) == 1
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         rank = len(xs[0])
         axis = self.axis % rank

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from ..arith import product, total
+from ..arith import total
 from ..errors import LayerError
-from ..network import Layer, Shape, Window, Work
+from ..network import SAME_PLACE, Layer, Shape, Window
 from .fields import by_axis
 from .registry import layer
 
@@ -34,17 +32,26 @@ def broadcast(xs: tuple[Shape, ...]) -> Shape:
     return tuple(sizes)
 
 
+def stretched(x: Shape, y: Shape) -> tuple[Window, ...] | None:
+    """The window of a layer that stretches its input of shape ``x`` to ``y``."""
+    if x[2:] == y[2:]:
+        return SAME_PLACE
+    if len(x) != len(y):
+        return None  # other axes are those of space
+    return tuple(Window(int(a == b)) for a, b in zip(x[2:], y[2:], strict=True))
+
+
 class Elementwise(Layer):
     """One operation between the values in the same place."""
 
     arity = 0
-    step: ClassVar[str] = "adds"
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         return broadcast(xs)
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(**{self.step: product(y) * (len(xs) - 1)})
+    def windows(self, xs: tuple[Shape, ...]) -> tuple[tuple[Window, ...] | None, ...]:
+        y = self.shape(xs)
+        return tuple(stretched(x, y) for x in xs)
 
 
 @layer("add")
@@ -61,29 +68,20 @@ class Subtract(Elementwise):
 class Multiply(Elementwise):
     """The product of the inputs, value by value."""
 
-    step = "multiplies"
-
 
 @layer("maximum")
 class Maximum(Elementwise):
     """The greatest of the inputs, value by value."""
-
-    step = "compares"
 
 
 @layer("minimum")
 class Minimum(Elementwise):
     """The least of the inputs, value by value."""
 
-    step = "compares"
-
 
 @layer("average")
 class Average(Elementwise):
     """The mean of the inputs, value by value."""
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(adds=product(y) * (len(xs) - 1), divides=product(y))
 
 
 @layer("concat")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..arith import product
 from ..errors import LayerError
-from ..network import NOTHING, WHOLE, Layer, Shape, Window, Work, check_size
+from ..network import NOTHING, SAME_PLACE, WHOLE, Layer, Shape, Window, check_size
 from .fields import by_axis, one_of
 from .registry import layer
 
@@ -21,6 +20,8 @@ class BatchNorm(Layer):
     Ioffe and Szegedy 2015. weight, bias: learned. statistics: running mean and variance are kept.
     In use it is one multiplication and one addition a value.
     """
+
+    batch_first = True
 
     weight: bool = True
     bias: bool = True
@@ -43,8 +44,9 @@ class BatchNorm(Layer):
             return NOTHING
         return {"running_mean": (xs[0][1],), "running_var": (xs[0][1],)}
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(multiplies=product(y), adds=product(y))
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        # without statistics of its own it takes those of the whole map
+        return SAME_PLACE if self.statistics else tuple(Window(0) for _ in xs[0][2:])
 
 
 @layer("scale")
@@ -80,10 +82,6 @@ class Scale(Layer):
         tensors = {"weight": each, "bias": each}
         return {k: v for k, v in tensors.items() if getattr(self, k)}
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        return Work(multiplies=values if self.weight else 0, adds=values if self.bias else 0)
-
     def _named(self, fields: Mapping[str, Any]) -> Layer:
         layer = super()._named(fields)
         # they count axes, and are no sizes
@@ -99,6 +97,8 @@ class L2Norm(Layer):
     shared: one factor, and not one a channel.
     """
 
+    batch_first = True
+
     across: str = "channels"
     shared: bool = False
     epsilon: float = 1e-10
@@ -111,12 +111,6 @@ class L2Norm(Layer):
 
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         return {"weight": (1,) if self.shared else (xs[0][1],)}
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        roots = y[0] if self.across == "all" else product((y[0], *y[2:]))
-        # square and sum; the root; quotient and factor
-        return Work(adds=values, multiplies=values * 2, divides=values, transcendentals=roots)
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE if self.across == "all" else ()
@@ -131,6 +125,7 @@ class LocalResponseNorm(Layer):
     across: neighbouring "channels", within ``groups`` of them, or "space", within each map.
     """
 
+    batch_first = True
     positional = ("size",)
 
     size: int = 5
@@ -154,14 +149,6 @@ class LocalResponseNorm(Layer):
             )
         return x
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        window = self.size
-        if self.across == "space":
-            window = product(self.size for _ in y[2:])
-        # windows at the ends are shorter; the sums are counted as if they were not
-        return Work(adds=values * window, multiplies=values * 3, divides=0, transcendentals=values)
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         if self.across == "channels":
             return ()
@@ -172,9 +159,12 @@ class LocalResponseNorm(Layer):
 class ContrastNorm(LocalResponseNorm):
     """Local contrast normalisation: as lrn, of each value less its window's mean (cuda-convnet)."""
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        work = super().work(xs, y)
-        return work._replace(adds=work.adds * 2 + product(y), divides=product(y))
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        # of each value in its window it takes the difference to the mean of that value's window
+        windows = super().window(xs)
+        if not windows:
+            return windows
+        return tuple(Window(2 * size - 1, 1, 2 * before) for size, _, before, _ in windows)
 
 
 @layer("layer_norm")
@@ -201,14 +191,6 @@ class LayerNorm(Layer):
         last = xs[0][len(xs[0]) - self.axes :]
         tensors = {"weight": last, "bias": last}
         return {k: v for k, v in tensors.items() if getattr(self, k)}
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        # mean, difference, square and sum, quotient; then the learned factor and bias
-        return Work(
-            adds=values * 3 + (values if self.bias else 0),
-            multiplies=values * 2 + (values if self.weight else 0),
-        )
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         rank = len(xs[0])
@@ -239,11 +221,6 @@ class RootMeanSquareNorm(Layer):
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         return {"weight": xs[0][len(xs[0]) - self.axes :]} if self.weight else NOTHING
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        # square and sum, quotient; then the learned factor
-        return Work(adds=values, multiplies=values * 2 + (values if self.weight else 0))
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         rank = len(xs[0])
         if self.axes == rank - 1:
@@ -259,6 +236,7 @@ class GroupNorm(Layer):
     instance normalisation.
     """
 
+    batch_first = True
     positional = ("groups",)
 
     groups: int = 32
@@ -281,13 +259,6 @@ class GroupNorm(Layer):
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         tensors = {"weight": (xs[0][1],), "bias": (xs[0][1],)}
         return {k: v for k, v in tensors.items() if getattr(self, k)}
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        values = product(y)
-        return Work(
-            adds=values * 3 + (values if self.bias else 0),
-            multiplies=values * 2 + (values if self.weight else 0),
-        )
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE if self.groups == 1 else tuple(Window(0) for _ in xs[0][2:])
@@ -325,6 +296,3 @@ class Standardize(Layer):
         if not self.kept:
             return NOTHING
         return {"mean": self.size, "variance": self.size, "count": ()}
-
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(adds=product(y), divides=product(y))

@@ -43,8 +43,7 @@ class MaxPool(Pool):
     """The greatest value of each window."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = product(y) * product(self.kernel)
-        return Work(pooled=taken, compares=taken - product(y))
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("average_pool")
@@ -59,9 +58,7 @@ class AveragePool(Pool):
     count_padding: bool = True
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        units = product(y)
-        taken = units * product(self.kernel)
-        return Work(pooled=taken, adds=taken - units, divides=units)
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("lp_pool")
@@ -76,9 +73,7 @@ class LpPool(Pool):
     power: float = 2.0
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        units = product(y)
-        taken = units * product(self.kernel)
-        return Work(pooled=taken, adds=taken - units, transcendentals=taken + units)
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("stochastic_pool")
@@ -86,9 +81,7 @@ class StochasticPool(Pool):
     """One value of each window, drawn with a chance proportional to it (Zeiler and Fergus 2013)."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        units = product(y)
-        taken = units * product(self.kernel)
-        return Work(pooled=taken, adds=taken - units, divides=units)
+        return Work(pooled=product(y) * product(self.kernel))
 
 
 @layer("subsample")
@@ -105,12 +98,16 @@ class Subsample(Pool):
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         units = product(y)
-        taken = units * product(self.kernel)
-        return Work(bias_adds=units, pooled=taken, adds=taken - units, multiplies=units)
+        return Work(bias_adds=units, pooled=units * product(self.kernel))
+
+    def products(self, xs: tuple[Shape, ...], y: Shape) -> tuple[Shape, ...]:
+        return ()
 
 
 class GlobalPool(Layer):
     """Pooling over all of space. keep: leave sizes of 1 in place of the axes."""
+
+    batch_first = True
 
     keep: bool = True
 
@@ -129,8 +126,7 @@ class GlobalMaxPool(GlobalPool):
     """The greatest value of each channel."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = product(xs[0])
-        return Work(pooled=taken, compares=taken - product(y))
+        return Work(pooled=product(xs[0]))
 
 
 @layer("global_average_pool")
@@ -138,13 +134,13 @@ class GlobalAveragePool(GlobalPool):
     """The mean of each channel."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = product(xs[0])
-        return Work(pooled=taken, adds=taken - product(y), divides=product(y))
+        return Work(pooled=product(xs[0]))
 
 
 class AdaptivePool(Layer):
     """Pooling to a given size: window i goes from ⌊i·I/O⌋ to ⌈(i+1)·I/O⌉ (torch's rule)."""
 
+    batch_first = True
     positional = ("size",)
 
     size: Any = ()
@@ -190,8 +186,7 @@ class AdaptiveMaxPool(AdaptivePool):
     """The greatest value of each window."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = self.taken(xs[0])
-        return Work(pooled=taken, compares=taken - product(y))
+        return Work(pooled=self.taken(xs[0]))
 
 
 @layer("adaptive_average_pool")
@@ -199,5 +194,4 @@ class AdaptiveAveragePool(AdaptivePool):
     """The mean of each window."""
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        taken = self.taken(xs[0])
-        return Work(pooled=taken, adds=taken - product(y), divides=product(y))
+        return Work(pooled=self.taken(xs[0]))

@@ -27,10 +27,10 @@ class Recurrent(Layer):
     added (Keras), or 0. norm: each product is batch normalised, with factors (Darknet).
     """
 
+    batch_first = True
     weighted = True
     positional = ("features",)
     gates: ClassVar[int] = 1
-    steps: ClassVar[Work] = Work(transcendentals=1, adds=1)  # of one unit, beside its sums
 
     features: int = 0
     sequence: bool = True
@@ -78,10 +78,7 @@ class Recurrent(Layer):
         if self.directions != 1:
             units = units * self.directions
         sums = units if self.gates == 1 else units * self.gates
-        rest = Work(*[units * each if each else 0 for each in self.steps])
-        return rest._replace(
-            macs=sums * (x[-1] + self.features), bias_adds=sums * self.biases if self.biases else 0
-        )
+        return Work(sums * (x[-1] + self.features), sums * self.biases if self.biases else 0)
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE if len(xs[0]) == 2 else (Window(0),)
@@ -97,7 +94,6 @@ class GRU(Recurrent):
     """Gated recurrent units (Cho et al. 2014): a reset and an update gate, and the candidate."""
 
     gates = 3
-    steps = Work(transcendentals=3, adds=6, multiplies=3)
 
 
 @layer("lstm")
@@ -109,7 +105,6 @@ class LSTM(Recurrent):
     """
 
     gates = 4
-    steps = Work(transcendentals=5, adds=5, multiplies=3)
 
     projection: int = 0
 
@@ -152,6 +147,7 @@ class Elman(Layer):
     norm: each of the three is batch normalised. features: of y. It works on one step.
     """
 
+    batch_first = True
     weighted = True
     positional = ("features", "hidden")
 
@@ -181,7 +177,7 @@ class Elman(Layer):
         batch, seen, hidden = xs[0][0], product(xs[0][1:]), self.hidden
         units = (hidden if batch == 1 else batch * hidden) * 1
         macs = units * seen + units * hidden + units * self.features
-        return Work(macs=macs, bias_adds=units + units + product(y), adds=units)
+        return Work(macs=macs, bias_adds=units + units + product(y))
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE
@@ -189,6 +185,8 @@ class Elman(Layer):
 
 class _Maps(Layer):
     """The fields of a convolution from step to step; the state's keeps the size of its maps."""
+
+    batch_first = True
 
     def _settle(self) -> None:
         state = self.__dict__
@@ -283,11 +281,7 @@ class ConvElman(_Maps):
         places = product((y[0], *y[2:]))
         weights = [v for k, v in self.parameters(xs).items() if k.startswith("weight")]
         macs = places * (product(weights[0]) + product(weights[1]) + product(weights[2]))
-        return Work(
-            macs=macs,
-            bias_adds=places * (2 * self.hidden + self.filters),
-            adds=places * self.hidden,
-        )
+        return Work(macs=macs, bias_adds=places * (2 * self.hidden + self.filters))
 
 
 @layer("conv_lstm")
@@ -370,8 +364,7 @@ class ConvLSTM(_Maps):
                 macs = macs + places * product(shape)
             elif name.startswith("bias"):
                 biases = biases + places * shape[0]
-        units = places * self.filters
-        return Work(macs, biases, transcendentals=units * 5, adds=units * 5, multiplies=units * 3)
+        return Work(macs, biases)
 
 
 def _three(first: Shape, state: Shape, last: Shape, norm: bool) -> dict[str, Shape]:

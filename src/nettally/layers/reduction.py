@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arith import product
 from ..errors import LayerError
-from ..network import SAME_PLACE, Layer, Shape, Window, Work
+from ..network import SAME_PLACE, WHOLE, Layer, Shape, Window
 from .fields import by_axis, one_of
 from .registry import layer
 
-STEPS: dict[str, tuple[str, ...]] = {
-    "sum": ("adds",),
-    "mean": ("adds",),
-    "maximum": ("compares",),
-    "minimum": ("compares",),
-    "product": ("multiplies",),
-    "l1": ("compares", "adds"),
-    "l2": ("multiplies", "adds"),
-    "lp": ("transcendentals", "adds"),
-    "sum_of_squares": ("multiplies", "adds"),
-    "log_sum": ("adds",),
-    "log_sum_exp": ("transcendentals", "adds"),
-    "place_of_maximum": ("compares",),
-    "place_of_minimum": ("compares",),
-}
-"""What is done with each value, by operation; the few steps at the end of each are not counted."""
+# fmt: off
+OPERATIONS = (
+    "sum", "mean", "maximum", "minimum", "product", "l1", "l2", "lp", "sum_of_squares", "log_sum",
+    "log_sum_exp", "place_of_maximum", "place_of_minimum",
+)
+# fmt: on
 
 
 @layer("reduce")
@@ -42,7 +31,7 @@ class Reduce(Layer):
     keep: bool = True
 
     def __post_init__(self) -> None:
-        one_of("operation", self.operation, tuple(STEPS))
+        one_of("operation", self.operation, OPERATIONS)
         axes: Any = self.axes
         axes = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
         if not all(isinstance(axis, int) for axis in axes):
@@ -66,17 +55,14 @@ class Reduce(Layer):
             return tuple(1 if axis in over else size for axis, size in enumerate(x))
         return tuple(size for axis, size in enumerate(x) if axis not in over)
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        work = {step: product(xs[0]) for step in STEPS[self.operation]}
-        if self.operation == "mean":
-            work["divides"] = product(y)
-        return Work(**work)
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         x = xs[0]
         over = self._over(x)
-        if len(x) < 3 or not any(axis > 1 for axis in over):
+        space = set(range(2, len(x)))
+        if not space or not over or (self.keep and over.isdisjoint(space)):
             return SAME_PLACE
+        if space <= over:
+            return WHOLE
         if not self.keep:
-            return None
+            return None  # other axes are those of space
         return tuple(Window(0 if axis in over else 1) for axis in range(2, len(x)))

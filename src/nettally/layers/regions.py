@@ -21,6 +21,7 @@ class RegionPool(Layer):
     it compares or adds is not counted.
     """
 
+    batch_first = True
     arity = 2
     positional = ("size",)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..arith import ceildiv, product
 from ..errors import LayerError
-from ..network import Layer, Shape, Window, Work, check_size
+from ..network import Layer, Shape, Window, check_size
 from .fields import by_axis, one_of, padded, per_axis, sides, space, square
 from .registry import layer
 
@@ -26,6 +26,9 @@ class Flatten(Layer):
             )
         start = int(self.start)
         return (*x[:start], product(x[start:]))
+
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return self.start == 1
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None if len(xs[0]) > 2 else ()
@@ -77,6 +80,9 @@ class Reshape(Layer):
             )
         return tuple(left if each == -1 else each for each in self.size)
 
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return not self.whole
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
 
@@ -108,6 +114,9 @@ class Permute(Layer):
                 values=f"order {by_axis(self.order)}, input {by_axis(x)}",
             )
         return tuple(x[axis] for axis in self.order)
+
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return not self.whole
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
@@ -239,9 +248,6 @@ class Upsample(Layer):
         sizes = space(x, len(scale), self.kind)
         return (x[0], x[1], *(size * s for size, s in zip(sizes, scale, strict=True)))
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return _interpolation(self.mode, y)
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         scale = self.scale if isinstance(self.scale, tuple) else (self.scale,) * (len(xs[0]) - 2)
         return tuple(_enlarged(self.mode, s) for s in scale)
@@ -266,9 +272,6 @@ class Resize(Layer):
         space(x, len(self.size), self.kind)
         return (x[0], x[1], *self.size)
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return _interpolation(self.mode, y)
-
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         pairs = [(int(a), int(b)) for a, b in zip(xs[0][2:], self.size, strict=True)]
         if any(b % a for a, b in pairs):
@@ -288,12 +291,3 @@ def _enlarged(mode: str, scale: int) -> Window:
         return Window(scale, 1, scale - 1, scale)
     reach = scale if mode == "linear" else 2 * scale
     return Window(2 * reach - scale % 2, 1, scale // 2 + reach - 1, scale)
-
-
-def _interpolation(mode: str, y: Shape) -> Work:
-    """Weighted means of 2 (linear) or 4 (cubic) neighbours, axis after axis."""
-    if mode == "nearest":
-        return Work()
-    taps = 2 if mode == "linear" else 4
-    values = product(y) * (len(y) - 2)
-    return Work(multiplies=values * taps, adds=values * (taps - 1))

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..arith import product
 from ..errors import LayerError
-from ..network import NOTHING, SAME_PLACE, Layer, Shape, Window, Work, check_size
+from ..network import NOTHING, SAME_PLACE, Layer, Shape, Window, check_size
 from .fields import one_of
-from .merging import broadcast
+from .merging import broadcast, stretched
 from .registry import layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OPERATIONS = {
-    "add": "adds",
-    "subtract": "adds",
-    "multiply": "multiplies",
-    "divide": "divides",
-    "maximum": "compares",
-    "minimum": "compares",
-    "power": "transcendentals",
-}
-"""What can be done with a held tensor, and of what kind of work a value's step is."""
+OPERATIONS = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "power")
+"""What can be done with a held tensor."""
 
 
 def _sizes(name: str, value: Any) -> tuple[int, ...]:
@@ -82,7 +73,7 @@ class Combine(Layer):
     learned: bool = True
 
     def __post_init__(self) -> None:
-        one_of("operation", self.operation, tuple(OPERATIONS))
+        one_of("operation", self.operation, OPERATIONS)
         self.__dict__["size"] = _sizes("size", self.size)
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
@@ -92,8 +83,8 @@ class Combine(Layer):
         name = "bias" if self.operation == "add" else "weight"
         return {name: self.size} if self.learned else NOTHING
 
-    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
-        return Work(**{OPERATIONS[self.operation]: product(y)})
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return stretched(xs[0], self.shape(xs))
 
 
 @layer("embedding")

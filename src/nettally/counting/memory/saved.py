@@ -47,7 +47,7 @@ def kept(
     by_kind, by_field = rules.RULES, rules.BY_FIELD
     # one loop without calls for most layers: a summary of AlexNet has 60 µs for it
     for row in tally.rows:
-        node, xs, y, parameters, _, _ = row
+        node, xs, y, parameters, _, _, _ = row
         name, names, shared = node.name, node.inputs, node.shared
         layer: Any = node.layer
         if y is None:

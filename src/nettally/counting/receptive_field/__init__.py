@@ -1,6 +1,6 @@
 """Receptive fields: which pixels of the input one unit of a map can see, over any graph of layers.
 
-Along one axis, the unit at position i of a chain of windows sees the pixels from
+Axis one axis, the unit at position i of a chain of windows sees the pixels from
 start + i·stride, ``size`` of them. From layer to layer (kernel or span k, stride s, padding p):
 
     size += (k - 1) · stride,   start -= p · stride,   stride *= s
@@ -239,11 +239,7 @@ def _merged(row: Row, fields: Mapping[str, Field]) -> Field:
         field = fields[name]
         if field is _UNSEEN:
             continue
-        if windows != ():
-            field = _through(field, windows, x, node)
-        elif x[2:] != y[2:]:
-            field = _stretched(field, x, y, node)
-        paths[name] = field
+        paths[name] = field if windows == () else _through(field, windows, x, node)
     if not paths:
         return _UNSEEN
     fields_of_paths = list(paths.values())
@@ -277,23 +273,6 @@ def _union(paths: Mapping[str, Field], y: Shape, node: Node) -> Field:
             union = joined(union, other)
         axes.append(union)
     return Field(tuple(axes))
-
-
-def _stretched(field: Field, x: Shape, y: Shape, node: Node) -> Field:
-    """A path whose map is stretched over a larger one, as a gate of one value a channel is."""
-    if field.status or all(along.step == 0 for along in field.axes):
-        return field
-    if len(x) != len(y):
-        why = f"{node.name} stretches maps of different axes"
-        return Field((), UNKNOWN, why, _reach(field, x))
-    return Field(
-        tuple(
-            [
-                spread(along, 1) if x[j + 2] != y[j + 2] else along
-                for j, along in enumerate(field.axes)
-            ]
-        )
-    )
 
 
 def _reach(field: Field, x: Shape) -> tuple[Axis, ...] | None:

@@ -191,15 +191,7 @@ def _parameters(row: Row, accounting: Accounting, terminal: Terminal) -> list[st
     return lines
 
 
-_OTHER = {
-    "bias_adds": "bias adds",
-    "pooled": "values taken",
-    "adds": "additions",
-    "multiplies": "products",
-    "divides": "divisions",
-    "compares": "comparisons",
-    "transcendentals": "exp, log, …",
-}
+_OTHER = {"bias_adds": "bias adds", "pooled": "values taken"}
 
 
 def _other_work(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:

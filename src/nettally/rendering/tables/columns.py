@@ -156,6 +156,12 @@ COLUMNS = {
         Column("flops", "FLOPs (2·MACs)", "two for each of those", _sum("flops")),
         Column("connections", "connections", "MACs, bias additions, pooled", _sum("connections")),
         Column("values", "values", "all output values", _sum("values")),
+        Column(
+            "activations",
+            "activations",
+            "outputs of products, as fvcore counts",
+            _sum("activations"),
+        ),
         Column("field", "field", "receptive field, pixels of the input", _field),
         Column("stride", "stride", "pixels from unit to unit", _stride),
     )
