@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .. import expression
-from ..counting.quantities import evaluate, measure
+from ..counting.quantities import COUNTS, SAME, evaluate, measure
 from ..errors import ClaimError, NettallyError
 from ..network import Span
 from ..record import Record
@@ -14,9 +14,10 @@ from .printed import Printed, parse_printed
 
 if TYPE_CHECKING:
     from ..counting.tally import Tally
+    from ..counting.values import Value
     from ..network import Shape
 
-RELATIONS = ("<=", ">=", "≤", "≥", "~", "≈", "=", "<", ">")
+RELATIONS = ("<=", ">=", "≤", "≥", "~", "≈", "==", "=", "<", ">")
 _RELATION = re.compile("|".join(RELATIONS))
 _REFERENCE = re.compile(
     r"^(?:(?P<about>[^\s.*+()/'\"](?:[^\s*+()/'\"]*[^\s.*+()/'\"])?)\.)?(?P<quantity>[a-z_]\w*)$"
@@ -53,8 +54,8 @@ class Claim(Record):
         match = _REFERENCE.match(self.subject)
         return (match["about"] or "", match["quantity"]) if match and not self.every else None
 
-    def value(self, counted: Tally, name: str = "") -> Any:
-        """Our figure: an int (a Num if the tally has its working), a float, a shape, or a word.
+    def value(self, counted: Tally, name: str = "") -> Value:
+        """Our figure, of a kind of its own: see ``counting.values``.
 
         name: for a claim of every layer, the one meant. Raises ClaimError, NotDerivable.
         """
@@ -96,9 +97,9 @@ def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: A
             hint="as in conv1.neurons = 253,440",
         )
     subject, relation, figure = text[: match.start()].strip(), match[0], text[match.end() :]
-    relation = {"≤": "<=", "≥": ">=", "≈": "=", "~": "="}.get(relation, relation)
+    relation = {"≤": "<=", "≥": ">=", "≈": "=", "~": "=", "==": "="}.get(relation, relation)
     try:
-        printed = parse_printed(figure, thousand=thousand)
+        printed = parse_printed(figure, thousand=thousand, words=_may_be_a_word(subject))
         every = ""
         if subject.startswith("every "):
             subject = subject.removeprefix("every ").strip()
@@ -113,6 +114,12 @@ def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: A
             error.what, where=error.where or where, values=error.values, hint=error.hint
         ) from None
     return claim
+
+
+def _may_be_a_word(subject: str) -> bool:
+    """Whether what is claimed can be a word: a field of a layer (``conv1.rounding``) can."""
+    about, _, quantity = subject.removeprefix("every ").rpartition(".")
+    return bool(about) and quantity.isidentifier() and SAME.get(quantity, quantity) not in COUNTS
 
 
 def _pattern(subject: str) -> str:

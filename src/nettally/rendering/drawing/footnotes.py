@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import expression
-from ...claims.comparison import compare, shown_value
+from ...claims.comparison import compare
 from ...counting.quantities import matching, names_like
 from ...errors import NettallyError
 from .model import Dot, Label
@@ -53,7 +53,7 @@ def notes_of(tally: Tally, verdicts: Iterable[Verdict]) -> tuple[Note, ...]:
 def _note_text(verdict: Verdict) -> str:
     claim = verdict.claim
     place = f" ({claim.place})" if claim.place else ""
-    ours = verdict.working or shown_value(verdict.ours, "%" in claim.printed.text)
+    ours = verdict.working or verdict.ours_shown
     # Helvetica has no brackets for rounding up
     ours = ours.replace("⌈", "ceil(").replace("⌉", ")").replace("⌊", "floor(").replace("⌋", ")")
     if claim.every:
