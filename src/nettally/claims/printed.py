@@ -45,16 +45,16 @@ _NUMBER = re.compile(
     re.I,
 )
 _SIZE = r"\d+(?:/\d+)?"
-_FRACTION = re.compile(r"^(\d+)/(\d+)$")
 _SHAPE = re.compile(
     rf"^(?:(?P<maps>\d+)\s*(?:@|of\s)\s*)?(?P<sizes>{_SIZE}(?:\s*[x×]\s*{_SIZE})*)"
     r"\s*(?:\(?(?P<order>HWC|CHW)\)?)?$",
     re.I,
 )
-_SIDES = re.compile(r"^(?:\d+:)?\d+(?:\s*[x×]\s*(?:\d+:)?\d+)*$", re.I)
-_TUPLE = re.compile(r"^[(\[](?P<items>[\d\s,()\[\]/]*)[)\]]\s*(?:\(?(?P<order>HWC|CHW)\)?)?$", re.I)
-_ITEM = re.compile(rf"\s*(?:[(\[]\s*(\d+)\s*,\s*(\d+)\s*,?\s*[)\]]|({_SIZE}))\s*(?:,|$)")
-_WORD = re.compile(r"^[^\W\d_][^=<≤≥]*$")
+# what is seldom printed: these are compiled when they are first needed
+_SIDES = r"^(?:\d+:)?\d+(?:\s*x\s*(?:\d+:)?\d+)*$"
+_TUPLE = r"^[(\[](?P<items>[\d\s,()\[\]/]*)[)\]]\s*(?:\(?(?P<order>HWC|CHW|hwc|chw)\)?)?$"
+_ITEM = rf"\s*(?:[(\[]\s*(\d+)\s*,\s*(\d+)\s*,?\s*[)\]]|({_SIZE}))\s*(?:,|$)"
+_WORD = r"^[^\W\d_][^=<≤≥]*$"
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 MAX_LENGTH = 200
@@ -148,24 +148,23 @@ def parse_printed(text: str, *, thousand: int = 1000, words: bool = False) -> Pr
         raise ClaimError("a figure is too long", values=shown[:40] + "…")
     plain = " ".join(shown.split()).translate(_SUPERSCRIPT)  # of many blanks \s* makes many ways
     rest = _ABOUT.sub("", plain).strip()
+    if max(map(len, re.findall(r"\d+", rest)), default=0) > MAX_DIGITS:
+        raise ClaimError(f"a figure of more than {MAX_DIGITS} digits", values=shown[:40] + "…")
+    printed = _sizes(shown, rest) or _pairs(shown, rest) or _tuple(shown, rest)
+    if printed is not None:  # before numbers: 102x102 is no 102·10²
+        return printed
     number = _NUMBER.match(rest)
     if number is not None:
         return _number(shown, number, thousand, about=rest != plain)
-    if max(map(len, re.findall(r"\d+", rest)), default=0) > MAX_DIGITS:
-        raise ClaimError(f"a figure of more than {MAX_DIGITS} digits", values=shown[:40] + "…")
-    fraction = _FRACTION.match(rest)
-    if fraction is not None and int(fraction[2]):  # what is divided by 0 is no figure
+    if "/" in rest and re.fullmatch(r"\d+/0*[1-9]\d*", rest):
         return Printed(shown, _size(rest), 0, about=rest != plain)
-    printed = _sizes(shown, rest) or _pairs(shown, rest) or _tuple(shown, rest)
-    if printed is None and words and _WORD.match(unquoted := shown.strip("'\"")):
-        printed = Printed(shown, 0, word=" ".join(unquoted.split()))
-    if printed is None:
-        raise ClaimError(
-            "this is not a figure",
-            values=shown[:80],
-            hint="as in 60 million, 253,440, 3.8x10^9, 3.8G, 1 %, 55x55",
-        )
-    return printed
+    if words and re.match(_WORD, unquoted := shown.strip("'\"")):
+        return Printed(shown, 0, word=" ".join(unquoted.split()))
+    raise ClaimError(
+        "this is not a figure",
+        values=shown[:80],
+        hint="as in 60 million, 253,440, 3.8x10^9, 3.8G, 1 %, 55x55",
+    )
 
 
 def _number(shown: str, match: re.Match[str], thousand: int, about: bool) -> Printed:
@@ -208,6 +207,8 @@ def _sizes(shown: str, text: str) -> Printed | None:
     if match is None or re.search(r"/0+\b", text):
         return None
     sizes = tuple(map(_size, re.findall(_SIZE, match["sizes"])))
+    if len(sizes) == 1 and not match["maps"]:
+        return None
     order = (match["order"] or "").upper()
     if match["maps"]:
         sizes, order = (int(match["maps"]), *sizes), "CHW"
@@ -228,15 +229,16 @@ def _of_sizes(shown: str, sizes: tuple[Number, ...], order: str = "") -> Printed
 
 def _pairs(shown: str, text: str) -> Printed | None:
     """``0:3``, before and after along each axis; ``1x0:3``, the axes' own."""
-    if ":" not in text or not _SIDES.match(text):
+    text = text.lower().replace("×", "x")
+    if ":" not in text or not re.match(_SIDES, text):
         return None
-    sides = [list(map(int, part.split(":"))) for part in re.split(r"\s*[x×]\s*", text.lower())]
+    sides = [[int(side) for side in part.split(":")] for part in text.split("x")]
     return Printed(shown, 0, pairs=tuple((side[0], side[-1]) for side in sides))
 
 
 def _tuple(shown: str, text: str) -> Printed | None:
     """``(96, 55, 55)``, ``[3, 3]``; ``((1, 1), (0, 3))`` are pairs."""
-    match = _TUPLE.match(text)
+    match = re.match(_TUPLE, text) if text[:1] in ("(", "[") else None
     if match is None:
         return None
     items = match["items"].strip()
@@ -244,14 +246,14 @@ def _tuple(shown: str, text: str) -> Printed | None:
     pairs: list[tuple[int, int]] = []
     at = 0
     while at < len(items):
-        item = _ITEM.match(items, at)
+        item = re.match(_ITEM, items[at:])
         if item is None or re.search(r"/0+$", item[3] or ""):
             return None
         if item[3]:
             numbers.append(_size(item[3]))
         else:
             pairs.append((int(item[1]), int(item[2])))
-        at = item.end()
+        at += item.end()
     if numbers and not pairs:
         return _of_sizes(shown, tuple(numbers), (match["order"] or "").upper())
     return Printed(shown, 0, pairs=tuple(pairs)) if pairs and not numbers else None

@@ -14,6 +14,7 @@ from ..counting.values import ByAxis, Padding, compute
 from ..errors import LayerError, NettallyError
 from .conventions import accounting_edits, scalings
 from .edits import Edit, field_edits
+from .readings import padding_readings
 from .recount import Recount, relevant
 from .slips import (
     alike,
@@ -167,6 +168,13 @@ def singles(figure: Figure, ours: Value) -> list[Edit]:
             edits += digit_slips(ours, claim.printed)
             working = tally(base.network, base.accounting, working=True)
             edits += factor_slips(alike(working, claim), claim.printed)
+    if isinstance(ours, Padding) and figure.about in figure.recount.index:
+        row = base.rows[figure.recount.index[figure.about]]
+        edits += [
+            edit
+            for edit in padding_readings(row)
+            if edit.value is not None and compare(edit.value, claim.printed)[0] in TALLIES
+        ]
     edits.sort(key=lambda edit: edit.bits)
     return edits
 

@@ -167,7 +167,7 @@ COLUMNS = {
         Column("stride", "stride", "the layer's own stride", _stride),
         Column(
             "effective_stride",
-            "pixels/unit",
+            "effective stride",
             "pixels of the input from unit to unit",
             _effective_stride,
         ),
