@@ -54,6 +54,11 @@ class Claim(Record):
         match = _REFERENCE.match(self.subject)
         return (match["about"] or "", match["quantity"]) if match and not self.every else None
 
+    @property
+    def tree(self) -> expression.Tree:
+        """The subject as an expression. Raises ExpressionError."""
+        return self.once(_tree)
+
     def value(self, counted: Tally, name: str = "") -> Value:
         """Our figure, of a kind of its own: see ``counting.values``.
 
@@ -69,8 +74,7 @@ class Claim(Record):
         if reference is not None:
             return measure(counted, *reference)
         try:
-            tree = expression.parse(self.subject, globs=bool(self.every))
-            return evaluate(tree, counted, self.every, name)
+            return evaluate(self.tree, counted, self.every, name)
         except expression.ExpressionError as error:
             raise error.at(str(self.source or "")) from None
 
@@ -116,6 +120,10 @@ def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: A
     return claim
 
 
+def _tree(claim: Claim) -> expression.Tree:
+    return expression.parse(claim.subject, globs=bool(claim.every))
+
+
 def _may_be_a_word(subject: str) -> bool:
     """Whether what is claimed can be a word: a field of a layer (``conv1.rounding``) can."""
     about, _, quantity = subject.removeprefix("every ").rpartition(".")
@@ -124,21 +132,9 @@ def _may_be_a_word(subject: str) -> bool:
 
 def _pattern(subject: str) -> str:
     """The pattern of names in ``conv*.parameters / parameters``."""
-    patterns: list[str] = []
-
-    def walk(tree: expression.Tree) -> None:
-        if isinstance(tree, expression.Name):
-            about = tree.text.rpartition(".")[0]
-            if any(mark in about for mark in "*?["):
-                patterns.append(about)
-        elif isinstance(tree, expression.Operation):
-            walk(tree.left)
-            walk(tree.right)
-        elif isinstance(tree, expression.FunctionCall):
-            for argument in tree.arguments:
-                walk(argument)
-
-    walk(expression.parse(subject, globs=True))
+    tree = expression.parse(subject, globs=True)
+    abouts = [name.rpartition(".")[0] for name in expression.names(tree)]
+    patterns = [about for about in abouts if any(mark in about for mark in "*?[")]
     if len(set(patterns)) != 1:
         raise ClaimError(
             "'every' needs one pattern of names", values=subject[:80], hint="every conv*.parameters"

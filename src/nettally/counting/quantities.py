@@ -309,18 +309,28 @@ def evaluate(tree: expression.Tree, counted: Tally, every: str = "", name: str =
     A kernel, a stride or a padding that is the same along each axis counts as one number.
     every, name: the pattern of names that stands for ``name``. Raises ClaimError, NotDerivable.
     """
+    measured: dict[str, Value] = {}
+
+    def ask(text: str) -> Value:
+        if text not in measured:  # a product of sixty of the same is measured once
+            about, _, quantity = text.rpartition(".")
+            if not quantity:
+                raise ClaimError("a quantity is missing after the dot", values=text)
+            one = name if every and about == every else about
+            measured[text] = measure(counted, one, quantity)
+        return measured[text]
+
+    return _evaluate(tree, counted, ask)
+
+
+def _evaluate(tree: expression.Tree, counted: Tally, ask: Callable[[str], Value]) -> Value:
     if isinstance(tree, expression.Number):
         return tree.value
     if isinstance(tree, expression.Name):
-        about, _, quantity = tree.text.rpartition(".")
-        if not quantity:
-            raise ClaimError("a quantity is missing after the dot", values=tree.text)
-        return measure(counted, name if every and about == every else about, quantity)
+        return ask(tree.text)
     if isinstance(tree, expression.FunctionCall):
-        return _call(tree, counted, every, name)
-    left, right = (
-        _operand(evaluate(side, counted, every, name)) for side in (tree.left, tree.right)
-    )
+        return _call(tree, counted, ask)
+    left, right = (_operand(_evaluate(side, counted, ask)) for side in (tree.left, tree.right))
     if tree.sign in ("/", "//") and not right:
         raise ClaimError("a division by zero", values=f"character {tree.at + 1}")
     return compute(tree.sign, left, right)
@@ -333,7 +343,7 @@ def _operand(value: Value) -> Number:
     return number
 
 
-def _call(tree: expression.FunctionCall, counted: Tally, every: str, name: str) -> Number:
+def _call(tree: expression.FunctionCall, counted: Tally, ask: Callable[[str], Value]) -> Number:
     if len(tree.arguments) != 1:
         raise ClaimError(f"{tree.function} takes one argument")
     argument = tree.arguments[0]
@@ -342,7 +352,7 @@ def _call(tree: expression.FunctionCall, counted: Tally, every: str, name: str) 
             raise ClaimError("count takes the name of a kind of layer", hint="count(conv)")
         return count(counted, argument.text)
     if tree.function == "log2":
-        value = single_number(evaluate(argument, counted, every, name))
+        value = single_number(_evaluate(argument, counted, ask))
         if value is None or value <= 0:
             raise ClaimError("log2 needs a positive number", values=str(value))
         return log2(plain(value) if isinstance(value, int) else value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arith import Num, plain
+from ..errors import ClaimError
 from ..record import Record
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ MAX_DIGITS = 60
 """Whole numbers with more digits are shown as 1.234e+75."""
 
 _IN_FULL = 10**MAX_DIGITS
+_MOST_BITS = 14_000
+"""Python writes and reads no whole number of more than 4,300 digits."""
+
 _FLOATS = 2**1000
 """From here on a quotient is given as a whole number: floats end at 2^1024."""
 
@@ -110,7 +114,7 @@ def compute(sign: str, left: Number, right: Number) -> Number:
     """``left sign right``, the sign one of + - * / //; counts keep their working but in a quotient.
 
     What is too large for a float is worked out exactly and given as a whole number. Raises
-    ZeroDivisionError.
+    ZeroDivisionError, and ClaimError for what has thousands of digits.
     """
     operation = _OPERATIONS[sign]
     bare = sign == "/" or isinstance(left, float) or isinstance(right, float)
@@ -118,7 +122,11 @@ def compute(sign: str, left: Number, right: Number) -> Number:
         left, right = (plain(n) if isinstance(n, Num) else n for n in (left, right))
     try:
         result = operation(left, right)
-        if isinstance(result, int) or abs(result) < _FLOATS:
+        if isinstance(result, int):
+            if result.bit_length() > _MOST_BITS:
+                raise ClaimError("a number of more than 4,000 digits", hint="a shorter formula")
+            return result
+        if abs(result) < _FLOATS:
             return result
     except OverflowError:
         pass

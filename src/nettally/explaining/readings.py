@@ -21,7 +21,7 @@ def padding_readings(row: Row) -> Iterator[Edit]:
     The value of each is the padding in all, or that of the sides; the sizes are the same.
     """
     layer: Any = row.node.layer
-    before = layer.fields().get("padding") or ()
+    before: tuple[tuple[int, int], ...] = layer.fields().get("padding") or ()
     pairs, name = before, row.node.name
     text = f"{name}: the padding of both sides together"
     if "rounding" in layer.fields() and hasattr(layer, "spare"):
@@ -29,7 +29,7 @@ def padding_readings(row: Row) -> Iterator[Edit]:
         if any(over) and layer.rounding == "up":
             pairs = tuple((a, b + more) for (a, b), more in zip(before, over, strict=True))
             text = f"{name}: the padding that gives the same windows without rounding up"
-    if not pairs or not all(isinstance(pair, tuple) and any(pair) for pair in pairs):
+    if not pairs or not all(map(any, pairs)):
         return
     changes = {}
     if pairs != before:

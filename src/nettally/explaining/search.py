@@ -6,6 +6,7 @@ import heapq
 from math import exp, log2, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import expression
 from ..claims.check import TALLIES
 from ..claims.comparison import compare
 from ..counting.quantities import SUMS, NotDerivable, matching
@@ -85,6 +86,7 @@ class Figure:
         if self.quantity in SUMS:
             rows = base.rows if not self.about else _rows(base, self.about)
             self.scope = frozenset(self.recount.index[row.node.name] for row in rows)
+        self.terms = 0 if claim.reference else len(set(expression.names(claim.tree)))
         self._parts: dict[tuple[str, str], list[int]] = {}
 
     def measure(self, edits: tuple[Edit, ...]) -> Value:
@@ -112,6 +114,7 @@ class Figure:
                 plus += edit.plus
         if not self.scope:
             value = self.claim.value(self.recount.tally(changed, inputs))
+            self.recount.counted += self.terms
         else:
             value = self._sum(quantity, accounting, without, changed) + plus
         if numerator == denominator or not isinstance(value, (int, float)):
