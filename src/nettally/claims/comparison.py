@@ -130,9 +130,8 @@ def _by_axis(ours: ByAxis | Padding, printed: Printed, relation: str) -> Outcome
         if isinstance(ours, ByAxis) and relation == "=" and printed.word == ours.word:
             return "exact", ""
         return _no_match(ours, printed, f"'{printed.word[:40]}' is not a size")
-    sides = isinstance(ours, Padding)
     if printed.pairs is not None:
-        if not sides or relation != "=":
+        if not isinstance(ours, Padding) or relation != "=":
             return _no_match(ours, printed, f"'{printed.text[:40]}' is a padding, before and after")
         pairs = printed.pairs * len(ours) if len(printed.pairs) == 1 else printed.pairs
         return ("exact", "") if pairs == ours else _differs_by_axis(ours, printed)
@@ -142,17 +141,19 @@ def _by_axis(ours: ByAxis | Padding, printed: Printed, relation: str) -> Outcome
     single = ours.single
     if printed.is_number and single is not None:
         return _number(single, printed, relation)
-    if len(sizes) == 1 or (single is not None and len(sizes) == 2 * len(ours) and sides):
-        same = single is not None and set(sizes) == {single}
-    elif len(sizes) == len(ours):
+    if len(sizes) == len(ours):
         same = all(
             size == one if not isinstance(one, tuple) else one == (size, size)
             for one, size in zip(ours, sizes, strict=True)
         )
-    elif sides and len(sizes) == 2 * len(ours):
-        return _no_match(ours, printed, "of a padding, 0:3 says 0 before and 3 after")
-    else:  # along one axis, a kernel of 5 is also printed as 5x1
-        same = isinstance(ours, ByAxis) and _not_one(sizes) == _not_one(ours)
+    elif len(sizes) == 1:
+        same = sizes == (single,)
+    elif not isinstance(ours, Padding):  # along one axis, a kernel of 5 is also printed as 5x1
+        same = _not_one(sizes) == _not_one(ours)
+    else:
+        same = len(sizes) == 2 * len(ours) and {*sizes} == {single}
+        if len(sizes) == 2 * len(ours) and not same:
+            return _no_match(ours, printed, "of a padding, 0:3 says 0 before and 3 after")
     return ("exact", "") if same else _differs_by_axis(ours, printed)
 
 
