@@ -14,6 +14,7 @@ from nettally.claims.check import check, judge
 from nettally.claims.claim import Claim, load, parse_claim
 from nettally.claims.comparison import compare, difference, shown_value
 from nettally.claims.printed import parse_printed
+from nettally.counting.values import Shape
 from nettally.errors import ClaimError, NettallyError
 from nettally.formats import Source
 from nettally.formats.native import read
@@ -147,11 +148,11 @@ def test_relations(alexnet: Tally, text: str, status: str) -> None:
         ((96, 55, 55), "54x54", "differs", "ours is 96x55x55"),
         ((1000,), "1x1x1000", "exact", ""),
         ((4096,), "4096", "exact", ""),
-        ((4096,), "4097", "differs", "ours is 4096"),
+        ((4096,), "4097", "differs", "ours is 4,096"),
     ],
 )
 def test_shapes(ours: tuple[int, ...], text: str, status: str, detail: str) -> None:
-    assert compare(ours, parse_printed(text)) == (status, detail)
+    assert compare(Shape(ours), parse_printed(text)) == (status, detail)
 
 
 @pytest.mark.parametrize(

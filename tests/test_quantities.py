@@ -16,6 +16,7 @@ from nettally.counting.quantities import (
     measure,
     names_like,
 )
+from nettally.counting.values import ByAxis, Flag, Padding, Sizes
 from nettally.errors import ClaimError
 from nettally.formats import Source
 from nettally.formats.native import read
@@ -74,18 +75,18 @@ def test_alexnet(alexnet: Tally, name: str) -> None:
         ("conv1", "features", 96 * 55 * 55),
         ("fc6", "features", 4096),
         ("conv1", "kernel", (11, 11)),
-        ("conv1", "stride", 4),
-        ("conv1", "padding", 0),
-        ("conv2", "padding", 2),
+        ("conv1", "stride", ByAxis((4, 4))),
+        ("conv1", "padding", Padding(((0, 0), (0, 0)))),
+        ("conv2", "padding", Padding(((2, 2), (2, 2)))),
         ("conv2", "groups", 2),
         ("conv1", "rounding", "up"),
         ("conv2", "kernel_volume", (5, 5, 48)),
         ("conv2", "weight", (256, 48, 5, 5)),
-        ("conv2", "bias", True),  # the field, and not the tensor
+        ("conv2", "bias", Flag(True, Sizes((256,)))),  # the field, and the sizes of the tensor
         ("norm1", "beta", 0.75),
-        ("conv1", "receptive_field", 11),
-        ("conv2", "receptive_field", 51),
-        ("pool5", "effective_stride", 32),
+        ("conv1", "receptive_field", ByAxis((11, 11))),
+        ("conv2", "receptive_field", ByAxis((51, 51))),
+        ("pool5", "effective_stride", ByAxis((32, 32))),
         ("", "layers", 8),
         ("", "output", (1000,)),
         ("", "params", 60_965_224),
@@ -96,7 +97,9 @@ def test_alexnet(alexnet: Tally, name: str) -> None:
     ],
 )
 def test_a_quantity(alexnet: Tally, about: str, quantity: str, value: Any) -> None:
-    assert measure(alexnet, about, quantity) == value
+    measured = measure(alexnet, about, quantity)
+    assert measured == value
+    assert not isinstance(value, tuple) or isinstance(measured, type(value))
 
 
 def test_padding_that_differs_is_shown_as_it_is() -> None:

@@ -7,8 +7,13 @@ evaluated as Python.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .errors import NettallyError
 from .record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_DIGITS = 40
 MAX_OPERATIONS = 100
@@ -49,6 +54,18 @@ class ExpressionError(NettallyError):
     """Text that is no expression. column: where, from 0."""
 
     column = 0
+
+
+def names(tree: Tree) -> Iterator[str]:
+    """The names in an expression, from left to right."""
+    if isinstance(tree, Name):
+        yield tree.text
+    elif isinstance(tree, Operation):
+        yield from names(tree.left)
+        yield from names(tree.right)
+    elif isinstance(tree, FunctionCall):
+        for argument in tree.arguments:
+            yield from names(argument)
 
 
 def parse(text: str, *, globs: bool = False) -> Tree:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..counting.rows import Row
+    from ..counting.values import Value
     from ..network import Network, Shape
 
 TALLIES = frozenset({"exact", "rounds", "truncates", "holds"})
@@ -32,7 +33,7 @@ class Verdict(Displayed, Record):
     """
 
     claim: Claim
-    ours: Any
+    ours: Value | None
     status: str
     detail: str = ""
     counted: Tally | None = None
@@ -44,7 +45,12 @@ class Verdict(Displayed, Record):
 
     def __repr__(self) -> str:
         outcome = f"{self.status}: {self.detail}" if self.detail else self.status
-        return f"Verdict({self.claim.text!r}, ours={shown_value(self.ours)}, {outcome})"
+        return f"Verdict({self.claim.text!r}, ours={self.ours_shown}, {outcome})"
+
+    @property
+    def ours_shown(self) -> str:
+        """Our figure for people, in the form of the printed one."""
+        return shown_value(self.ours, self.claim.printed)
 
     @property
     def tallies(self) -> bool:
@@ -87,11 +93,16 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
     return Verdict(claim, ours, status, detail, counted)
 
 
-def _may_grow(counted: Tally, claim: Claim, ours: Any) -> bool:
+def _may_grow(counted: Tally, claim: Claim, ours: Value) -> bool:
     """Whether layers that are not known could still make a figure of the whole net true."""
     about, quantity = claim.reference or ("no sum", "")
-    sure = about or certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
-    return not sure and ours < claim.printed.value
+    if (
+        about
+        or not isinstance(ours, int)
+        or certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
+    ):
+        return False
+    return ours < claim.printed.value
 
 
 def _judge_every(counted: Tally, claim: Claim) -> Verdict:
@@ -101,15 +112,14 @@ def _judge_every(counted: Tally, claim: Claim) -> Verdict:
     values = {name: claim.value(counted, name) for name in names}
     results = {name: compare(v, claim.printed, claim.relation)[0] for name, v in values.items()}
     worst = [name for name, status in results.items() if status == "differs"]
-    percent = "%" in claim.printed.text
     if not worst:
         status = "holds" if claim.relation != "=" else max(results.values())
         return Verdict(claim, None, status, f"for each of {len(names)}: {', '.join(names)}")
-    shown = ", ".join(f"{name} ({shown_value(values[name], percent)})" for name in worst)
+    shown = ", ".join(f"{name} ({shown_value(values[name], claim.printed)})" for name in worst)
     return Verdict(claim, values[worst[0]], "differs", f"not for {shown}")
 
 
-def _working(counted: Tally, claim: Claim, ours: Any) -> str:
+def _working(counted: Tally, claim: Claim, ours: Value | None) -> str:
     reference = claim.reference
     if reference is None or not reference[0] or not isinstance(ours, int):
         return ""

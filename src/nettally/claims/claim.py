@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .. import expression
-from ..counting.quantities import evaluate, measure
+from ..counting.quantities import COUNTS, SAME, evaluate, measure
 from ..errors import ClaimError, NettallyError
 from ..network import Span
 from ..record import Record
@@ -14,9 +14,10 @@ from .printed import Printed, parse_printed
 
 if TYPE_CHECKING:
     from ..counting.tally import Tally
+    from ..counting.values import Value
     from ..network import Shape
 
-RELATIONS = ("<=", ">=", "≤", "≥", "~", "≈", "=", "<", ">")
+RELATIONS = ("<=", ">=", "≤", "≥", "~", "≈", "==", "=", "<", ">")
 _RELATION = re.compile("|".join(RELATIONS))
 _REFERENCE = re.compile(
     r"^(?:(?P<about>[^\s.*+()/'\"](?:[^\s*+()/'\"]*[^\s.*+()/'\"])?)\.)?(?P<quantity>[a-z_]\w*)$"
@@ -53,8 +54,13 @@ class Claim(Record):
         match = _REFERENCE.match(self.subject)
         return (match["about"] or "", match["quantity"]) if match and not self.every else None
 
-    def value(self, counted: Tally, name: str = "") -> Any:
-        """Our figure: an int (a Num if the tally has its working), a float, a shape, or a word.
+    @property
+    def tree(self) -> expression.Tree:
+        """The subject as an expression. Raises ExpressionError."""
+        return self.once(_tree)
+
+    def value(self, counted: Tally, name: str = "") -> Value:
+        """Our figure, of a kind of its own: see ``counting.values``.
 
         name: for a claim of every layer, the one meant. Raises ClaimError, NotDerivable.
         """
@@ -68,8 +74,7 @@ class Claim(Record):
         if reference is not None:
             return measure(counted, *reference)
         try:
-            tree = expression.parse(self.subject, globs=bool(self.every))
-            return evaluate(tree, counted, self.every, name)
+            return evaluate(self.tree, counted, self.every, name)
         except expression.ExpressionError as error:
             raise error.at(str(self.source or "")) from None
 
@@ -96,9 +101,9 @@ def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: A
             hint="as in conv1.neurons = 253,440",
         )
     subject, relation, right = text[: match.start()].strip(), match[0], text[match.end() :]
-    relation = {"≤": "<=", "≥": ">=", "≈": "=", "~": "="}.get(relation, relation)
+    relation = {"≤": "<=", "≥": ">=", "≈": "=", "~": "=", "==": "="}.get(relation, relation)
     try:
-        printed = parse_printed(right, thousand=thousand)
+        printed = parse_printed(right, thousand=thousand, words=_may_be_a_word(subject))
         every = ""
         if subject.startswith("every "):
             subject = subject.removeprefix("every ").strip()
@@ -115,23 +120,21 @@ def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: A
     return claim
 
 
+def _tree(claim: Claim) -> expression.Tree:
+    return expression.parse(claim.subject, globs=bool(claim.every))
+
+
+def _may_be_a_word(subject: str) -> bool:
+    """Whether what is claimed can be a word: a field of a layer (``conv1.rounding``) can."""
+    about, _, quantity = subject.removeprefix("every ").rpartition(".")
+    return bool(about) and quantity.isidentifier() and SAME.get(quantity, quantity) not in COUNTS
+
+
 def _pattern(subject: str) -> str:
     """The pattern of names in ``conv*.parameters / parameters``."""
-    patterns: list[str] = []
-
-    def walk(tree: expression.Tree) -> None:
-        if isinstance(tree, expression.Name):
-            about = tree.text.rpartition(".")[0]
-            if any(mark in about for mark in "*?["):
-                patterns.append(about)
-        elif isinstance(tree, expression.Operation):
-            walk(tree.left)
-            walk(tree.right)
-        elif isinstance(tree, expression.FunctionCall):
-            for argument in tree.arguments:
-                walk(argument)
-
-    walk(expression.parse(subject, globs=True))
+    tree = expression.parse(subject, globs=True)
+    abouts = [name.rpartition(".")[0] for name in expression.names(tree)]
+    patterns = [about for about in abouts if any(mark in about for mark in "*?[")]
     if len(set(patterns)) != 1:
         raise ClaimError(
             "'every' needs one pattern of names", values=subject[:80], hint="every conv*.parameters"

@@ -6,18 +6,30 @@ One place for the names of quantities, so that claims, explanations and tables m
 from __future__ import annotations
 
 from math import log2
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import expression
-from ..arith import product, total
+from ..arith import plain, product, total
 from ..errors import ClaimError, closest
 from .accounting import is_bias
 from .rows import AXES, Row, activations, units
+from .values import (
+    ByAxis,
+    Flag,
+    Number,
+    Padding,
+    PerCent,
+    Shape,
+    Sizes,
+    Value,
+    compute,
+    single_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..network import Shape
+    from ..network import Shape as BatchShape
     from .tally import Tally
 
 
@@ -98,6 +110,11 @@ SAME = {
 
 SHAPES = ("output", "height", "width", "depth", "length", "channels", "features")
 FIELDS = ("receptive_field", "effective_stride")
+
+COUNTS = frozenset({*SUMS, *SHAPES[1:], "layers"})
+"""Quantities that are one whole number. output is a shape, the FIELDS are numbers by axis, share is
+a ratio and kind a word. What a field of a layer is follows from its value, see ``_stated``."""
+
 KINDS = {
     "conv": ("conv", "conv_sum", "conv_map"),
     "convolutional": ("conv", "conv_sum", "conv_map"),
@@ -106,10 +123,9 @@ KINDS = {
 }
 
 
-def measure(tally: Tally, about: str, quantity: str) -> Any:
+def measure(tally: Tally, about: str, quantity: str) -> Value:
     """The quantity of the whole network (``about`` empty), an input, a layer or a module.
 
-    An int (a Num where the tally has its working), a shape without the batch, a float, or a word.
     Raises ClaimError for a name that is not there, NotDerivable for what no description tells.
     """
     asked, quantity = quantity, SAME.get(quantity, quantity)
@@ -141,7 +157,24 @@ def measure(tally: Tally, about: str, quantity: str) -> Any:
         return _of_shape(last.shape, quantity, about)
     if quantity in FIELDS:
         return _field(tally, last, quantity)
-    return _detail(last, quantity, about)
+    if quantity == "share":
+        return _share(tally, rows, about)
+    return kind_of(last) if quantity == "kind" else _detail(last, quantity, about)
+
+
+def _share(tally: Tally, rows: Sequence[Row], about: str) -> PerCent:
+    whole = plain(tally.parameters)
+    if not whole:
+        raise NotDerivable("the network has no parameters to have a share of")
+    return PerCent(compute("/", 100 * plain(_sum(tally, rows, "parameters", about)), whole))
+
+
+def kind_of(row: Row) -> str:
+    """The kind of a layer; of a layer that is not known, with the source's name for it."""
+    layer = row.node.layer
+    if layer.kind == "opaque":
+        return f"opaque {layer.fields().get('type', '')}".rstrip()
+    return layer.kind
 
 
 def _sum(tally: Tally, rows: Sequence[Row], quantity: str, about: str) -> int:
@@ -190,7 +223,7 @@ def count(tally: Tally, kind: str) -> int:
     return sum(row.node.layer.kind in kinds for row in tally.rows)
 
 
-def _input_shape(tally: Tally, about: str) -> Shape | None:
+def _input_shape(tally: Tally, about: str) -> BatchShape | None:
     inputs = tally.network.inputs
     if about in inputs:
         return inputs[about]
@@ -199,9 +232,9 @@ def _input_shape(tally: Tally, about: str) -> Shape | None:
     return None
 
 
-def _of_shape(shape: Shape, quantity: str, about: str) -> Any:
+def _of_shape(shape: BatchShape, quantity: str, about: str) -> Value:
     if quantity == "output":
-        return shape[1:]
+        return Shape(shape, 0) if len(shape) < 2 else Shape(shape[1:], shape[0])
     axes = AXES.get(len(shape), ())
     if quantity in axes:
         return shape[1 + axes.index(quantity)]
@@ -214,72 +247,108 @@ def _of_shape(shape: Shape, quantity: str, about: str) -> Any:
     )
 
 
-def _field(tally: Tally, row: Row, quantity: str) -> Any:
+def _field(tally: Tally, row: Row, quantity: str) -> ByAxis:
     from .receptive_field import receptive_fields
 
-    field = receptive_fields(tally)[row.node.name]
+    field = tally.once(receptive_fields)[row.node.name]
     if not field.known:
         raise NotDerivable(f"the receptive field of {row.node.name} is {field}")
-    values = field.size if quantity == "receptive_field" else field.stride
-    whole = tuple(int(v) if v == int(v) else float(v) for v in values)
-    return whole[0] if len(set(whole)) == 1 else whole
+    if quantity == "receptive_field":
+        return ByAxis(field.size, field.brief if field.whole else "")
+    if not field.stride:
+        raise NotDerivable(f"the units of {row.node.name} are no steps apart: it has no space")
+    return ByAxis(int(step) if step == int(step) else float(step) for step in field.stride)
 
 
-def _detail(row: Row, quantity: str, about: str) -> Any:
+def _detail(row: Row, quantity: str, about: str) -> Value:
     """A field of the layer, or the shape of one of its tensors."""
-    layer = row.node.layer
-    if quantity == "kernel_volume" and row.parameters and "weight" in row.parameters:
-        weight = row.parameters["weight"]
-        return (*weight[2:], weight[1])
-    if quantity in layer.fields():
-        value = layer.fields()[quantity]
-        if quantity == "padding" and isinstance(value, tuple):
-            flat: set[Any] = {side for pair in value for side in pair}
-            return flat.pop() if len(flat) == 1 else value
-        if isinstance(value, tuple) and quantity in ("stride", "dilation"):
-            return value[0] if len(set(value)) == 1 else value
-        return value
-    if row.parameters and quantity in row.parameters:
-        return row.parameters[quantity]
-    known = [*SUMS, *SHAPES, *FIELDS, *layer.fields(), *(row.parameters or {})]
+    fields, parameters = row.node.layer.fields(), row.parameters or {}
+    if quantity == "kernel_volume" and "weight" in parameters:
+        weight = parameters["weight"]
+        return Sizes((*weight[2:], weight[1])) if len(weight) > 1 else Sizes(weight)
+    if quantity in fields:
+        return _stated(quantity, fields[quantity], parameters.get(quantity), about)
+    if quantity in parameters:
+        return Sizes(parameters[quantity])
+    known = [*SUMS, *SHAPES, *FIELDS, "share", "kind", *fields, *parameters]
     near = closest(quantity, known)
     if near.startswith("did you mean"):
         raise ClaimError(f"{about} has no '{quantity}'", hint=near)
     raise NotDerivable(f"'{quantity}' does not follow from a description of the network")
 
 
-def evaluate(tree: expression.Tree, counted: Tally, every: str = "", name: str = "") -> Any:
+def _stated(name: str, value: Any, tensor: BatchShape | None, about: str) -> Value:
+    """What the description states in a field. tensor: the sizes of the tensor of that name."""
+    if isinstance(value, bool):
+        return Flag(value, None if tensor is None else Sizes(tensor))
+    if isinstance(value, (int, float, str)):
+        return value
+    if isinstance(value, tuple):
+        parts = cast("tuple[Any, ...]", value)
+        if all(isinstance(part, (int, float)) for part in parts):
+            return ByAxis(parts) if name in BY_AXIS else Sizes(parts)
+        if parts and all(_is_pair(part) for part in parts):
+            return Padding(parts)
+    if value is None:
+        raise NotDerivable(f"the {name} of {about} is not stated")
+    raise ClaimError(
+        f"the {name} of {about} is not one value that could be compared",
+        hint="claim something that is counted, such as parameters",
+    )
+
+
+BY_AXIS = frozenset({"kernel", "stride", "dilation", "output_padding", "scale"})
+"""Fields that state one number for each axis of the space; other tuples are sizes."""
+
+
+def _is_pair(part: Any) -> bool:
+    if not isinstance(part, tuple):
+        return False
+    sides = cast("tuple[Any, ...]", part)
+    return len(sides) == 2 and all(isinstance(side, int) for side in sides)
+
+
+def evaluate(tree: expression.Tree, counted: Tally, every: str = "", name: str = "") -> Value:
     """The value of a formula of quantities, as ``measure`` gives each.
 
+    A kernel, a stride or a padding that is the same along each axis counts as one number.
     every, name: the pattern of names that stands for ``name``. Raises ClaimError, NotDerivable.
     """
+    measured: dict[str, Value] = {}
+
+    def ask(text: str) -> Value:
+        if text not in measured:  # a product of sixty of the same is measured once
+            about, _, quantity = text.rpartition(".")
+            if not quantity:
+                raise ClaimError("a quantity is missing after the dot", values=text)
+            one = name if every and about == every else about
+            measured[text] = measure(counted, one, quantity)
+        return measured[text]
+
+    return _evaluate(tree, counted, ask)
+
+
+def _evaluate(tree: expression.Tree, counted: Tally, ask: Callable[[str], Value]) -> Value:
     if isinstance(tree, expression.Number):
         return tree.value
     if isinstance(tree, expression.Name):
-        about, _, quantity = tree.text.rpartition(".")
-        if not quantity:
-            raise ClaimError("a quantity is missing after the dot", values=tree.text)
-        return measure(counted, name if every and about == every else about, quantity)
+        return ask(tree.text)
     if isinstance(tree, expression.FunctionCall):
-        return _call(tree, counted, every, name)
-    left = evaluate(tree.left, counted, every, name)
-    right = evaluate(tree.right, counted, every, name)
-    for side in (left, right):
-        if not isinstance(side, (int, float)):
-            raise ClaimError("a shape or a word can't be computed with", values=str(side))
+        return _call(tree, counted, ask)
+    left, right = (_operand(_evaluate(side, counted, ask)) for side in (tree.left, tree.right))
     if tree.sign in ("/", "//") and not right:
         raise ClaimError("a division by zero", values=f"character {tree.at + 1}")
-    operations: dict[str, Callable[[], Any]] = {
-        "+": lambda: left + right,
-        "-": lambda: left - right,
-        "*": lambda: left * right,
-        "/": lambda: int(left) / int(right) if isinstance(left, int) else left / right,
-        "//": lambda: left // right,
-    }
-    return operations[tree.sign]()
+    return compute(tree.sign, left, right)
 
 
-def _call(tree: expression.FunctionCall, counted: Tally, every: str, name: str) -> Any:
+def _operand(value: Value) -> Number:
+    number = single_number(value)
+    if number is None:
+        raise ClaimError("a shape or a word can't be computed with", values=str(value))
+    return number
+
+
+def _call(tree: expression.FunctionCall, counted: Tally, ask: Callable[[str], Value]) -> Number:
     if len(tree.arguments) != 1:
         raise ClaimError(f"{tree.function} takes one argument")
     argument = tree.arguments[0]
@@ -288,8 +357,8 @@ def _call(tree: expression.FunctionCall, counted: Tally, every: str, name: str) 
             raise ClaimError("count takes the name of a kind of layer", hint="count(conv)")
         return count(counted, argument.text)
     if tree.function == "log2":
-        value = evaluate(argument, counted, every, name)
-        if not isinstance(value, (int, float)) or value <= 0:
+        value = single_number(_evaluate(argument, counted, ask))
+        if value is None or value <= 0:
             raise ClaimError("log2 needs a positive number", values=str(value))
-        return log2(value)
+        return log2(plain(value) if isinstance(value, int) else value)
     raise ClaimError(f"there is no function '{tree.function}'", hint="one of count, log2")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..arith import plain
 from ..claims.check import Verdict, judge
 from ..claims.claim import Claim, parse_claim
-from ..claims.comparison import compare, shown_value
+from ..claims.comparison import compare, in_form_of, shown_value
 from ..counting.quantities import SUMS
 from ..counting.tally import Tally, tally
 from ..display import Displayed
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..counting.rows import Row
-    from ..network import Network
+    from ..counting.values import Value
+    from ..network import Network, Shape
 
 __all__ = ["Edit", "Explanation", "Explanations", "explain"]
 
@@ -65,7 +66,7 @@ class Explanation(Record):
     bits: float
     score: float
     chance: float
-    ours: Any
+    ours: Value
     status: str
     fixes: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
@@ -232,7 +233,7 @@ def _tell(
         hit.bits,
         score,
         chance,
-        hit.value,
+        in_form_of(figure_of.printed, hit.value),
         hit.status,
         fixes,
         breaks,
@@ -271,9 +272,13 @@ def _supports(figure_of: Figure, base: Tally, others: list[Verdict]) -> tuple[st
     if not about or quantity not in SUMS or not isinstance(printed, int):
         return ()
     ours = figure_of.measure(())
+    if not isinstance(ours, int):
+        return ()
     supports: list[str] = []
     for verdict in others:
         if verdict.claim.reference != ("", quantity) or not verdict.tallies:
+            continue
+        if not isinstance(verdict.ours, int):
             continue
         whole = plain(verdict.ours)
         with_printed = whole - ours + printed
@@ -306,6 +311,10 @@ def _fit(figure_of: Figure, changes: Mapping[str, Any], inputs: Any) -> str:
     return f"the last window hangs {pixels} over"
 
 
+def _sizes(shape: Shape) -> str:
+    return "x".join(str(int(size)) for size in shape[1:])
+
+
 def _effects(
     figure_of: Figure, full: Recount, changes: Mapping[str, Any], changed: Mapping[int, Row]
 ) -> tuple[str, ...]:
@@ -332,9 +341,7 @@ def _effects(
             continue
         shapely = layer.weighted or "kernel" in layer.fields()
         if shapely and new.node.name != figure_of.about:
-            moved.append(
-                f"{new.node.name} {shown_value(old.shape[1:])} → {shown_value(new.shape[1:])}"
-            )
+            moved.append(f"{new.node.name} {_sizes(old.shape)} → {_sizes(new.shape)}")
     if moved:
         more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
         effects.append("then " + ", ".join(moved[:3]) + more)

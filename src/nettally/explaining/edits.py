@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..counting.accounting import Accounting
     from ..counting.rows import Row
     from ..counting.tally import Tally
+    from ..counting.values import Value
     from ..network import Layer, Node, Shape
 
 KIND_BITS = {"accounting": 2.0, "field": 3.0, "slip": 4.0}
@@ -34,9 +35,9 @@ class Edit(Record):
     kind: accounting, field or slip. text: what, in words. bits: how surprising it is.
     changes, inputs: the other layers and input sizes of a field edit. factor: the figure is
     multiplied by numerator / denominator. accounting: another convention. quantity: another thing
-    counted. without: layers whose share is left out. plus: what is added. value: for a slip, the
-    figure that it gives. touches: what it changes, so that two edits of one thing are not
-    combined. family: edits of one family are told together.
+    counted. without: layers whose share is left out. plus: what is added. value: for a slip, and
+    for another reading of a field, the figure that it gives. touches: what it changes, so that two
+    edits of one thing are not combined. family: edits of one family are told together.
     """
 
     kind: str
@@ -49,7 +50,7 @@ class Edit(Record):
     quantity: str = ""
     without: frozenset[str] = frozenset()
     plus: int = 0
-    value: int | float | None = None
+    value: Value | None = None
     touches: frozenset[str] = frozenset()
     family: str = ""
 

@@ -38,8 +38,7 @@ def proofs(working: Tally, claim: Claim) -> tuple[str, ...]:
     """What can be proved about an exact figure of one layer."""
     reference = claim.reference
     printed = claim.printed
-    exact = isinstance(printed.value, int) and printed.step == 1 and not printed.coarse
-    if reference is None or not exact or printed.shape is not None:
+    if reference is None or not printed.is_exact or printed.shape is not None:
         return ()
     about, quantity = reference
     names = [row.node.name for row in working.rows]

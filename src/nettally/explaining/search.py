@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from math import exp, log2
+from math import exp, log2, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import expression
 from ..claims.check import TALLIES
 from ..claims.comparison import compare
 from ..counting.quantities import SUMS, NotDerivable, matching
 from ..counting.tally import Tally, tally
+from ..counting.values import ByAxis, Padding, compute
 from ..errors import LayerError, NettallyError
 from .conventions import accounting_edits, scalings
 from .edits import Edit, field_edits
+from .readings import padding_readings
 from .recount import Recount, relevant
 from .slips import (
     alike,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from ..claims.claim import Claim
     from ..counting.accounting import Accounting
     from ..counting.rows import Row
+    from ..counting.values import Number, Value
 
 MAX_PAIRS = 30_000
 """Pairs of edits that are tried, the least surprising first."""
@@ -48,7 +52,7 @@ class Hit(NamedTuple):
 
     edits: tuple[Edit, ...]
     bits: float
-    value: Any
+    value: Value
     status: str
 
 
@@ -82,9 +86,10 @@ class Figure:
         if self.quantity in SUMS:
             rows = base.rows if not self.about else _rows(base, self.about)
             self.scope = frozenset(self.recount.index[row.node.name] for row in rows)
+        self.terms = 0 if claim.reference else len(set(expression.names(claim.tree)))
         self._parts: dict[tuple[str, str], list[int]] = {}
 
-    def measure(self, edits: tuple[Edit, ...]) -> Any:
+    def measure(self, edits: tuple[Edit, ...]) -> Value:
         """Our figure under the edits. Raises LayerError where they make no network."""
         changes: dict[str, Any] = {}
         inputs = None
@@ -109,16 +114,14 @@ class Figure:
                 plus += edit.plus
         if not self.scope:
             value = self.claim.value(self.recount.tally(changed, inputs))
-            if numerator == denominator:
-                return value
+            self.recount.counted += self.terms
         else:
             value = self._sum(quantity, accounting, without, changed) + plus
-        if denominator == 1:
-            return value * numerator
-        if isinstance(value, float):
-            return value * numerator / denominator
-        whole, left = divmod(value * numerator, denominator)
-        return whole if not left else value * numerator / denominator
+        if numerator == denominator or not isinstance(value, (int, float)):
+            return value
+        scaled = compute("*", value, numerator)
+        even = isinstance(scaled, int) and scaled % denominator == 0
+        return compute("//" if even else "/", scaled, denominator)
 
     def _sum(
         self,
@@ -153,7 +156,7 @@ def _rows(base: Tally, about: str) -> tuple[Row, ...]:
         return ()
 
 
-def singles(figure: Figure, ours: Any) -> list[Edit]:
+def singles(figure: Figure, ours: Value) -> list[Edit]:
     """All the edits that are tried by themselves, the least surprising first."""
     base, claim = figure.base, figure.claim
     edits = list(field_edits(base, figure.near, figure.about))
@@ -168,11 +171,18 @@ def singles(figure: Figure, ours: Any) -> list[Edit]:
             edits += digit_slips(ours, claim.printed)
             working = tally(base.network, base.accounting, working=True)
             edits += factor_slips(alike(working, claim), claim.printed)
+    if isinstance(ours, Padding) and figure.about in figure.recount.index:
+        row = base.rows[figure.recount.index[figure.about]]
+        edits += [
+            edit
+            for edit in padding_readings(row)
+            if edit.value is not None and compare(edit.value, claim.printed)[0] in TALLIES
+        ]
     edits.sort(key=lambda edit: edit.bits)
     return edits
 
 
-def _slips(figure: Figure, ours: Any) -> Iterator[Edit]:
+def _slips(figure: Figure, ours: Value) -> Iterator[Edit]:
     base, printed, about = figure.base, figure.printed, figure.about
     if isinstance(ours, int):
         yield from digit_slips(ours, printed)
@@ -188,13 +198,13 @@ def _slips(figure: Figure, ours: Any) -> Iterator[Edit]:
 
 
 def search(
-    base: Tally, claim: Claim, ours: Any, most_pairs: int = MAX_PAIRS
+    base: Tally, claim: Claim, ours: Value, most_pairs: int = MAX_PAIRS
 ) -> tuple[Figure, Trial]:
     """Try single edits, then pairs in the order of their bits, within a bound on the work."""
     figure = Figure(base, claim)
     edits = singles(figure, ours)
     axes = len(claim.printed.shape or ())
-    target = _size(claim.printed.shape or claim.printed.value, axes)
+    target = _size(claim.printed.shape or (claim.printed.value,), axes)
     hits: list[Hit] = []
     useful: list[Edit] = []
     tried: list[tuple[float, float]] = []
@@ -207,7 +217,7 @@ def search(
         status, _ = compare(value, claim.printed, claim.relation)
         size = _size(value, axes)
         if size and target:
-            tried.append((bits, log2(size / target)))
+            tried.append((bits, log2(size) - log2(target)))
         if status in TALLIES:
             hits.append(
                 Hit(candidate, bits + (1.0 if status == "truncates" else 0.0), value, status)
@@ -259,14 +269,14 @@ def _pairs(edits: list[Edit]) -> Iterator[tuple[float, Edit, Edit]]:
         yield bits, edits[i], edits[j]
 
 
-def _size(value: Any, axes: int) -> float:
+def _size(value: Value | tuple[Number, ...], axes: int) -> Number:
     """One positive number to compare results by; 0 where there is none. axes: of the printed."""
-    if isinstance(value, tuple):
-        result = 1.0
-        for size in value[-axes:]:
-            result *= float(size)
-        return result
-    return float(value) if isinstance(value, (int, float)) and value > 0 else 0.0
+    number = value if isinstance(value, (int, float)) else None
+    if isinstance(value, (ByAxis, Padding)):
+        number = value.single
+    elif isinstance(value, tuple):
+        number = prod(value[-axes:])
+    return number if number is not None and number > 0 else 0
 
 
 def _chance(tried: list[tuple[float, float]], claim: Claim) -> Callable[[float], float]:
@@ -277,11 +287,11 @@ def _chance(tried: list[tuple[float, float]], claim: Claim) -> Callable[[float],
     """
     printed = claim.printed
     if printed.shape is not None:  # whole sizes: half a step to either side, along each axis
-        width = sum(log2((n + 0.5) / (n - 0.5)) for n in printed.shape)
+        width = sum(log2((n + 0.5) / (n - 0.5)) if n > 0.5 else 1.0 for n in printed.shape)
     else:
         low = float(printed.low)
         high = float(printed.value) + float(printed.coarse or printed.step)
-        if isinstance(printed.value, int) and printed.step == 1 and not printed.coarse:
+        if printed.is_exact:
             high = float(printed.value) + 0.5
         width = log2(high / low) if low > 0 else 1.0
 

@@ -47,8 +47,7 @@ def replaced_factors(shown: tuple[int, ...], printed: Printed) -> Iterator[Facto
     for factor in dict.fromkeys(shown):
         rest = whole // factor
         candidates = set(shown) - {factor}
-        exact = isinstance(printed.value, int) and printed.step == 1 and not printed.coarse
-        if exact and printed.value % rest == 0:
+        if printed.is_exact and printed.value % rest == 0:
             candidates.add(int(printed.value) // rest)
         for other in sorted(candidates):
             if other > 0 and (factor, other) not in seen and hits(printed, rest * other):

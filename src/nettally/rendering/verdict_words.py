@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..claims.comparison import shown_value
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,7 +34,7 @@ def ours(verdict: Verdict) -> str:
     """Our value, in per cent where the printed one is; "" where there is none."""
     if verdict.ours is None:
         return ""
-    return shown_value(verdict.ours, "%" in verdict.claim.printed.text)
+    return verdict.ours_shown
 
 
 def tallying(verdicts: Sequence[Verdict]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import expression
-from ...claims.comparison import compare, shown_value
+from ...claims.comparison import compare
 from ...counting.quantities import matching, names_like
 from ...errors import NettallyError
 from .model import Dot, Label
@@ -53,7 +53,7 @@ def notes_of(tally: Tally, verdicts: Iterable[Verdict]) -> tuple[Note, ...]:
 def _note_text(verdict: Verdict) -> str:
     claim = verdict.claim
     place = f" ({claim.place})" if claim.place else ""
-    ours = verdict.working or shown_value(verdict.ours, "%" in claim.printed.text)
+    ours = verdict.working or verdict.ours_shown
     # Helvetica has no brackets for rounding up
     ours = ours.replace("⌈", "ceil(").replace("⌉", ")").replace("⌊", "floor(").replace("⌋", ")")
     if claim.every:
@@ -74,7 +74,7 @@ def _about(tally: Tally, claim: Claim) -> frozenset[str]:
         elif claim.reference is not None:
             names.append(claim.reference[0])
         else:
-            _names_in(expression.parse(claim.subject), names)
+            names += [name.rpartition(".")[0] for name in expression.names(claim.tree)]
     except NettallyError:
         return frozenset()
     if len(names) > MOST_PLACES and not claim.every:
@@ -90,17 +90,6 @@ def _about(tally: Tally, claim: Claim) -> frozenset[str]:
             continue
         layers.add(rows[-1].node.name)  # a module's last layer, wherever that is drawn
     return frozenset(layers)
-
-
-def _names_in(tree: expression.Tree, names: list[str]) -> None:
-    if isinstance(tree, expression.Name):
-        names.append(tree.text.rpartition(".")[0])
-    elif isinstance(tree, expression.Operation):
-        _names_in(tree.left, names)
-        _names_in(tree.right, names)
-    elif isinstance(tree, expression.FunctionCall):
-        for argument in tree.arguments:
-            _names_in(argument, names)
 
 
 def of_unit(notes: Sequence[Note], unit: Unit) -> tuple[Note, ...]:

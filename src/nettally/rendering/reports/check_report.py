@@ -163,7 +163,7 @@ def _sign(verdict: Verdict) -> str:
 
 
 def _ours(verdict: Verdict) -> str:
-    return escape(shown_value(verdict.ours, "%" in verdict.claim.printed.text))
+    return escape(verdict.ours_shown)
 
 
 def _arithmetic(verdict: Verdict, terminal: Terminal, first: str) -> list[str]:

@@ -8,6 +8,7 @@ from ... import expression
 from ...arith import plain
 from ...claims.comparison import shown_value
 from ...counting.quantities import SAME, SUMS, NotDerivable, evaluate, matching, names_like
+from ...counting.values import single_number
 from ...errors import NettallyError
 from ..tables.architecture import architecture
 
@@ -47,9 +48,10 @@ def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
 
 
 def _each(claim: Claim, counted: Tally) -> tuple[str, ...]:
-    percent = "%" in claim.printed.text
     names = names_like(counted, claim.every)
-    lines = [f"{name}: {shown_value(claim.value(counted, name), percent)}" for name in names[:MOST]]
+    lines = [
+        f"{name}: {shown_value(claim.value(counted, name), claim.printed)}" for name in names[:MOST]
+    ]
     if len(names) > MOST:
         lines.append(f"and {len(names) - MOST} more")
     return tuple(lines)
@@ -58,8 +60,7 @@ def _each(claim: Claim, counted: Tally) -> tuple[str, ...]:
 def _formula(claim: Claim, verdict: Verdict, counted: Tally) -> tuple[str, ...]:
     """The formula with its quantities' values: ``5 + 3 = 8``."""
     tree = expression.parse(claim.subject)
-    percent = "%" in claim.printed.text
-    values, ours = _with_values(tree, counted), shown_value(verdict.ours, percent)
+    values, ours = _with_values(tree, counted), verdict.ours_shown
     return (f"{claim.subject} = {values} = {ours}",) if values != ours else ()
 
 
@@ -67,7 +68,9 @@ def _with_values(tree: expression.Tree, counted: Tally, tight: int = 0) -> str:
     if isinstance(tree, expression.FunctionCall) and tree.function == "log2":
         return f"log2({_with_values(tree.arguments[0], counted)})"
     if not isinstance(tree, expression.Operation):
-        return shown_value(evaluate(tree, counted))
+        value = evaluate(tree, counted)
+        number = single_number(value)
+        return shown_value(value if number is None else number)
     precedence = _PRECEDENCE[tree.sign]
     left = _with_values(tree.left, counted, precedence)
     right = _with_values(tree.right, counted, precedence + 1)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...arith import plain
-from ...counting.quantities import SUMS, certainty, is_known
+from ...counting.quantities import SUMS, certainty, is_known, kind_of
 from ...errors import NettallyError, closest
 from ..layer_line import described, size
 from .tree import last_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ...counting.receptive_field import Field
-    from ...counting.rows import Row
     from ...counting.tally import Tally
-    from ...network import Shape
     from .tree import TreeLine
 
 
@@ -65,15 +63,8 @@ class AtLeast(int):
 
 def _kind(tally: Tally, line: TreeLine) -> str:
     if line.row is not None:
-        return _kind_of(line.row)
+        return kind_of(line.row)
     return f"({len(line.rows)} layers)" if line.collapsed else ""
-
-
-def _kind_of(row: Row) -> str:
-    layer = row.node.layer
-    if layer.kind == "opaque":
-        return f"opaque {layer.fields().get('type', '')}"
-    return layer.kind
 
 
 def _layer(tally: Tally, line: TreeLine) -> str:
@@ -96,7 +87,22 @@ def _share(tally: Tally, line: TreeLine) -> float | None:
     return None if amount is None or not total else 100 * amount / total
 
 
-def _kernel(tally: Tally, line: TreeLine) -> str | None:
+def _by_axis_of(field: str) -> Callable[[Tally, TreeLine], Any]:
+    """The cell of a layer's own field that has one number an axis: ``11x11``."""
+
+    def cell(tally: Tally, line: TreeLine) -> str:
+        value = line.row.node.layer.fields().get(field) if line.row is not None else None
+        return _by_axis(value) if isinstance(value, tuple) else ""
+
+    return cell
+
+
+def _stride(tally: Tally, line: TreeLine) -> str:
+    steps = _by_axis_of("stride")(tally, line).split("x")
+    return steps[0] if len(set(steps)) == 1 else "x".join(steps)
+
+
+def _weight(tally: Tally, line: TreeLine) -> str | None:
     if line.row is None or line.row.parameters is None:
         return None
     weight = line.row.parameters.get("weight")
@@ -113,7 +119,7 @@ def _tensors(tally: Tally, line: TreeLine) -> str | None:
     return ", ".join(texts) + (f" and {len(tensors) - 6:,} more" if len(tensors) > 6 else "")
 
 
-def _by_axis(shape: Shape) -> str:
+def _by_axis(shape: Iterable[int]) -> str:
     return "x".join(str(plain(n)) for n in shape) or "1"
 
 
@@ -128,7 +134,7 @@ def _field(tally: Tally, line: TreeLine) -> str:
     return seen(tally, line).brief
 
 
-def _stride(tally: Tally, line: TreeLine) -> str:
+def _effective_stride(tally: Tally, line: TreeLine) -> str:
     field = seen(tally, line)
     if field.status or field.whole:
         return ""
@@ -148,7 +154,7 @@ COLUMNS = {
         Column("share", "share %", "share of all parameters", _share),
         Column("weights", "weights", "parameters that are no biases", _sum("weights")),
         Column("biases", "biases", "parameters that are biases", _sum("biases")),
-        Column("kernel", "weight's shape", "sizes of the weight tensor", _kernel),
+        Column("weight", "weight's shape", "sizes of the weight tensor", _weight),
         Column("tensors", "tensors", "sizes of all that it holds", _tensors, False),
         Column("memory", "bytes", "bytes of the parameters, 4 each", _sum("memory")),
         Column("operations", None, "operations, as the accounting counts", _sum("operations")),
@@ -163,7 +169,14 @@ COLUMNS = {
             _sum("activations"),
         ),
         Column("field", "field", "receptive field, pixels of the input", _field),
-        Column("stride", "stride", "pixels from unit to unit", _stride),
+        Column("kernel", "kernel", "the layer's own kernel", _by_axis_of("kernel")),
+        Column("stride", "stride", "the layer's own stride", _stride),
+        Column(
+            "effective_stride",
+            "effective stride",
+            "pixels of the input from unit to unit",
+            _effective_stride,
+        ),
     )
 }
 """All columns by name. ``name`` itself always comes first."""
@@ -175,7 +188,6 @@ OF_PARAMETERS = ("tensors", "parameters", "share")
 
 _SAME = {
     "receptive_field": "field",
-    "effective_stride": "stride",
     "params": "parameters",
     "mult_adds": "macs",
     "shape": "output",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import plain
-from ...claims.comparison import shown_value
+from ...claims.comparison import in_form_of, shown_value
 from ...counting.quantities import SUMS, certainty, is_known
 from ..escape import csv_cell
 from ..layer_line import described
@@ -82,11 +82,11 @@ def check_csv(
             [
                 verdict.status,
                 claim.text,
-                _number(verdict.ours),
+                None if verdict.ours is None else _number(in_form_of(printed, verdict.ours)),
                 printed.text,
-                printed.text if printed.shape else printed.value,
-                None if printed.shape else printed.low,
-                None if printed.shape else printed.high,
+                printed.value if printed.is_number else printed.text,
+                printed.low if printed.is_number else None,
+                printed.high if printed.is_number else None,
                 verdict.detail,
                 verdict.working,
                 explanations.found[0].text if explanations and explanations.found else "",
@@ -174,6 +174,6 @@ def _bare(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     """A value of ours: a bare number; a shape as 96x55x55."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float)):
         return None if value is None else shown_value(value).replace(",", "")
     return plain(value) if isinstance(value, int) else value

@@ -11,7 +11,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...arith import Num, plain
+from ...claims.comparison import in_form_of
 from ...counting.quantities import SUMS, certainty, is_known
+from ...counting.values import Flag
 from ..layer_line import described
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ...accountings.presets import Reckoning
     from ...claims.check import Verdict
     from ...claims.claim import Claim
+    from ...claims.printed import Printed
     from ...counting.accounting import Accounting
     from ...counting.rows import Row
     from ...counting.tally import Tally
@@ -251,6 +254,8 @@ def _value(value: Any) -> Any:
         return plain(value)
     if isinstance(value, tuple):
         return [_value(each) for each in value]
+    if isinstance(value, Flag):
+        return value.is_set
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
@@ -265,9 +270,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "every": claim.every,
         "printed": {
             "text": printed.text,
-            "value": printed.value,
-            "low": printed.low,
-            "high": printed.high,
+            **_interval(printed),
             "shape": None if printed.shape is None else list(printed.shape),
             "why": printed.why,
         },
@@ -280,6 +283,16 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "input": _shape(claim.input),
         "source": _place(claim.source) if claim.source else None,
     }
+
+
+def _interval(printed: Printed) -> dict[str, Any]:
+    """What the figure stands for; null of words and of paddings before and after."""
+    numeric = printed.pairs is None and not printed.word
+    return {name: getattr(printed, name) if numeric else None for name in ("value", "low", "high")}
+
+
+def _ours(verdict: Verdict) -> Any:
+    return None if verdict.ours is None else _value(in_form_of(verdict.claim.printed, verdict.ours))
 
 
 def _place(source: Span) -> str:
@@ -295,7 +308,7 @@ def _place(source: Span) -> str:
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "claim": _claim(verdict.claim),
-        "ours": _value(verdict.ours),
+        "ours": _ours(verdict),
         "status": verdict.status,
         "tallies": verdict.tallies,
         "detail": verdict.detail,

@@ -72,7 +72,7 @@ def tally_text(
 
 def _cells(tally: Tally, columns: Sequence[Column]) -> Callable[[TreeLine], list[str]]:
     """A function from a line to its cells; layers that count the same are worked out once."""
-    by_field = any(column.name in ("field", "stride") for column in columns)
+    by_field = any(column.name in ("field", "effective_stride") for column in columns)
     kept: dict[object, list[str]] = {}
 
     def cells_of(line: TreeLine) -> list[str]:
