@@ -51,7 +51,8 @@ class Registry:
         home = self.homes.get(key)
         if home is None:
             self.fill()
-        else:
+            home = self.homes.get(key)  # a filler may name the homes, and import none of them
+        if home is not None and key not in self.entries:
             from importlib import import_module
 
             module = import_module(home)
