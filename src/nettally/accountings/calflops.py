@@ -40,7 +40,7 @@ from .kinds import (
     GLOBAL_MAXES,
     GLOBAL_MEANS,
     OTHER_NORMS,
-    POOLS,
+    TORCH_POOLS,
     TWO_PRODUCTS,
     each,
 )
@@ -229,10 +229,10 @@ register_tool(
             source="calflops 0.3.2, pytorch_ops.py",
             counts=each(
                 {
-                    "conv conv_transpose": {"macs": 2, "bias_adds": 1},
+                    "conv": {"macs": 2, "bias_adds": 1},
+                    "conv_transpose": {"transposed_macs": 2, "transposed_biases": 1},
                     "conv_map": {"dense": 2, "bias_adds": 1},
-                    "conv_sum": {"macs": 2, "merged": 1},
-                    "linear attention": FLOPS,
+                    "conv_sum linear attention": FLOPS,
                     "matmul": {"stretched": 2},
                     "einsum": {"einsum_optimized": 1},
                     "elman": {"macs": 2, "normed": 2},
@@ -249,7 +249,7 @@ register_tool(
                     "batch_norm": {"inputs": 2},
                     OTHER_NORMS: {"inputs": 5},
                     "lrn": {"inputs": 4, "neighbours": 1},
-                    f"{POOLS} {GLOBAL_MEANS} {GLOBAL_MAXES}": {"inputs": 1},
+                    f"{TORCH_POOLS} {GLOBAL_MEANS} {GLOBAL_MAXES}": {"inputs": 1},
                     "relu prelu elu gelu leaky_relu silu softmax": {"inputs": 1},
                 }
             ),

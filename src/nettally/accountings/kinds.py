@@ -16,6 +16,9 @@ MEAN_POOLS = "average_pool stochastic_pool subsample"
 GLOBAL_MEANS = "global_average_pool adaptive_average_pool"
 GLOBAL_MAXES = "global_max_pool adaptive_max_pool"
 POOLS = f"{MAX_POOLS} {MEAN_POOLS}"
+TORCH_POOLS = "max_pool average_pool"
+"""The pools that are modules of torch's own, which tools know by class and by function."""
+
 OTHER_NORMS = "layer_norm group_norm"
 
 TWO_PRODUCTS = "attention as two products by torch.matmul, and not by a fused function"

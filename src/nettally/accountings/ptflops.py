@@ -41,7 +41,7 @@ from .kinds import (
     GLOBAL_MEANS,
     MACS,
     ON_A_CPU,
-    POOLS,
+    TORCH_POOLS,
     TWO_PRODUCTS,
     each,
 )
@@ -302,8 +302,7 @@ register_tool(
             counts=each(
                 {
                     "conv conv_transpose linear": BIASED,
-                    "conv_sum": {"macs": 1, "merged": 1},
-                    "local attention": MACS,
+                    "conv_sum local attention": MACS,
                     "matmul": {"stretched": 1},
                     "elman conv_elman conv_lstm": {"macs": 1, "plain_biases": 1, "normed": 2},
                     "rnn": {"macs": 1, "states": GATES["RNN"], "bias_adds": 1},
@@ -312,7 +311,7 @@ register_tool(
                     "batch_norm group_norm": {"inputs": 2},
                     "layer_norm": {"inputs": 1},
                     "lrn": {"inputs": 4, "neighbours": 1},
-                    f"{POOLS} {GLOBAL_MEANS} {GLOBAL_MAXES}": {"inputs": 2},
+                    f"{TORCH_POOLS} {GLOBAL_MEANS} {GLOBAL_MAXES}": {"inputs": 2},
                     f"{_TWICE} upsample": {"outputs": 2},
                     "leaky_relu silu relu6": {"outputs": 1},
                     "softmax": {"inputs": 1},
@@ -351,7 +350,8 @@ register_tool(
             source="ptflops 0.7.5, aten_ops.py, the aten backend",
             counts=each(
                 {
-                    "conv conv_transpose linear rnn gru": BIASED,
+                    "conv conv_transpose linear": BIASED,
+                    "rnn gru": {"macs": 1, "turned_biases": 1},
                     "conv_sum local attention": MACS,
                     "conv_map": {"dense": 1, "bias_adds": 1},
                     "matmul": {"products": 1},

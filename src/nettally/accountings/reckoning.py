@@ -41,6 +41,7 @@ SUMS = frozenset(
         "products",
         "stretched",
         "dense",
+        "transposed_macs",
         "einsum_pairs",
         "einsum_optimized",
         "einsum_fvcore",
@@ -55,6 +56,7 @@ DIFFERENCES = {
     "weights_by_steps": "weights at each step",
     "stretched": "products stretched",
     "dense": "zeros of the table",
+    "transposed_macs": "divided by the groups twice",
     "einsum_pairs": "as products of pairs",
     "einsum_optimized": "in 4 digits",
     "einsum_fvcore": "in 4 digits",
@@ -63,10 +65,12 @@ DIFFERENCES = {
 
 PARTS = {
     "bias_adds": "biases",
+    "transposed_biases": "biases",
     "biases_by_batch": "biases",
     "biases_at_outputs": "biases",
     "biases_by_steps": "biases",
     "plain_biases": "biases",
+    "turned_biases": "biases",
     "unbiased_pairs": "pairs of channels without a bias",
     "outputs": "outputs",
     "inputs": "inputs",

@@ -53,6 +53,30 @@ def _dense(row: Row) -> int:
     return product(row.shape or ()) * product(layer.kernel) * row.inputs[0][1]
 
 
+def _transposed_macs(row: Row) -> int:
+    """A transposed convolution's multiply-adds, divided by the groups a second time."""
+    layer: Any = row.node.layer
+    weight = (row.parameters or NOTHING)["weight"]
+    x = row.inputs[0]
+    return x[0] * product(x[2:]) * product(weight[2:]) * x[1] * (weight[1] // layer.groups)
+
+
+def _transposed_biases(row: Row) -> int:
+    """Its biases, at the positions that a convolution of these fields would have."""
+    layer: Any = row.node.layer
+    if not layer.bias:
+        return 0
+    x = row.inputs[0]
+    weight = (row.parameters or NOTHING)["weight"]
+    positions = [
+        (n + 2 * before - (step * (size - 1) + 1)) // stride + 1
+        for n, (before, _), step, size, stride in zip(
+            x[2:], layer.padding, layer.dilation, weight[2:], layer.stride, strict=True
+        )
+    ]
+    return x[0] * weight[1] * product(tuple(positions))
+
+
 def _equation(row: Row) -> str:
     return row.node.layer.fields()["equation"]
 
@@ -93,6 +117,15 @@ def _unprojected(row: Row) -> int:
     return _gates(row) * (layer.features - layer.projection) - _projected(row)
 
 
+def _turned_biases(row: Row) -> int:
+    """Its biases as operators see them: half, where sequences of a batch are turned to steps."""
+    if row.work is None:
+        return 0
+    x = row.inputs[0]
+    turned = len(x) == 3 and x[0] > 1 and x[1] > 1
+    return row.work.bias_adds // 2 if turned else row.work.bias_adds
+
+
 # --- Darknet's layers with a state --------------------------------------------------------------
 
 
@@ -120,6 +153,8 @@ FACTS.update(
         "products": _products,
         "stretched": _stretched,
         "dense": _dense,
+        "transposed_macs": _transposed_macs,
+        "transposed_biases": _transposed_biases,
         "einsum_pairs": lambda row: pairs(_equation(row), _factors(row)),
         "einsum_optimized": lambda row: int(optimized(_equation(row), _factors(row))),
         "einsum_fvcore": lambda row: fvcore_count(_equation(row), _factors(row)),
@@ -129,6 +164,7 @@ FACTS.update(
         "gates": _gates,
         "projected": _projected,
         "unprojected": _unprojected,
+        "turned_biases": _turned_biases,
         "normed": _normed,
         "plain_biases": _plain_biases,
         "norm_tensors_by_batch": _norm_tensors_by_batch,

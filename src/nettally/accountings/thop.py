@@ -14,7 +14,7 @@ from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counte
 from .by_calls import register_tool
 from .calls.facts import Facts, Tool, ToolCount, first
 from .calls.worksheet import COUNTED_TWICE, TWO_PLACES, Worksheet, left_out, tool_count
-from .kinds import CONVS, GLOBAL_MEANS, MACS, MEAN_POOLS, each
+from .kinds import CONVS, GLOBAL_MEANS, MACS, each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,7 +211,7 @@ register_tool(
                     "gru": {"macs": 1, "states": 7, "bias_adds": 1},
                     "lstm": {"macs": 1, "unprojected": 1, "states": 8, "bias_adds": 1},
                     "batch_norm layer_norm": {"inputs": 4},
-                    MEAN_POOLS: {"outputs": 1},
+                    "average_pool": {"outputs": 1},
                     GLOBAL_MEANS: {"inputs": 1, "outputs": 1},
                     "softmax": {"inputs": 3, "rows": -1},
                     "prelu": {"inputs": 1},

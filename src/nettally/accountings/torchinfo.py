@@ -14,7 +14,7 @@ from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counte
 from .by_calls import register_tool
 from .calls.facts import ROOT, Facts, Tool, ToolCount
 from .calls.worksheet import Worksheet, left_out, noun, tool_count
-from .kinds import CONVS, OTHER_NORMS, each
+from .kinds import OTHER_NORMS, each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -298,12 +298,13 @@ register_tool(
             source="torchinfo 1.8.0, layer_info.py, calculate_macs",
             counts=each(
                 {
-                    f"{CONVS} conv_map conv_transpose": {
+                    "conv conv_map conv_transpose": {
                         "weights_at_outputs": 1,
                         "biases_at_outputs": 1,
                     },
-                    f"linear local elman batch_norm {OTHER_NORMS} prelu": _ONCE,
+                    f"linear local elman subsample batch_norm {OTHER_NORMS} prelu": _ONCE,
                     "matmul einsum": {"weights_by_batch": 1},
+                    "conv_sum": {"weights_at_outputs": 1},
                     "rnn gru lstm": {"weights_by_steps": 1, "biases_by_steps": 1},
                     "conv_elman conv_lstm": {
                         "macs": 1,

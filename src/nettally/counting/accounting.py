@@ -225,21 +225,21 @@ FACTS: dict[str, Callable[[Row], int]] = {
     "outputs": _size,
     "inputs": lambda row: total(product(x) for x in row.inputs),
     "merged": lambda row: _size(row) * (len(row.inputs) - 1),
-    "rows": lambda row: _size(row) // (row.shape or (1,))[-1],
+    "rows": lambda row: _size(row) // (row.shape or (1,))[_field(row, "axis")],
     "positions": _positions,
     "outputs_at_stride": lambda row: _size(row) * product(_field(row, "stride")),
     "unbiased_pairs": _unbiased_pairs,
     "neighbours": lambda row: _positions(row) * (_field(row, "size") - 1),
     "outputs_by_size_squared": lambda row: _size(row) * _field(row, "size") * _field(row, "size"),
-    "weights_by_batch": lambda row: _tensors(row, biases=False) * row.inputs[0][0],
-    "biases_by_batch": lambda row: _tensors(row, biases=True) * row.inputs[0][0],
+    "weights_by_batch": lambda row: _tensors(row, biases=False) * (row.shape or (0,))[0],
+    "biases_by_batch": lambda row: _tensors(row, biases=True) * (row.shape or (0,))[0],
     "weights_at_outputs": lambda row: _tensors(row, biases=False) * _positions(row),
     "biases_at_outputs": lambda row: _tensors(row, biases=True) * _positions(row),
 }
 """Further facts of a row, for one batch.
 
 outputs, inputs: numbers of values. merged: values added to the first input's. rows: softmaxes
-over the last axis. positions: places of the output's space. outputs_at_stride: each value times
+over an axis. positions: places of the output's space. outputs_at_stride: each value times
 the area of the stride. unbiased_pairs: input times output channels of a group, in convolutions
 without a bias. neighbours: what padding the channels of a response normalisation adds.
 outputs_by_size_squared: times the square of its window.

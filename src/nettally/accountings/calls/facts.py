@@ -219,6 +219,8 @@ class Facts:
     def function(self, place: int) -> str:
         """Which function of torch a node is, by its full name: ``F.relu``; "" for none."""
         row = self.rows[place]
+        if not row.inputs:
+            return ""  # a stored tensor that the function is given
         written = row.node.written
         spelled = written.get("call") if written else None
         if spelled is not None:
