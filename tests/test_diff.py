@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nettally.accountings.presets import ACCOUNTINGS
+from nettally.accountings import ACCOUNTINGS
 from nettally.diffing import Difference, diff
 from nettally.formats import read
 from nettally.layers import layer_class

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nettally
-from nettally.accountings.presets import ACCOUNTINGS, reconcile
+from nettally.accountings import ACCOUNTINGS
+from nettally.accountings.reckoning import reconcile
 from nettally.claims.comparison import compare
 from nettally.claims.printed import parse_printed
 from nettally.counting.accounting import FACTS, NETTALLY, Accounting, accounting
@@ -190,7 +191,7 @@ def test_each_preset_says_who_and_where() -> None:
         assert len(each.source) > 10 or name == "nettally"
         assert each.title
         assert len({each.title for each in ACCOUNTINGS.values()}) == len(ACCOUNTINGS)
-        for kind, terms in each.operations_by_kind.items():
+        for kind, terms in each.counts.items():
             assert kind == "*" or layer_class(kind).kind == kind
             assert set(terms) <= facts
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nettally.accountings.presets import ACCOUNTINGS, reconcile
+from nettally.accountings import ACCOUNTINGS
+from nettally.accountings.reckoning import reconcile
 from nettally.counting.accounting import NETTALLY
 from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import nettally
-from nettally.accountings.presets import reconcile
+from nettally.accountings.reckoning import reconcile
 from nettally.claims.check import Verdict, check
 from nettally.claims.claim import load
 from nettally.cli import options, run, schema

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 import nettally
 from browser import EVIL, chromium, opened, without_policy
-from nettally.accountings.presets import reconcile
+from nettally.accountings.reckoning import reconcile
 from nettally.claims.check import Verdicts, check
 from nettally.claims.claim import parse_claim
 from nettally.counting.tally import tally

@@ -14,7 +14,7 @@ import pytest
 
 import nettally
 from browser import violations
-from nettally.accountings.presets import reconcile
+from nettally.accountings.reckoning import reconcile
 from nettally.claims.check import check
 from nettally.claims.claim import Claims, load
 from nettally.cli import run
@@ -203,7 +203,7 @@ def test_all_accountings_are_reconciled() -> None:
     for each in audit("alexnet").reckonings:
         assert f"{each.accounting.name}</th>" in part
         assert f"{int(each.parameters):,}" in part
-        if each.accounting.operations_by_kind:
+        if each.accounting.counts:
             assert f"{int(each.operations):,}" in part
 
 

@@ -23,7 +23,7 @@ import torch_nets
 import torch_peers
 from nettally import ACCOUNTINGS, NettallyError
 from nettally.accountings import by_calls as tools
-from nettally.accountings.presets import Reckoning
+from nettally.accountings.reckoning import Reckoning
 from nettally.formats.torch_module.load import WithoutWeights
 from nettally.rendering.output import reconcile as written
 from nettally.rendering.tables.compare import reconcile_text
@@ -142,11 +142,11 @@ def test_the_table_is_as_wide_as_it_should_be() -> None:
     assert without == set(RAISES)
 
 
-@pytest.mark.parametrize("tool", tools.TOOLS)
+@pytest.mark.parametrize("tool", list(tools.TOOLS))
 def test_the_versions_are_those_of_the_table(tool: str) -> None:
     theirs = {v: k for k, v in NAMES.items()}[tool]
     (version,) = {row["version"] for row in read_csv("torch_peers.csv") if row["tool"] == theirs}
-    own = tools.TOOLS[tool].version
+    own = tools.tool(tool).version
     assert own in (version, version.replace("-", ".post"), version.partition("+")[0])
     assert own in ACCOUNTINGS[tool].source
 
@@ -231,7 +231,7 @@ def test_the_tools_themselves_say_the_same(net: str, tool: str) -> None:
         if tool == "calflops":
             pytest.importorskip("transformers")  # which it imports, and does not ask for
         have = importlib.metadata.version(package)
-        if have.replace("-", ".post") != tools.TOOLS[NAMES[tool]].version:
+        if have.replace("-", ".post") != tools.tool(NAMES[tool]).version:
             pytest.skip(f"{package} {have} is installed")
     torch_models.torchvision_ready()  # ptflops imports it, where it is there
     make, shapes = LIVE[net]
@@ -248,13 +248,13 @@ def test_the_tools_themselves_say_the_same(net: str, tool: str) -> None:
 SOME = [("nets", name) for name in torch_nets.NETS]
 
 
-@pytest.mark.parametrize("tool", tools.TOOLS)
+@pytest.mark.parametrize("tool", list(tools.TOOLS))
 @pytest.mark.parametrize(("source", "model"), SOME, ids=[":".join(each) for each in SOME])
 def test_terms_and_layers_add_up(source: str, model: str, tool: str) -> None:
     tally = counted(source, model)
     found = tools.count(tally, tool)
     assert sum(found.terms.values()) == found.operations
-    assert next(iter(found.terms.values())) == tools.TOOLS[tool].per_mac * tally.macs
+    assert next(iter(found.terms.values())) == tools.tool(tool).per_mac * tally.macs
     assert sum(found.by_row.values()) + found.elsewhere == found.operations
     assert sum(found.parameter_terms.values()) in (0, found.parameters)
     under = tally.under(ACCOUNTINGS[tool])

@@ -12,8 +12,8 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing would be nea
 if TYPE_CHECKING:
     from typing import Any
 
-    from .accountings.presets import ACCOUNTINGS as ACCOUNTINGS
-    from .accountings.presets import reconcile as reconcile
+    from .accountings import ACCOUNTINGS as ACCOUNTINGS
+    from .accountings.reckoning import reconcile as reconcile
     from .arith import Num as Num
     from .arith import show as show
     from .building.build import build as build
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from .rendering.tables.summary import summary as summary
 
 _HOME = {
-    "ACCOUNTINGS": "accountings.presets",
+    "ACCOUNTINGS": "accountings",
     "Accounting": "counting.accounting",
-    "reconcile": "accountings.presets",
+    "reconcile": "accountings.reckoning",
     "Num": "arith",
     "show": "arith",
     "Claim": "claims.claim",
@@ -77,8 +77,8 @@ _MODULES = {"memory": "counting.memory"}
 registry.FILLERS.update(
     {
         "displays": ("nettally.displays",),
-        "accountings": ("nettally.accountings.presets",),
-        "accountings by calls": ("nettally.accountings.by_calls",),
+        "accountings": ("nettally.accountings",),
+        "settlers of accountings": ("nettally.accountings",),
     }
 )
 

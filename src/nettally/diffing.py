@@ -12,7 +12,7 @@ from .network import NOTHING
 from .record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from .counting.rows import Row
@@ -94,7 +94,7 @@ def diff(a: Network, b: Network, accounting: Accounting = NETTALLY) -> Differenc
     for i, j in _in_order(len(left.rows), len(right.rows), partners):
         one = None if i is None else left.rows[i]
         two = None if j is None else right.rows[j]
-        costs = _costs(one, two, accounting)
+        costs = _costs((left, one), (right, two))
         if one is None or two is None:
             pairs.append(Pair(one, two, "added" if one is None else "removed", NOTHING, *costs))
             continue
@@ -116,13 +116,17 @@ def diff(a: Network, b: Network, accounting: Accounting = NETTALLY) -> Differenc
     return Difference(left, right, tuple(pairs), _inputs(a, b))
 
 
-def _costs(a: Row | None, b: Row | None, accounting: Accounting) -> tuple[int, int, int]:
-    """Parameters, operations and neurons: b's less a's."""
+def _costs(a: tuple[Tally, Row | None], b: tuple[Tally, Row | None]) -> tuple[int, int, int]:
+    """Parameters, operations and neurons: b's less a's, each as its own tally counts them."""
 
-    def cost(of: Callable[[Row], int]) -> int:
-        return (plain(of(b)) if b is not None else 0) - (plain(of(a)) if a is not None else 0)
+    def counts(tally: Tally, row: Row | None) -> tuple[int, int, int]:
+        if row is None:
+            return 0, 0, 0
+        by = tally.accounting
+        return plain(by.parameters(row)), plain(by.operations(row)), plain(by.neurons(row))
 
-    return cost(accounting.parameters), cost(accounting.operations), cost(accounting.neurons)
+    before, after = counts(*a), counts(*b)
+    return after[0] - before[0], after[1] - before[1], after[2] - before[2]
 
 
 def _inputs(a: Network, b: Network) -> Mapping[str, tuple[Any, Any]]:

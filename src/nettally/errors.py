@@ -50,6 +50,10 @@ class ClaimError(NettallyError):
     """A claim that cannot be read."""
 
 
+class AccountingError(NettallyError):
+    """An accounting that cannot be read, or counts what a layer does not have."""
+
+
 def closest(word: str, known: object) -> str:
     """A question, "did you mean 'stride'?", or the known words when nothing is near."""
     import difflib

@@ -1,7 +1,7 @@
 """What other tools print for a PyTorch module, worked out from the run that was followed.
 
 A tool's convention looks at layers, or at calls of modules, or at the functions that are called:
-docs/decisions/0010-what-tools-look-at.md. Each file has one tool's rules, read from its source.
+docs/decisions/0010-what-tools-look-at.md. Each tool's file has its rules, read from its source.
 tests/test_tools.py holds them to what the tools themselves print for 161 models.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..counting.accounting import BY_CALLS, Accounting
+from ..counting.accounting import SETTLERS, Accounting, register
 from ..errors import NettallyError, closest
 from ..network import NOTHING, Calls
+from ..registry import Registry
 from .calls.facts import Facts, Tool, ToolCount
-from .tools import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,40 @@ if TYPE_CHECKING:
     from ..counting.tally import Tally
     from ..network import Network, Node, Shape
 
-__all__ = ["TOOLS", "OfTool", "Tool", "ToolCount", "count", "settled"]
+__all__ = ["TOOLS", "OfTool", "Tool", "ToolCount", "count", "register_tool", "settled", "tool"]
+
+TOOLS = Registry(
+    "tools that look at calls",
+    {
+        name: f"{__package__}.{module}"
+        for name, module in {
+            "torchinfo": "torchinfo",
+            "fvcore": "fvcore",
+            "thop": "thop",
+            "ptflops": "ptflops",
+            "ptflops-aten": "ptflops",
+            "torch": "torch",
+            "calflops": "calflops",
+        }.items()
+    },
+)
+"""By the names of their accountings."""
+
+
+def register_tool(tool: Tool) -> Tool:
+    """Add a tool, and with it its accounting. Raises ValueError where another one has the name."""
+    register(tool.accounting)
+    TOOLS.add(tool.name, tool)
+    SETTLERS.add(tool.name, settled)
+    return tool
+
+
+def tool(name: str) -> Tool:
+    """A tool by its name. Raises NettallyError for a name that is none."""
+    known = TOOLS.find(name)
+    if known is None:
+        raise NettallyError(f"no tool is called '{name[:80]}'", hint=closest(name, list(TOOLS)))
+    return known
 
 
 class OfTool(Accounting):
@@ -44,6 +77,13 @@ class OfTool(Accounting):
         if known is None or known[0] is not row.node or known[1] != row.inputs:
             return self.plain.operations(row)  # what would be, if it were another
         return self.figures.by_row.get(row.node.name, 0)
+
+    def knows(self, row: Row) -> bool:
+        """Whatever the tool prints is its count: only what nobody knows is not known to it."""
+        known = self.known.get(row.node.name)
+        if known is None or known[0] is not row.node or known[1] != row.inputs:
+            return self.plain.knows(row)
+        return row.work is not None
 
     def parameters(self, row: Row) -> int:
         by_row = self.figures.parameters_by_row
@@ -70,15 +110,14 @@ def count(tally: Tally, name: str) -> ToolCount:
     Raises NettallyError for a name that is none, and for a network without calls: one that comes
     from a file, or that was changed since it was read. Linear in nodes and calls.
     """
-    if name not in TOOLS:
-        raise NettallyError(f"no tool is called '{name[:80]}'", hint=closest(name, TOOLS))
+    asked = tool(name)
     facts = _facts(tally.network, tally.rows)
     if facts is None:
         raise NettallyError(
             f"{tally.network.name} was not read from a PyTorch module, or was changed since",
             hint="tally.under(ACCOUNTINGS[name]) has the tool's rules by kind of layer",
         )
-    return _figures(facts, TOOLS[name])
+    return _figures(facts, asked)
 
 
 def settled(accounting: Accounting, network: Network, rows: Sequence[Row]) -> Accounting:
@@ -86,7 +125,7 @@ def settled(accounting: Accounting, network: Network, rows: Sequence[Row]) -> Ac
     facts = _facts(network, rows)
     if facts is None:
         return accounting
-    printed = _figures(facts, TOOLS[accounting.name])
+    printed = _figures(facts, tool(accounting.name))
     return OfTool(
         **accounting.fields(), figures=printed, plain=accounting, network=network, known=facts.known
     )
@@ -113,7 +152,3 @@ def _facts(network: Network, rows: Sequence[Row]) -> Facts | None:
 def _kept_facts(network: Network) -> list[Facts]:
     """Where the facts are kept once there are rows to make them of."""
     return []
-
-
-for _name in TOOLS:
-    BY_CALLS.add(_name, settled)

@@ -114,7 +114,16 @@ def own_claims(net: str) -> str | None:
 
 
 def accounting_called(name: str | None) -> Accounting:
-    """The accounting of a name, or our own. Raises NettallyError for a name that is not known."""
+    """The accounting of a name or in a file, or our own.
+
+    Raises NettallyError for a name that is not known, and for a file that is no accounting.
+    """
     from ..counting.accounting import NETTALLY, accounting
 
-    return NETTALLY if name is None else accounting(name)
+    if name is None:
+        return NETTALLY
+    if os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
+        from ..accountings import load
+
+        return load(name)
+    return accounting(name)

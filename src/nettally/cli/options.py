@@ -34,17 +34,18 @@ class Net(click.types.StringParamType):
 
 
 class AccountingName(click.types.StringParamType):
-    """The name of an accounting; the shell completes it. An unknown one is refused when used."""
+    """An accounting, by its name or in a file; the shell completes it. It is read when used."""
 
     name = "name"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The accountings' names."""
+        """The accountings' names; where none fits, files."""
         from ..accountings import ACCOUNTINGS
 
-        return [CompletionItem(name) for name in ACCOUNTINGS if name.startswith(incomplete)]
+        fitting = [CompletionItem(name) for name in ACCOUNTINGS if name.startswith(incomplete)]
+        return fitting or [CompletionItem(incomplete, type="file")]
 
 
 def examples(*lines: str) -> str:
@@ -114,8 +115,8 @@ claims_option = click.option(
 accounting_option = click.option(
     "--accounting",
     type=ACCOUNTING,
-    metavar="NAME",
-    help="Whose convention of counting (nettally reconcile NET lists them).",
+    metavar="NAME|FILE",
+    help="Whose convention of counting (nettally reconcile NET lists them), or a file of your own.",
 )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(net: str, *, form: str = "table", reading: Reading = PLAIN) -> int:
     """Print the table."""
-    from ..accountings.presets import reconcile
+    from ..accountings.reckoning import reconcile
 
     network, notes = read_network(net, reading)
     counted = tally(network)

@@ -47,7 +47,7 @@ def run(
     reading: Reading = PLAIN,
 ) -> int:
     """Write the page; 0 whatever its verdict is. Without an output it goes to stdout."""
-    from ..accountings.presets import reconcile
+    from ..accountings.reckoning import reconcile
     from ..rendering.reports import page as render
     from ..rendering.reports.audit import Audit, Provenance
 

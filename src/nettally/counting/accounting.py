@@ -23,46 +23,80 @@ The facts are the fields of ``Work`` and those of ``FACTS``, all for one batch.
 """
 
 
+EVERYTHING_ELSE = ("*",)
+"""For ``Accounting.leaves_out``: the source says that nothing but what it counts is counted."""
+
+
 class Accounting(Record):
     """One convention, as data.
 
-    operations: for each kind of layer (``*`` for those not named) what is added up. unit: what
-    the sum is called by whoever uses this convention. tensors: which tensors are parameters, of
-    weights, biases and buffers. fold: batch normalisation is folded into the layer before it, so
-    that only one bias a channel is left (as if each stood after a convolution without a bias).
-    neurons_of: ``weighted`` (outputs of the layers that form weighted sums), ``all`` (outputs of
-    every layer) or ``conv`` (outputs of convolutions). per_mac: what a multiply-add counts for.
-    of_calls: it is a tool's that looks at calls, and of a module that was read it gives that
-    tool's own figure; these rules are for what has no calls.
+    counts: for each kind of layer that is counted (``*`` for all others) what is added up.
+    leaves_out: the kinds of layers whose weighted sums the source leaves out on purpose
+    (``EVERYTHING_ELSE`` for all that it does not count); they are zero, and the total is complete.
+    Weighted sums of a kind in neither list are not known, and the total is "at least".
+    unit: what the sum is called by whoever uses this convention. tensors: which tensors are
+    parameters, of weights, biases and buffers. fold: batch normalisation is folded into the
+    weighted layer before it (``accountings.folding``). neurons_of: ``weighted`` (outputs of the
+    layers that form weighted sums), ``all`` (outputs of every layer) or ``conv`` (outputs of
+    convolutions). per_mac: what a multiply-add counts for; 0 where no operations are counted.
+    by_calls: it is a tool's that looks at calls, and of a module that was read it gives that
+    tool's own count; ``counts`` is for what has no calls. assumes: by kind of layer, which
+    spelling or device ``counts`` takes for granted, where the tool's own count depends on it.
     """
 
     name: str
     title: str
     source: str
-    operations_by_kind: Mapping[str, Terms]
+    counts: Mapping[str, Terms]
     unit: str = "MACs"
     tensors: tuple[str, ...] = ("weights", "biases")
     fold: bool = False
     neurons_of: str = "weighted"
     per_mac: int = 1
-    of_calls: bool = False
+    by_calls: bool = False
+    leaves_out: tuple[str, ...] = ()
+    assumes: Mapping[str, str] = NOTHING
 
-    def counts(self, kind: str) -> bool:
-        """Whether the weighted sums of such layers are counted at all."""
-        terms = self.operations_by_kind.get(kind, self.operations_by_kind.get("*", NOTHING))
-        return any("macs" in fact or "parameters" in fact or "weights" in fact for fact in terms)
+    @property
+    def counts_operations(self) -> bool:
+        """Whether any operations are counted; counting none is another thing than zero."""
+        return bool(self.counts)
+
+    def terms(self, kind: str) -> Terms:
+        """What is added up for a kind of layer; nothing for one that is left out or not known."""
+        counts = self.counts
+        terms = counts.get(kind)
+        return counts.get("*", {}) if terms is None else terms
+
+    def terms_of(self, row: Row) -> Terms:
+        """What is added up for one row."""
+        return self.terms(row.node.layer.kind)
+
+    def knows(self, row: Row) -> bool:
+        """Whether the operations of a row are known: counted, or left out on purpose.
+
+        What does no multiply-accumulates may be left out silently.
+        """
+        work = row.work
+        if work is None:
+            return False
+        counts, left_out = self.counts, self.leaves_out
+        if "*" in counts or "*" in left_out or not work.macs:
+            return True
+        kind = row.node.layer.kind
+        return kind in counts or kind in left_out
+
+    def knows_all(self, rows: Iterable[Row]) -> bool:
+        """Whether the operations of all rows are known, so that their sum is exact."""
+        return all(map(self.knows, rows))
 
     def operations(self, row: Row) -> int:
         """The operations of one row, for one batch; 0 where the row is not known."""
         work = row.work
         if work is None:
             return 0
-        by_kind = self.operations_by_kind
-        terms = by_kind.get(row.node.layer.kind)
-        if terms is None:
-            terms = by_kind.get("*", NOTHING)
         result = 0
-        for fact, times in terms.items():
+        for fact, times in self.terms_of(row).items():
             place = _PLACES.get(fact)
             amount = fact_of(row, fact) if place is None else work[place]
             if times != 1:
@@ -75,8 +109,6 @@ class Accounting(Record):
         parameters = row.parameters
         if parameters is None:
             return 0
-        if self.fold and row.node.layer.kind == "batch_norm":
-            return row.inputs[0][1]
         tensors = self.tensors
         counted = 0
         if parameters:
@@ -107,10 +139,15 @@ class Accounting(Record):
         return None
 
     def settled(self, network: Network, rows: Sequence[Row]) -> Accounting:
-        """The same for one network: of a module that was read, a tool looks at the calls."""
-        if not self.of_calls or not network.calls:
-            return self
-        settle = BY_CALLS.find(self.name)
+        """The same for one network, where what a row counts for depends on more than the row.
+
+        Of a module that was read, a tool looks at the calls; a norm is folded into its neighbour.
+        """
+        settle = None
+        if self.fold:
+            settle = SETTLERS.find("fold")
+        elif self.by_calls and network.calls:
+            settle = SETTLERS.find(self.name)
         return self if settle is None else settle(self, network, rows)
 
     def neurons(self, row: Row) -> int:
@@ -131,16 +168,38 @@ _PLACES = {name: place for place, name in enumerate(Work._fields)}
 
 
 def is_bias(name: str) -> bool:
-    """Whether a tensor of that name is a bias: ``bias``, ``bias_ih_l0``, ``in_proj_bias``."""
-    return name.startswith("bias") or name.endswith("_bias")
+    """Whether a tensor of that name is a bias, by the last part of the name.
+
+    ``bias``, ``gate.bias``, ``bias_ih_l0`` and ``attention.in_proj_bias`` are; ``bias.weight`` is
+    none.
+    """
+    last = name.rpartition(".")[2]
+    return last.startswith("bias") or last.endswith("_bias")
 
 
 def fact_of(row: Row, fact: str) -> int:
-    """One fact of a row, by its name in ``Terms``."""
+    """One fact of a row, by its name in ``Terms``.
+
+    Raises AccountingError for a fact that there is not, or that such a layer does not have.
+    """
     place = _PLACES.get(fact)
     if place is not None:
         return row.work[place] if row.work is not None else 0
-    return FACTS[fact](row)
+    try:
+        return FACTS[fact](row)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        from ..errors import AccountingError
+
+        raise AccountingError(
+            f"'{fact[:80]}' is no fact of this layer",
+            where=row.node.name,
+            values=f"{row.node.layer.kind}, input {row.inputs}"[:200],
+            hint=f"one of {', '.join(Work._fields)}, outputs, inputs",
+        ) from None
+
+
+def _size(row: Row) -> int:
+    return product(row.shape or (1,))
 
 
 def _positions(row: Row) -> int:
@@ -149,13 +208,9 @@ def _positions(row: Row) -> int:
     return product((shape[0], *shape[2:]))
 
 
-def _parameters(row: Row) -> int:
-    return total(product(shape) for shape in (row.parameters or NOTHING).values())
-
-
-def _weights(row: Row) -> int:
+def _tensors(row: Row, *, biases: bool) -> int:
     tensors = (row.parameters or NOTHING).items()
-    return total(product(shape) for name, shape in tensors if not is_bias(name))
+    return total(product(shape) for name, shape in tensors if is_bias(name) == biases)
 
 
 def _unbiased_pairs(row: Row) -> int:
@@ -163,35 +218,34 @@ def _unbiased_pairs(row: Row) -> int:
     return product((row.inputs[0][0], *tensors["weight"][:2])) if "bias" not in tensors else 0
 
 
+def _field(row: Row, name: str) -> Any:
+    return row.node.layer.fields()[name]
+
+
 FACTS: dict[str, Callable[[Row], int]] = {
-    "outputs": lambda row: product(row.shape or (1,)),
+    "outputs": _size,
     "inputs": lambda row: total(product(x) for x in row.inputs),
-    "merged": lambda row: product(row.shape or (1,)) * (len(row.inputs) - 1),
-    "rows": lambda row: product(row.shape or (1,)) // (row.shape or (1,))[-1],
+    "merged": lambda row: _size(row) * (len(row.inputs) - 1),
+    "rows": lambda row: _size(row) // (row.shape or (1,))[_field(row, "axis")],
     "positions": _positions,
-    "outputs_at_stride": lambda row: (
-        product(row.shape or (1,)) * product(row.node.layer.fields()["stride"])
-    ),
+    "outputs_at_stride": lambda row: _size(row) * product(_field(row, "stride")),
     "unbiased_pairs": _unbiased_pairs,
-    "neighbours": lambda row: _positions(row) * (row.node.layer.fields()["size"] - 1),
-    "outputs_by_size_squared": lambda row: (
-        product(row.shape or (1,))
-        * row.node.layer.fields()["size"]
-        * row.node.layer.fields()["size"]
-    ),
-    "parameters_by_batch": lambda row: _parameters(row) * row.inputs[0][0],
-    "parameters_at_outputs": lambda row: _parameters(row) * _positions(row),
-    "weights_at_outputs": lambda row: _weights(row) * _positions(row),
+    "neighbours": lambda row: _positions(row) * (_field(row, "size") - 1),
+    "outputs_by_size_squared": lambda row: _size(row) * _field(row, "size") * _field(row, "size"),
+    "weights_by_batch": lambda row: _tensors(row, biases=False) * (row.shape or (0,))[0],
+    "biases_by_batch": lambda row: _tensors(row, biases=True) * (row.shape or (0,))[0],
+    "weights_at_outputs": lambda row: _tensors(row, biases=False) * _positions(row),
+    "biases_at_outputs": lambda row: _tensors(row, biases=True) * _positions(row),
 }
 """Further facts of a row, for one batch.
 
 outputs, inputs: numbers of values. merged: values added to the first input's. rows: softmaxes
-over the last axis. positions: places of the output's space. outputs_at_stride: each value times
+over an axis. positions: places of the output's space. outputs_at_stride: each value times
 the area of the stride. unbiased_pairs: input times output channels of a group, in convolutions
 without a bias. neighbours: what padding the channels of a response normalisation adds.
 outputs_by_size_squared: times the square of its window.
-parameters_by_batch, parameters_at_outputs, weights_at_outputs: tensors, each value once an
-example, or once a position of the output.
+weights_by_batch, biases_by_batch: tensors, each value once an example. weights_at_outputs,
+biases_at_outputs: the same, once a position of the output.
 """
 
 
@@ -199,15 +253,15 @@ NETTALLY = Accounting(
     name="nettally",
     title="multiply-accumulates of weighted sums; learned parameters, shared ones once",
     source="docs/glossary.md",
-    operations_by_kind={"*": {"macs": 1}},
+    counts={"*": {"macs": 1}},
 )
 
 
-ACCOUNTINGS = Registry("accountings", entries={NETTALLY.name: NETTALLY})
+REGISTRY = Registry("accountings", entries={NETTALLY.name: NETTALLY})
 """By name, in the order in which tables list them."""
 
-BY_CALLS = Registry("accountings by calls")
-"""By an accounting's name, what settles it for a network whose calls are known.
+SETTLERS = Registry("settlers of accountings")
+"""What settles an accounting for one network: under its name by calls, under ``fold`` by folding.
 
 ``settle(accounting, network, rows)`` gives the accounting for this very network.
 """
@@ -215,17 +269,17 @@ BY_CALLS = Registry("accountings by calls")
 
 def register(accounting: Accounting) -> Accounting:
     """Add an accounting under its name. Raises ValueError where another one has it."""
-    ACCOUNTINGS.add(accounting.name, accounting)
+    REGISTRY.add(accounting.name, accounting)
     return accounting
 
 
 def accounting(name: str) -> Accounting:
     """An accounting by its name. Raises NettallyError for a name that is not known."""
-    known = ACCOUNTINGS.find(name)
+    known = REGISTRY.find(name)
     if known is None:
         from ..errors import NettallyError, closest
 
         raise NettallyError(
-            f"no accounting is called '{name[:80]}'", hint=closest(name, list(ACCOUNTINGS))
+            f"no accounting is called '{name[:80]}'", hint=closest(name, list(REGISTRY))
         )
     return known

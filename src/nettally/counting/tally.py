@@ -43,7 +43,8 @@ class Tally(Displayed, Record):
     """The rows of a network, and their totals under one accounting.
 
     A total is "at least" where ``complete`` is false: some layer's work is not known. That of the
-    parameters is exact where ``parameters_complete`` is true.
+    parameters is exact where ``parameters_complete`` is true, and that of the operations where
+    ``operations_complete`` is: an accounting may know less than there is.
     """
 
     network: Network
@@ -80,6 +81,11 @@ class Tally(Displayed, Record):
         return self.once(_is_complete)
 
     @property
+    def operations_complete(self) -> bool:
+        """Whether the operations are exact: every layer is known, to the accounting too."""
+        return self.once(_operations_are_known)
+
+    @property
     def parameters_complete(self) -> bool:
         """Whether every layer's parameters are known, though its work may not be."""
         return all(row.parameters is not None for row in self.rows)
@@ -88,6 +94,12 @@ class Tally(Displayed, Record):
     def unknown(self) -> tuple[Row, ...]:
         """The rows whose work is not known."""
         return tuple(row for row in self.rows if row.work is None)
+
+    @property
+    def not_counted(self) -> tuple[Row, ...]:
+        """The rows whose work is known, and of which the accounting does not say what it counts."""
+        knows = self.accounting.knows
+        return tuple(row for row in self.rows if row.work is not None and not knows(row))
 
     @property
     def parameters(self) -> int:
@@ -169,6 +181,10 @@ def _rows_by_name(tally: Tally) -> dict[str, Row]:
 
 def _is_complete(tally: Tally) -> bool:
     return all([row.work is not None for row in tally.rows])
+
+
+def _operations_are_known(tally: Tally) -> bool:
+    return tally.accounting.knows_all(tally.rows)
 
 
 def _tallies_by_size(tally: Tally) -> dict[Shape, Tally]:

@@ -87,7 +87,7 @@ def _multiples(quantity: str) -> Iterator[Edit]:
 
 
 def _other_conventions(tally: Tally, quantity: str) -> Iterator[Edit]:
-    from ..accountings.presets import ACCOUNTINGS  # most questions do without
+    from ..accountings import ACCOUNTINGS  # most questions do without
 
     where = log2(len(ACCOUNTINGS))
     for name, accounting in ACCOUNTINGS.items():

@@ -18,7 +18,7 @@ from .tables.markdown import markdown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..accountings.presets import Reckoning
+    from ..accountings.reckoning import Reckoning
     from ..claims.check import Verdict
     from ..counting.tally import Tally
     from ..diffing import Difference

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import product
+from ...counting.accounting import FACTS
+from .einsum import pairs
 from .facts import CAPTURED, Facts, Tool, ToolCount
 from .worksheet import Worksheet, left_out, tool_count
 
@@ -91,9 +93,17 @@ def _sums(facts: Facts, sheet: Worksheet, place: int, row: Row, grad: set[str] |
         if name in NOT_COUNTED:
             return
         amount = pairs(layer.equation, row.inputs)
+    elif kind == "conv_map":
+        amount = FACTS["dense"](row)
+    elif kind == "rbf":
+        return  # differences and squares of values: no product
     elif kind == "lstm" and not layer.projection and not _is_cell(facts, place):
         return
-    sheet.sums(place, place + 1, sheet.per_mac * amount, "einsum as products of pairs")
+    sheet.sums(place, place + 1, sheet.per_mac * amount, _otherwise(kind))
+
+
+def _otherwise(kind: str) -> str:
+    return "zeros of tables" if kind == "conv_map" else "einsum as products of pairs"
 
 
 def _biases(facts: Facts, sheet: Worksheet, place: int, row: Row) -> None:
@@ -101,7 +111,7 @@ def _biases(facts: Facts, sheet: Worksheet, place: int, row: Row) -> None:
     layer: Any = row.node.layer
     kind = layer.kind
     assert row.work is not None
-    if kind in ("conv", "conv_transpose"):
+    if kind in ("conv", "conv_map", "conv_transpose"):
         sheet.add(place, BIASES, row.work.bias_adds)
     elif kind == "linear":
         if layer.bias and facts.contiguous(row):
@@ -230,35 +240,3 @@ def _fast_layer(facts: Facts, place: int) -> bool:
         and "in_proj_weight" in facts.stored(attention)
         and how.get("activation_relu_or_gelu", 1) != 0
     )
-
-
-# --- einsum -------------------------------------------------------------------------------------
-
-
-def pairs(equation: str, shapes: tuple[Any, ...]) -> int:
-    """Multiply-adds of an einsum as torch works it out: one factor after another, from the left.
-
-    What only one of two factors has, and is not needed later, is summed first. Where no letter of
-    both is left to be summed it is no matrix product.
-    """
-    left, _, out = equation.partition("->")
-    terms = left.split(",")
-    current = dict(zip(terms[0], shapes[0], strict=True))
-    total = 0
-    for i in range(1, len(terms)):
-        other = dict(zip(terms[i], shapes[i], strict=True))
-        later = set("".join(terms[i + 1 :])) | set(out)
-        summed = [letter for letter in {**current, **other} if letter not in later]
-        for letter in list(summed):
-            if current.get(letter, 1) == 1 or other.get(letter, 1) == 1:
-                current.pop(letter, None)
-                other.pop(letter, None)
-                summed.remove(letter)
-        both = {
-            letter: max(current.get(letter, 1), other.get(letter, 1))
-            for letter in {**current, **other}
-        }
-        if summed:
-            total += product(tuple(both.values()))
-        current = {letter: n for letter, n in both.items() if letter in later}
-    return total

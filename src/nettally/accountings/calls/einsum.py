@@ -1,9 +1,11 @@
-"""What numpy's ``einsum_path`` prints as the optimized FLOP count, which two tools read."""
+"""An einsum as tools count it: by torch's pairs, and by numpy's ``einsum_path``, which two read."""
 
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ...arith import product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,3 +76,45 @@ def _best(
             return cost + _cost(left, wanted, [], sizes)[0]
         results = longer
     return min(cost for cost, _ in results)
+
+
+def pairs(equation: str, shapes: tuple[Any, ...]) -> int:
+    """Multiply-adds of an einsum as torch works it out: one factor after another, from the left.
+
+    What only one of two factors has, and is not needed later, is summed first. Where no letter of
+    both is left to be summed it is no matrix product.
+    """
+    left, _, out = equation.partition("->")
+    terms = left.split(",")
+    current = dict(zip(terms[0], shapes[0], strict=True))
+    total = 0
+    for i in range(1, len(terms)):
+        other = dict(zip(terms[i], shapes[i], strict=True))
+        later = set("".join(terms[i + 1 :])) | set(out)
+        summed = [letter for letter in {**current, **other} if letter not in later]
+        for letter in list(summed):
+            if current.get(letter, 1) == 1 or other.get(letter, 1) == 1:
+                current.pop(letter, None)
+                other.pop(letter, None)
+                summed.remove(letter)
+        both = {
+            letter: max(current.get(letter, 1), other.get(letter, 1))
+            for letter in {**current, **other}
+        }
+        if summed:
+            total += product(tuple(both.values()))
+        current = {letter: n for letter, n in both.items() if letter in later}
+    return total
+
+
+def fvcore_count(equation: str, shapes: tuple[Any, ...]) -> int:
+    """As fvcore counts it: two patterns exactly; any other as numpy's path, halved."""
+    letters = dict.fromkeys(each for each in equation if each.isalpha())
+    names = {each: chr(97 + i) for i, each in enumerate(letters)}
+    same = "".join(names.get(each, each) for each in equation)
+    first, last = shapes[0], shapes[-1]
+    if same == "abc,abd->acd":
+        return product(first) * last[-1]
+    if same == "abc,adc->adb":
+        return product(first) * last[1]
+    return int(optimized(equation, shapes) // 2)

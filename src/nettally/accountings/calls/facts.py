@@ -9,11 +9,12 @@ from ...arith import product
 from ...counting.accounting import NETTALLY
 from ...counting.tally import Rows, Tally
 from ...network import NOTHING
-from ..presets import Reckoning
+from ..reckoning import Reckoning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from ...counting.accounting import Accounting
     from ...counting.rows import Row
     from ...network import Module, Network, Node, Shape
 
@@ -39,6 +40,7 @@ FUNCTIONS = {
     "lrn": "F.local_response_norm",
     "lp_pool": "F.lp_pool{}d",
     "conv": "F.conv{}d",
+    "conv_map": "F.conv{}d",
     "conv_transpose": "F.conv_transpose{}d",
     "max_pool": "F.max_pool{}d",
     "average_pool": "F.avg_pool{}d",
@@ -75,19 +77,31 @@ class ToolCount(Reckoning):
 
 
 class Tool(NamedTuple):
-    """A tool: how it is called, of which version the rules are, and what it calls its sum.
+    """A tool that looks at calls.
 
-    per_mac: what it adds for a multiply-add. says: for a term, why the tool has it.
+    accounting: its own, whose count by kinds is for files. call: how it is called. version: whose
+    rules these are. rule: its rules for calls. says: for a term, why the tool has it.
     """
 
-    name: str
+    accounting: Accounting
     title: str
     version: str
-    unit: str
-    per_mac: int
     call: str
     rule: Callable[[Facts, Tool], ToolCount]
     says: Mapping[str, str] = NOTHING
+
+    @property
+    def name(self) -> str:
+        return self.accounting.name
+
+    @property
+    def unit(self) -> str:
+        return self.accounting.unit
+
+    @property
+    def per_mac(self) -> int:
+        """What it adds for a multiply-add."""
+        return self.accounting.per_mac
 
 
 class Facts:
@@ -205,6 +219,8 @@ class Facts:
     def function(self, place: int) -> str:
         """Which function of torch a node is, by its full name: ``F.relu``; "" for none."""
         row = self.rows[place]
+        if not row.inputs:
+            return ""  # a stored tensor that the function is given
         written = row.node.written
         spelled = written.get("call") if written else None
         if spelled is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..presets import ACCOUNTINGS
 from .facts import TORCH, Facts, Tool, ToolCount
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def tool_count(
     """The sheet's sum, its terms and a sentence about the largest of them."""
     operations, terms = sheet.finish(label_of)
     return ToolCount(
-        accounting=ACCOUNTINGS[tool.name],
+        accounting=tool.accounting,
         parameters=parameters,
         operations=operations,
         terms=terms,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -220,13 +221,13 @@ def _lrn(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
 
 
 def _mean(*xs: Tensor) -> Tensor:
-    return reduce(torch.add, xs) / len(xs)
+    return reduce(operator.add, xs) / len(xs)
 
 
 _STEPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "add": torch.add,
-    "subtract": torch.sub,
-    "multiply": torch.mul,
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
     "maximum": torch.maximum,
     "minimum": torch.minimum,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +164,7 @@ class ConvSum(nn.Module):
         self.tensor_names = {f"weight{i}": f"parts.{i}.weight" for i in range(len(xs))}
 
     def forward(self, *xs: Tensor) -> Tensor:
-        y: Tensor = reduce(torch.add, map(_call, self.parts, xs))
+        y: Tensor = reduce(operator.add, map(_call, self.parts, xs))
         if self.bias is None:
             return y
         return y + self.bias.reshape(*self.bias.shape, *[1] * (y.dim() - 1 - self.bias.dim()))

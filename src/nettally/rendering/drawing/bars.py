@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...counting.quantities import SUMS, is_known
+from ...counting.certainty import knows
+from ...counting.quantities import SUMS
 from .boxes import tooltip
 from .layer_rows import FONT, MARGIN, PITCH, name_items, names, rows_of
 from .layer_words import quantity
@@ -87,7 +88,7 @@ def draw(tally: Tally, wide: float | None, depth: int | None, notes: Sequence[No
 
 def _value(tally: Tally, panel: Panel, rows: Sequence[Row]) -> int | None:
     """The sum over the rows; None where not a single one is known."""
-    known = [row for row in rows if is_known(panel.of, row)]
+    known = [row for row in rows if knows(tally, panel.of, row)]
     if rows and not known:
         return None
     return panel.each * sum(int(SUMS[panel.of](tally, row)) for row in known)
@@ -99,7 +100,7 @@ def _panel(
     """The heading: what it is, and how much in all."""
     every = [row for each in rows for row in each]
     total = _value(tally, panel, every)
-    sure = all(is_known(panel.of, row) for row in every)
+    sure = all(knows(tally, panel.of, row) for row in every)
     text = "not known" if total is None else _shown(total, panel)
     if total is not None:
         exact = f"{total:,}{' bytes' if panel.unit == 'B' else ''}"

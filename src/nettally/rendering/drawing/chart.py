@@ -13,7 +13,7 @@ from .text_metrics import ASCENT, clean, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...accountings.presets import Reckoning
+    from ...accountings.reckoning import Reckoning
     from ...counting.tally import Tally
     from ...diffing import Difference
 
@@ -26,15 +26,16 @@ MOST_ROWS = 60
 
 def reconciled(counted: Tally, reckonings: Sequence[Reckoning]) -> Figure:
     """Operations and parameters under each convention."""
+    least = "" if counted.complete else "at least: "
     rows: list[Row] = [
         (
-            each.accounting.name,
+            # what only some conventions do not know is said beside these
+            f"{each.accounting.name}{'' if each.complete or least else ' (at least)'}",
             # Keras counts no operations, which is another thing than none
-            (each.operations if each.accounting.per_mac else None, each.parameters),
+            (each.operations if each.accounting.counts_operations else None, each.parameters),
         )
         for each in reckonings
     ]
-    least = "" if counted.complete else "at least: "
     name = counted.network.title or counted.network.name
     return _chart(
         f"{name}: one network, counted by {len(rows)} conventions",

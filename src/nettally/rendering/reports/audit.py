@@ -9,7 +9,7 @@ from ...record import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...accountings.presets import Reckoning
+    from ...accountings.reckoning import Reckoning
     from ...claims.check import Verdict
     from ...counting.tally import Tally
     from ...explaining import Explanations

@@ -28,6 +28,7 @@ def working(network: Network, about: str, accounting: Accounting, terminal: Term
     """
     counted = tally(network, accounting, working=True)
     rows = matching(counted, about)
+    accounting = counted.accounting  # as it counts in this very network
     single = [row for row in rows if row.node.name == about]
     if single:
         return "\n".join(_layer(single[0], accounting, terminal)) + "\n"
@@ -52,6 +53,7 @@ def _module(
         terms = [Num(n, escape(row.node.name.rpartition(".")[2])) for row, n in parts if n]
         lines.extend(_quantity(title, total(terms), terminal))
     lines.extend(_incomplete(rows, terminal))
+    lines.extend(_not_counted(rows, accounting, terminal))
     return lines
 
 
@@ -91,8 +93,9 @@ def _layer(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
     operations = accounting.operations(named)
     if operations:
         lines.extend(_quantity(accounting.unit, operations, terminal))
-    else:
+    elif accounting.knows(named):
         lines.extend(_labelled(accounting.unit, f"none, as '{accounting.name}' counts", terminal))
+    lines.extend(_not_counted((named,), accounting, terminal))
     return [*lines, *_other_work(named, accounting, terminal)]
 
 
@@ -196,8 +199,7 @@ _OTHER = {"bias_adds": "bias adds", "pooled": "values taken"}
 
 def _other_work(row: Row, accounting: Accounting, terminal: Terminal) -> list[str]:
     """The steps of a layer that this accounting does not count."""
-    terms = accounting.operations_by_kind
-    counted = terms.get(row.node.layer.kind) or terms.get("*") or {}
+    counted = accounting.terms_of(row)
     assert row.work is not None
     lines: list[str] = []
     for fact, amount in zip(row.work._fields, row.work, strict=True):
@@ -226,6 +228,16 @@ def _incomplete(rows: tuple[Row, ...], terminal: Terminal) -> list[str]:
     both = any(row.parameters is None for row in unknown)
     what = "the parameters and the work" if both else "the work"
     text = f"not known: {what} of {names}; unknown is not zero"
+    return [terminal.style(line, "yellow") for line in wrap(text, terminal.prose, rest="  ")]
+
+
+def _not_counted(rows: tuple[Row, ...], accounting: Accounting, terminal: Terminal) -> list[str]:
+    """The layers of which the accounting does not say what it counts."""
+    unknown = [row for row in rows if row.work is not None and not accounting.knows(row)]
+    if not unknown:
+        return []
+    kinds = ", ".join(dict.fromkeys(row.node.layer.kind for row in unknown))
+    text = f"not known: what '{escape(accounting.name)}' counts for {kinds}; unknown is not zero"
     return [terminal.style(line, "yellow") for line in wrap(text, terminal.prose, rest="  ")]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...arith import plain
-from ...counting.quantities import SUMS, certainty, is_known, kind_of
+from ...counting.certainty import certainty, knows
+from ...counting.quantities import SUMS, kind_of
 from ...errors import NettallyError, closest
 from ..layer_line import described, size
 from .tree import last_of
@@ -32,7 +33,7 @@ def _sum(quantity: str) -> Callable[[Tally, TreeLine], Any]:
     measure = SUMS[quantity]
 
     def cell(tally: Tally, line: TreeLine) -> int | AtLeast | None:
-        known = [row for row in line.rows if is_known(quantity, row)]
+        known = [row for row in line.rows if knows(tally, quantity, row)]
         amount = plain(sum(plain(measure(tally, row)) for row in known))
         if len(known) == len(line.rows):
             return amount
@@ -47,7 +48,8 @@ TOTALS = ("neurons", "parameters", "operations")
 
 def total_of(tally: Tally, quantity: str) -> str:
     """A sum over the network for people: ``1,234``, ``at least 1,234``, ``not known``."""
-    sure = "exact" if tally.complete else certainty(tally.rows, quantity)
+    complete = tally.operations_complete if quantity == "operations" else tally.complete
+    sure = "exact" if complete else certainty(tally, quantity)
     if sure == "unknown":
         return "not known"
     if quantity in TOTALS:  # the tally's own sums, which is the quicker way
@@ -200,7 +202,7 @@ def chosen(names: str | None, tally: Tally | None = None) -> tuple[Column, ...]:
         bare = (
             tally is not None
             and not tally.network.inputs
-            and certainty(tally.rows, "operations") == "unknown"
+            and certainty(tally, "operations") == "unknown"
         )
         return tuple(COLUMNS[name] for name in (OF_PARAMETERS if bare else DEFAULT))
     columns: list[Column] = []

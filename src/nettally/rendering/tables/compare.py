@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import plain
-from ...counting.quantities import certainty, is_known
+from ...counting.certainty import certainty, knows
 from ..escape import escape
 from ..layer_line import described, shown, size
 from ..terminal import Terminal, count, noted, wrap
 from .columns import total_of
-from .terminal import grid
+from .terminal import grid, not_counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ def diff_text(difference: Difference, terminal: Terminal, notes: Sequence[str] =
         rows.append(["~", escape(name), change, "", "", ""])
     for pair in difference.changed:
         costs = [
-            "?" if any(row and not is_known(name, row) for row in (pair.a, pair.b)) else signed(n)
+            signed(n) if is_sure(difference, pair, name) else "?"
             for name, n in (
                 ("parameters", pair.parameters),
                 ("operations", pair.operations),
@@ -70,6 +70,12 @@ def diff_text(difference: Difference, terminal: Terminal, notes: Sequence[str] =
         )
         + "\n"
     )
+
+
+def is_sure(difference: Difference, pair: Pair, quantity: str) -> bool:
+    """Whether what a layer adds to the second network, or takes from it, is known."""
+    sides = ((difference.a, pair.a), (difference.b, pair.b))
+    return all(row is None or knows(tally, quantity, row) for tally, row in sides)
 
 
 def what_differs(pair: Pair) -> str:
@@ -127,6 +133,8 @@ def _totals(difference: Difference, terminal: Terminal) -> list[str]:
             line += f"   {signed(more)}{share}"
         lines.append(line)
     for tally in (a, b):
+        if tally.not_counted:
+            lines.extend(terminal.style(line, "yellow") for line in not_counted(tally, terminal))
         if not tally.complete and not tally.parameters_complete:
             name = escape(tally.network.name)
             text = f"{name} has layers that are not known: its totals are at least these"
@@ -160,13 +168,16 @@ def reconcile_text(
         head = f"{escape(tally.network.name)}: one network, counted by {number}"
         lines = [terminal.style(line, "bold") for line in wrap(head, terminal.prose)]
     rows: list[tuple[str, str, str, str]] = []
+    nothing_known = certainty(tally, "operations") == "unknown"
     for each in reckonings:
         unit = escape(each.accounting.unit)
         # no operations is not zero operations
-        counted = each.accounting.operations_by_kind
+        counted = each.accounting.counts_operations
         operations = f"{plain(each.operations):,}" if counted else "–"
-        if counted and certainty(tally.rows, "operations") == "unknown":
+        if counted and nothing_known:
             operations = "?"
+        elif counted and not each.complete and tally.complete:
+            operations = f"at least {operations}"
         rows.append((escape(each.accounting.name), f"{plain(each.parameters):,}", operations, unit))
     heads = ("accounting", "parameters", "operations", "called")
     wide = [max(len(row[i]) for row in (heads, *rows)) for i in range(3)]
@@ -186,10 +197,14 @@ def reconcile_text(
             bound = bound.replace("\xa0+\xa0", " +\xa0").replace("\xa0-\xa0", " -\xa0")
             wrapped = wrap(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
             lines.extend(terminal.style(text.replace("\xa0", " "), "dim") for text in wrapped)
+        for text in remarks(tally, each):
+            indent = " " * (wide[0] + 2)
+            wrapped = wrap(escape(text), terminal.prose, indent, f"{indent}  ")
+            lines.extend(terminal.style(line, "cyan") for line in wrapped)
     if not tally.complete:
         what = "operations" if tally.parameters_complete else "counts"
         caution = f"some layers are not known: each of these {what} is at least so much"
-        if certainty(tally.rows, "operations") == "unknown":
+        if nothing_known:
             caution = "the work of these layers is not known; unknown is not zero"
         lines.extend(
             ["", *(terminal.style(text, "yellow") for text in wrap(caution, terminal.prose))]
@@ -197,6 +212,17 @@ def reconcile_text(
     if notes:
         lines.extend(["", *noted(notes, terminal)])
     return "\n".join(lines) + "\n"
+
+
+def remarks(tally: Tally, reckoning: Any) -> list[str]:
+    """What an accounting does not know of this network, and what its count takes for granted."""
+    texts: list[str] = []
+    if reckoning.unknown:
+        texts.append(f"what it counts for {', '.join(reckoning.unknown)} is not known")
+    if reckoning.accounting.printed() is None and reckoning.accounting.assumes:
+        kinds = {row.node.layer.kind for row in tally.rows}
+        texts += [text for kind, text in reckoning.accounting.assumes.items() if kind in kinds]
+    return texts
 
 
 def terms(by_kind: Any) -> str:

@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING
 
 from ...arith import plain
 from ...claims.comparison import shown_value
-from ...counting.quantities import certainty, is_known
+from ...counting.certainty import certainty
 from ..layer_line import size
 from ..verdict_words import HOW, SIGNS, chance, ours, tallying
 from . import tree
 from .architecture import architecture
 from .columns import TOTALS, Column, chosen, shown, title, total_of
-from .compare import signed, terms, what_differs, written_size
+from .compare import is_sure, remarks, signed, terms, what_differs, written_size
 from .table import Head, Table, TableRow
+from .terminal import not_counted_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...accountings.presets import Reckoning
+    from ...accountings.reckoning import Reckoning
     from ...claims.check import Verdict
     from ...counting.tally import Tally
     from ...diffing import Difference
@@ -55,7 +56,7 @@ def architecture_table(
     asked = chosen(columns, tally) if columns else usual
     picked = tuple(each for each in asked if each.name not in ("layer", "kind"))
     rows = _inputs(tally, picked, 1)
-    parts, remarks = architecture(tally)
+    parts, sentences = architecture(tally)
     for part in parts:
         if part.heading:
             rows.append(TableRow((part.name, *[""] * (1 + len(picked))), "group", part.level))
@@ -81,7 +82,7 @@ def architecture_table(
         if any(len(part.rows) > part.times for part in parts)
         else ""
     )
-    below = tuple(each for each in (with_it, *remarks) if each)
+    below = tuple(each for each in (with_it, *sentences) if each)
     return Table(
         "tally", _title(tally), _lead(tally), heads, tuple(rows), (*below, *_notes(tally, notes))
     )
@@ -137,6 +138,8 @@ def _lead(tally: Tally) -> str:
 
 def _notes(tally: Tally, notes: Sequence[str]) -> tuple[str, ...]:
     texts: list[str] = []
+    if tally.not_counted:
+        texts.append(f"{not_counted_text(tally)}.")
     if tally.unknown:
         names = ", ".join(row.node.name for row in tally.unknown[:12])
         if len(tally.unknown) > 12:
@@ -238,14 +241,17 @@ def reconcile_table(
 ) -> Table:
     """One line an accounting: its totals, what it calls them, and what they are the sum of."""
     rows: list[TableRow] = []
-    unsure = certainty(tally.rows, "operations") == "unknown"
+    unsure = certainty(tally, "operations") == "unknown"
     for each in reckonings:
         convention = each.accounting
-        counted = bool(convention.operations_by_kind)  # no operations is not zero operations
+        counted = convention.counts_operations  # no operations is not zero operations
         operations = f"{plain(each.operations):,}" if counted else "–"
         of = terms(each.terms) if counted else ""
         if counted and unsure:
             operations = of = "?"
+        elif counted and not each.complete:
+            operations = f"≥ {operations}"
+        of = "; ".join([of, *remarks(tally, each)]) if of else of
         cells = (convention.name, f"{plain(each.parameters):,}", operations, convention.unit, of)
         rows.append(TableRow(cells))
     heads = (
@@ -272,7 +278,7 @@ def diff_table(difference: Difference, notes: Sequence[str] = ()) -> Table:
         rows.append(TableRow(("changed", name, change, "", "", "")))
     for pair in difference.changed:
         costs = [
-            "?" if any(row and not is_known(name, row) for row in (pair.a, pair.b)) else signed(n)
+            signed(n) if is_sure(difference, pair, name) else "?"
             for name, n in (
                 ("parameters", pair.parameters),
                 ("operations", pair.operations),

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from ...arith import plain
 from ...claims.comparison import in_form_of, shown_value
-from ...counting.quantities import SUMS, certainty, is_known
+from ...counting.certainty import certainty, knows
+from ...counting.quantities import SUMS
 from ..escape import csv_cell
 from ..layer_line import described
 from .columns import AtLeast, chosen
-from .compare import terms, what_differs, written_size
+from .compare import is_sure, terms, what_differs, written_size
 from .tree import TreeLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ...accountings.presets import Reckoning
+    from ...accountings.reckoning import Reckoning
     from ...claims.check import Verdict
     from ...counting.tally import Tally
     from ...diffing import Difference
@@ -54,7 +55,7 @@ def flat_rows(tally: Tally) -> list[dict[str, Any]]:
             "inputs": tuple(_sizes(shape) for shape in row.inputs),
             "output": _sizes(row.shape),
             **{
-                name: plain(of(tally, row)) if is_known(name, row) else None
+                name: plain(of(tally, row)) if knows(tally, name, row) else None
                 for name, of in SUMS.items()
             },
         }
@@ -122,11 +123,11 @@ def explain_csv(explanations: Explanations) -> str:
 
 def reconcile_csv(tally: Tally, reckonings: Sequence[Reckoning]) -> str:
     """One line an accounting."""
-    heads = ["accounting", "parameters", "operations", "called", "terms", "source"]
-    unsure = certainty(tally.rows, "operations") == "unknown"
+    heads = ["accounting", "parameters", "operations", "called", "terms", "source", "complete"]
+    unsure = certainty(tally, "operations") == "unknown"
     rows: list[list[Any]] = []
     for each in reckonings:
-        known = bool(each.accounting.operations_by_kind) and not unsure
+        known = each.accounting.counts_operations and not unsure
         rows.append(
             [
                 each.accounting.name,
@@ -135,6 +136,7 @@ def reconcile_csv(tally: Tally, reckonings: Sequence[Reckoning]) -> str:
                 each.accounting.unit,
                 terms(each.terms).replace(",", "") if known else "",
                 each.accounting.source,
+                "yes" if each.complete else "no",
             ]
         )
     return written(heads, rows)
@@ -149,7 +151,7 @@ def diff_csv(difference: Difference) -> str:
     for pair in difference.changed:
         names = [row.node.name if row else "" for row in (pair.a, pair.b)]
         costs = [
-            n if all(row is None or is_known(name, row) for row in (pair.a, pair.b)) else None
+            n if is_sure(difference, pair, name) else None
             for name, n in (
                 ("parameters", pair.parameters),
                 ("operations", pair.operations),

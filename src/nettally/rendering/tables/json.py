@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from ...arith import Num, plain
 from ...claims.comparison import in_form_of
-from ...counting.quantities import SUMS, certainty, is_known
+from ...counting.certainty import certainty, knows
+from ...counting.quantities import SUMS
 from ...counting.values import Flag
 from ..layer_line import described
+from .compare import is_sure, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...accountings.presets import Reckoning
+    from ...accountings.reckoning import Reckoning
     from ...claims.check import Verdict
     from ...claims.claim import Claim
     from ...claims.printed import Printed
@@ -134,16 +136,17 @@ def reconcile_json(tally: Tally, reckonings: Sequence[Reckoning], notes: Sequenc
         "complete": tally.complete,
         "notes": list(notes),
     }
-    unsure = certainty(tally.rows, "operations") == "unknown"
+    unsure = certainty(tally, "operations") == "unknown"
     listed = [
         {
             "accounting": _accounting(each.accounting),
             "parameters": plain(each.parameters),
             "operations": None
-            if unsure or not each.accounting.operations_by_kind
+            if unsure or not each.accounting.counts_operations
             else plain(each.operations),
             "terms": {name: plain(n) for name, n in each.terms.items()},
             "complete": each.complete,
+            "remarks": remarks(tally, each),
             **_printed(each.accounting.printed() or each),
         }
         for each in reckonings
@@ -182,7 +185,7 @@ def diff_json(difference: Difference, notes: Sequence[str] = ()) -> str:
         "totals": {"a": _totals(a), "b": _totals(b)},
         "notes": list(notes),
     }
-    return _written(data, "layers", [_pair(pair) for pair in difference.pairs])
+    return _written(data, "layers", [_pair(difference, pair) for pair in difference.pairs])
 
 
 def _written(data: Mapping[str, Any], name: str, listed: Sequence[Any]) -> str:
@@ -211,12 +214,13 @@ def _totals(tally: Tally) -> dict[str, Any]:
     return {
         **{
             name: None
-            if certainty(tally.rows, name) == "unknown"
+            if certainty(tally, name) == "unknown"
             else sum(plain(of(tally, row)) for row in tally)
             for name, of in SUMS.items()
         },
         "complete": tally.complete,
         "parameters_complete": tally.parameters_complete,
+        "operations_complete": tally.operations_complete,
         "unknown": [row.node.name for row in tally.unknown],
     }
 
@@ -242,7 +246,7 @@ def _row(tally: Tally, row: Row) -> dict[str, Any]:
         else {name: _shape(shape) for name, shape in parameters.items()},
         "shared": dict(node.shared),
         **{
-            name: plain(of(tally, row)) if is_known(name, row) else None
+            name: plain(of(tally, row)) if knows(tally, name, row) else None
             for name, of in SUMS.items()
         },
     }
@@ -336,7 +340,7 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair(difference: Difference, pair: Pair) -> dict[str, Any]:
     return {
         "status": pair.status,
         "a": None if pair.a is None else pair.a.node.name,
@@ -345,7 +349,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
             name: [_value(before), _value(after)] for name, (before, after) in pair.changes.items()
         },
         **{
-            name: n if _sure(pair, name) else None
+            name: n if is_sure(difference, pair, name) else None
             for name, n in (
                 ("parameters", pair.parameters),
                 ("operations", pair.operations),
@@ -353,7 +357,3 @@ def _pair(pair: Pair) -> dict[str, Any]:
             )
         },
     }
-
-
-def _sure(pair: Pair, quantity: str) -> bool:
-    return all(row is None or is_known(quantity, row) for row in (pair.a, pair.b))

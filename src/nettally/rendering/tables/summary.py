@@ -137,7 +137,7 @@ class Summary:
     def _totals(self, divider: str) -> list[str]:
         least = ""
         tally = self.tally
-        if tally is not None and not tally.complete:
+        if tally is not None and not tally.operations_complete:
             least = "at least "
         lines = [
             f"Total params: {self.total_params:,}",

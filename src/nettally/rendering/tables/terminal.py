@@ -156,6 +156,9 @@ def footer(tally: Tally, terminal: Terminal, notes: Iterable[str] = ()) -> list[
         lines.extend(wrapped[1:])
     if tally.unknown:
         lines.extend(["", *_unknown(tally, terminal)])
+    if tally.not_counted:
+        lines.append("")
+        lines.extend(terminal.style(line, "yellow") for line in not_counted(tally, terminal))
     below = [*tally.network.notes, *notes]
     if below:
         lines.append("")
@@ -167,6 +170,21 @@ _NEURONS = {
     "all": "outputs of all layers",
     "conv": "outputs of the convolutions",
 }
+
+
+def not_counted(tally: Tally, terminal: Terminal) -> list[str]:
+    """The layers of which the accounting does not say what it counts, by kind."""
+    return wrap(not_counted_text(tally), terminal.prose, rest="  ")
+
+
+def not_counted_text(tally: Tally) -> str:
+    """``2 layers (attention) of which 'openvino' does not say …, not counted as zero``."""
+    rows = tally.not_counted
+    kinds = ", ".join(dict.fromkeys(row.node.layer.kind for row in rows))
+    return (
+        f"{count(len(rows), 'layer')} ({kinds}) of which it is not known what "
+        f"'{escape(tally.accounting.name)}' counts; unknown is not counted as zero"
+    )
 
 
 def _unknown(tally: Tally, terminal: Terminal) -> list[str]:

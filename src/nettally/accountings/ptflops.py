@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...arith import product
-from .facts import (
+from ..arith import product
+from ..counting.accounting import Accounting
+from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
+from .by_calls import register_tool
+from .calls import aten
+from .calls.facts import (
     Facts,
     Tool,
     ToolCount,
@@ -20,7 +24,7 @@ from .facts import (
     operands,
     recurrent_weights,
 )
-from .worksheet import (
+from .calls.worksheet import (
     BETWEEN,
     COMPOSED,
     GATES,
@@ -30,11 +34,22 @@ from .worksheet import (
     left_out,
     tool_count,
 )
+from .kinds import (
+    BIASED,
+    BY_MATMUL,
+    GLOBAL_MAXES,
+    GLOBAL_MEANS,
+    MACS,
+    ON_A_CPU,
+    TORCH_POOLS,
+    TWO_PRODUCTS,
+    each,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...network import Call, Shape
+    from ..network import Call, Shape
 
 Part = tuple[str, int]
 """What an amount belongs to ("" for weighted sums), and how much it is."""
@@ -272,3 +287,89 @@ def enlarged(facts: Facts, place: int) -> int:
     if isinstance(scale, tuple):
         return product(x) * int(product(scale))
     return int(product(x) * scale ** (len(x) - 2))
+
+
+_BY_CLASS = "it knows modules by their exact class, and not those derived from it"
+_TWICE = "relu prelu elu gelu"
+
+register_tool(
+    Tool(
+        accounting=Accounting(
+            name="ptflops",
+            title="MACs with biases; norms added; ReLU, pooling and upsampling modules twice",
+            source="ptflops 0.7.5, pytorch_ops.py, the pytorch backend, for layers that are "
+            "modules",
+            counts=each(
+                {
+                    "conv conv_transpose linear": BIASED,
+                    "conv_sum local attention": MACS,
+                    "matmul": {"stretched": 1},
+                    "elman conv_elman conv_lstm": {"macs": 1, "plain_biases": 1, "normed": 2},
+                    "rnn": {"macs": 1, "states": GATES["RNN"], "bias_adds": 1},
+                    "gru": {"macs": 1, "states": GATES["GRU"], "bias_adds": 1},
+                    "lstm": {"macs": 1, "projected": -1, "states": GATES["LSTM"], "bias_adds": 1},
+                    "batch_norm group_norm": {"inputs": 2},
+                    "layer_norm": {"inputs": 1},
+                    "lrn": {"inputs": 4, "neighbours": 1},
+                    f"{TORCH_POOLS} {GLOBAL_MEANS} {GLOBAL_MAXES}": {"inputs": 2},
+                    f"{_TWICE} upsample": {"outputs": 2},
+                    "leaky_relu silu relu6": {"outputs": 1},
+                    "softmax": {"inputs": 1},
+                }
+            ),
+            by_calls=True,
+            leaves_out=(
+                "einsum",
+                "conv_map",
+                "rbf",
+            ),  # neither a class nor a function of its tables
+            assumes={"attention": TWO_PRODUCTS, "matmul": BY_MATMUL},
+        ),
+        title="ptflops, its pytorch backend",
+        version="0.7.5",
+        call="get_model_complexity_info(model, (3, 224, 224))",
+        rule=count,
+        says={
+            "activations again, as functions": "ReLU, GELU and pooling count as modules, and "
+            "again as the functions that these call",
+            "softmax, scaling and biases of attention": "attention counts with its softmax",
+            "divided by the batch": "modules are divided by the batch, functions are not",
+            "unseen linear layers": "F.linear, einsum, @ and fused attention are not among "
+            "the functions that it counts",
+            "unseen": f"{_BY_CLASS}; of functions it knows a few by name, and not F.linear, "
+            "einsum, @ or fused attention",
+        },
+    )
+)
+
+register_tool(
+    Tool(
+        accounting=Accounting(
+            name="ptflops-aten",
+            title="MACs with biases, and nothing else",
+            source="ptflops 0.7.5, aten_ops.py, the aten backend",
+            counts=each(
+                {
+                    "conv conv_transpose linear": BIASED,
+                    "rnn gru": {"macs": 1, "turned_biases": 1},
+                    "conv_sum local attention": MACS,
+                    "conv_map": {"dense": 1, "bias_adds": 1},
+                    "matmul": {"products": 1},
+                    "einsum": {"einsum_pairs": 1},
+                    "elman conv_elman conv_lstm": {"macs": 1, "plain_biases": 1},
+                }
+            ),
+            by_calls=True,
+            leaves_out=("lstm", "rbf"),  # a fused kernel on a CPU, and no product
+            assumes={"attention": TWO_PRODUCTS, "lstm": ON_A_CPU},
+        ),
+        title="ptflops, its aten backend",
+        version="0.7.5",
+        call='get_model_complexity_info(model, (3, 224, 224), backend="aten")',
+        rule=aten.ptflops,
+        says={
+            "fused attention": "fused attention becomes a kernel that it has no rule for",
+            "unseen": "it has no rule for the kernels that these become",
+        },
+    )
+)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...arith import product
-from .facts import ROOT, Facts, Tool, ToolCount
-from .worksheet import Worksheet, left_out, noun, tool_count
+from ..arith import product
+from ..counting.accounting import Accounting
+from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
+from .by_calls import register_tool
+from .calls.facts import ROOT, Facts, Tool, ToolCount
+from .calls.worksheet import Worksheet, left_out, noun, tool_count
+from .kinds import OTHER_NORMS, each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...network import Call, Shape
+    from ..network import Call, Shape
 
 DIFFERENT = {
     "linear": "other positions of linear layers",
@@ -281,3 +285,50 @@ def _inputs(facts: Facts) -> int:
         product(shape) * WIDTHS.get(facts.dtypes.get(name, ""), 4) + STORAGE
         for name, shape in facts.inputs.items()
     )
+
+
+_UNSEEN_FUNCTIONS = "it sees calls of modules, and not matrix products and attention by functions"
+_ONCE = {"weights_by_batch": 1, "biases_by_batch": 1}
+
+register_tool(
+    Tool(
+        accounting=Accounting(
+            name="torchinfo",
+            title="mult-adds: weights and biases of a module, once a position; norms by parameter",
+            source="torchinfo 1.8.0, layer_info.py, calculate_macs",
+            counts=each(
+                {
+                    "conv conv_map conv_transpose": {
+                        "weights_at_outputs": 1,
+                        "biases_at_outputs": 1,
+                    },
+                    f"linear local elman subsample batch_norm {OTHER_NORMS} prelu": _ONCE,
+                    "matmul einsum": {"weights_by_batch": 1},
+                    "conv_sum": {"weights_at_outputs": 1},
+                    "rnn gru lstm": {"weights_by_steps": 1, "biases_by_steps": 1},
+                    "conv_elman conv_lstm": {
+                        "macs": 1,
+                        "plain_biases": 1,
+                        "norm_tensors_by_batch": 1,
+                    },
+                }
+            ),
+            unit="mult-adds",
+            by_calls=True,
+            leaves_out=("attention", "rbf"),  # functions, and tensors that are called otherwise
+        ),
+        title="torchinfo",
+        version="1.8.0",
+        call="summary(model, input_size=...)",
+        rule=count,
+        says={
+            "other positions of linear layers": "a linear layer counts once an example, not "
+            "once a position of the sequence or map",
+            "output positions of transposed convolutions": "transposed convolutions count at "
+            "each position of their output",
+            "unseen MultiheadAttention": "nn.MultiheadAttention is not a leaf, and its "
+            "projections are not called as modules: it counts nothing of it",
+            "unseen": _UNSEEN_FUNCTIONS,
+        },
+    )
+)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...arith import product
-from .einsum import optimized
-from .facts import Facts, Tool, ToolCount, norm_times
-from .worksheet import Worksheet, left_out, tool_count
+from ..arith import product
+from ..counting.accounting import FACTS, Accounting
+from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
+from .by_calls import register_tool
+from .calls.einsum import fvcore_count
+from .calls.facts import Facts, Tool, ToolCount, norm_times
+from .calls.worksheet import Worksheet, left_out, tool_count
+from .kinds import CONVS, GLOBAL_MEANS, MACS, OTHER_NORMS, TWO_PRODUCTS, each
 
 NORMS, POOLING, UPSAMPLING = "norms", "pooling", "upsampling"
 NOT_KNOWN = ("torch.baddbmm", "Tensor.baddbmm", "torch.addbmm", "Tensor.addbmm", "torch.mv",
@@ -39,13 +43,15 @@ def count(facts: Facts, tool: Tool) -> ToolCount:
             if row.node.written.get("padding_name"):
                 continue  # "same" is an operator of its own, for which it has no rule
             sheet.sums(place, place + 1, facts.macs[place], "")
+        elif kind == "conv_map":
+            sheet.sums(place, place + 1, FACTS["dense"](row), "zeros of tables")
         elif kind == "matmul":
             if name not in NOT_KNOWN:
                 a, b = row.inputs[:2]
                 sheet.sums(place, place + 1, product(a) * b[-1], "matrix products stretched")
         elif kind == "einsum":
             if name not in NOT_KNOWN:
-                sheet.sums(place, place + 1, _einsum(layer.equation, row.inputs), "einsum")
+                sheet.sums(place, place + 1, fvcore_count(layer.equation, row.inputs), "einsum")
         elif kind in POOLED:
             if len(x) == 4:
                 sheet.add(place, POOLING, product(x))
@@ -71,14 +77,43 @@ def _cell(facts: Facts, place: int) -> bool:
     return inside >= 0 and facts.kind_of(facts.calls[inside].path).endswith("Cell")
 
 
-def _einsum(equation: str, shapes: tuple[Any, ...]) -> int:
-    """Two patterns exactly; any other as numpy's path, printed in four digits, halved."""
-    letters = dict.fromkeys(each for each in equation if each.isalpha())
-    names = {each: chr(97 + i) for i, each in enumerate(letters)}
-    same = "".join(names.get(each, each) for each in equation)
-    first, last = shapes[0], shapes[-1]
-    if same == "abc,abd->acd":
-        return product(first) * last[-1]
-    if same == "abc,adc->adb":
-        return product(first) * last[1]
-    return int(optimized(equation, shapes) // 2)
+register_tool(
+    Tool(
+        accounting=Accounting(
+            name="fvcore",
+            title='what it calls "flops" are multiply-adds, with norms and global means added',
+            source="fvcore 0.1.5.post20221221, nn/flop_count.py and nn/jit_handles.py",
+            counts=each(
+                {
+                    f"{CONVS} local conv_transpose linear attention": MACS,
+                    "conv_map": {"dense": 1},
+                    "matmul": {"stretched": 1},
+                    "einsum": {"einsum_fvcore": 1},
+                    "elman conv_elman conv_lstm": {"macs": 1, "normed": 2},
+                    "batch_norm": {"inputs": 2},
+                    OTHER_NORMS: {"inputs": 5},
+                    GLOBAL_MEANS: {"inputs": 1},
+                }
+            ),
+            unit="flops (multiply-adds)",
+            by_calls=True,
+            leaves_out=(
+                "rnn",
+                "gru",
+                "lstm",
+                "rbf",
+            ),  # operators that it has no rule for, and values
+            assumes={"attention": TWO_PRODUCTS},
+        ),
+        title="fvcore",
+        version="0.1.5.post20221221",
+        call="FlopCountAnalysis(model, inputs).total()",
+        rule=count,
+        says={
+            "norms": "batch norms count 2 a value, other norms 5",
+            "unseen attention": "it has no rule for fused attention",
+            "unseen convolutions": 'padding="same" is an operator that it has no rule for',
+            "unseen": "it has no rule for these operators, and warns of them",
+        },
+    )
+)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...arith import product
-from .einsum import optimized
-from .facts import (
+from ..arith import product
+from ..counting.accounting import FACTS, Accounting
+from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
+from .by_calls import register_tool
+from .calls.einsum import optimized
+from .calls.facts import (
     Facts,
     Tool,
     ToolCount,
@@ -21,7 +24,7 @@ from .facts import (
     operands,
     recurrent_weights,
 )
-from .worksheet import (
+from .calls.worksheet import (
     BETWEEN,
     COMPOSED,
     GATES,
@@ -31,10 +34,20 @@ from .worksheet import (
     left_out,
     tool_count,
 )
+from .kinds import (
+    BY_MATMUL,
+    FLOPS,
+    GLOBAL_MAXES,
+    GLOBAL_MEANS,
+    OTHER_NORMS,
+    TORCH_POOLS,
+    TWO_PRODUCTS,
+    each,
+)
 
 if TYPE_CHECKING:
-    from ...counting.rows import Row
-    from ...network import Call, Shape
+    from ..counting.rows import Row
+    from ..network import Call, Shape
 
 RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 PRODUCTS = ("torch.matmul", "Tensor.matmul")
@@ -145,7 +158,11 @@ def _function(both: _Both, place: int, name: str, times: int) -> None:
         if kind == "linear":
             both.sums(place, times, facts.macs[place], "")
     elif name.startswith("F.conv"):
-        if kind in ("conv", "conv_transpose"):
+        if kind == "conv_map":
+            both.sums(place, times, FACTS["dense"](row), "zeros of tables")
+            biases = row.work.bias_adds if row.work is not None else 0
+            sheet.add(place, BIASES, times * biases)
+        elif kind in ("conv", "conv_transpose"):
             _convolution(both, place, row, times)
     elif name in PRODUCTS or name in SUMMED:
         if kind == "matmul":
@@ -202,3 +219,53 @@ def _before(padding: Any) -> int:
 
 def _weight(row: Row) -> Shape:
     return (row.parameters or {})["weight"]
+
+
+register_tool(
+    Tool(
+        accounting=Accounting(
+            name="calflops",
+            title="2 operations a multiply-add, with convolutions' biases, norms, ReLU and pooling",
+            source="calflops 0.3.2, pytorch_ops.py",
+            counts=each(
+                {
+                    "conv": {"macs": 2, "bias_adds": 1},
+                    "conv_transpose": {"transposed_macs": 2, "transposed_biases": 1},
+                    "conv_map": {"dense": 2, "bias_adds": 1},
+                    "conv_sum linear attention": FLOPS,
+                    "matmul": {"stretched": 2},
+                    "einsum": {"einsum_optimized": 1},
+                    "elman": {"macs": 2, "normed": 2},
+                    "conv_elman conv_lstm": {"macs": 2, "plain_biases": 1, "normed": 2},
+                    "rnn": {"macs": 2, "states": GATES["RNN"], "gates": -2, "bias_adds": 1},
+                    "gru": {"macs": 2, "states": GATES["GRU"], "gates": -2, "bias_adds": 1},
+                    "lstm": {
+                        "macs": 2,
+                        "projected": -2,
+                        "states": GATES["LSTM"],
+                        "gates": -2,
+                        "bias_adds": 1,
+                    },
+                    "batch_norm": {"inputs": 2},
+                    OTHER_NORMS: {"inputs": 5},
+                    "lrn": {"inputs": 4, "neighbours": 1},
+                    f"{TORCH_POOLS} {GLOBAL_MEANS} {GLOBAL_MAXES}": {"inputs": 1},
+                    "relu prelu elu gelu leaky_relu silu softmax": {"inputs": 1},
+                }
+            ),
+            unit="FLOPs",
+            per_mac=2,
+            by_calls=True,
+            leaves_out=("local", "rbf"),  # a product by @, which it does not see, and no product
+            assumes={"attention": TWO_PRODUCTS, "matmul": BY_MATMUL},
+        ),
+        title="calflops",
+        version="0.3.2",
+        call="calculate_flops(model, input_shape=(1, 3, 224, 224))",
+        rule=count,
+        says={
+            "norms": "batch norms count 2 a value, other norms 5",
+            "unseen": "@, bmm and fused attention are not among the functions that it counts",
+        },
+    )
+)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...arith import product
-from .facts import Facts, Tool, ToolCount, first
-from .worksheet import COUNTED_TWICE, TWO_PLACES, Worksheet, left_out, tool_count
+from ..arith import product
+from ..counting.accounting import Accounting
+from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
+from .by_calls import register_tool
+from .calls.facts import Facts, Tool, ToolCount, first
+from .calls.worksheet import COUNTED_TWICE, TWO_PLACES, Worksheet, left_out, tool_count
+from .kinds import CONVS, GLOBAL_MEANS, MACS, each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...network import Call, Shape
+    from ..network import Call, Shape
 
 Rule = tuple[int, str]
 """How much, and the term that it belongs to; "" for weighted sums."""
@@ -188,3 +192,47 @@ def _parameters(
         terms[COUNTED_TWICE] = more
     terms.update(sorted(without.items(), key=lambda pair: pair[1]))
     return printed, terms
+
+
+_BY_CLASS = "it knows modules by their exact class, and not those derived from it"
+
+register_tool(
+    Tool(
+        accounting=Accounting(
+            name="thop",
+            title="MACs, with 4 a value for batch and layer norms, means and softmax added",
+            source="thop 0.1.1.post2209072238, vision/basic_hooks.py and vision/calc_func.py",
+            counts=each(
+                {
+                    f"{CONVS} linear": MACS,
+                    "conv_transpose": {"weights_at_outputs": 1},
+                    "elman conv_elman conv_lstm": {"macs": 1, "normed": 4},
+                    "rnn": {"macs": 1, "states": 1, "bias_adds": 1},
+                    "gru": {"macs": 1, "states": 7, "bias_adds": 1},
+                    "lstm": {"macs": 1, "unprojected": 1, "states": 8, "bias_adds": 1},
+                    "batch_norm layer_norm": {"inputs": 4},
+                    "average_pool": {"outputs": 1},
+                    GLOBAL_MEANS: {"inputs": 1, "outputs": 1},
+                    "softmax": {"inputs": 3, "rows": -1},
+                    "prelu": {"inputs": 1},
+                }
+            ),
+            by_calls=True,
+            # functions are not seen, nor modules of classes that are not in its table
+            leaves_out=("matmul", "einsum", "attention", "local", "conv_map", "rbf"),
+        ),
+        title="thop",
+        version="0.1.1.post2209072238",
+        call="profile(model, inputs=(x,))",
+        rule=count,
+        says={
+            "norms": "batch and layer norms count 4 a value, group norms nothing",
+            "gates and biases of recurrent layers": "recurrent layers count biases and gates, "
+            "and a projection as if there were none",
+            "modules in two places, for each": "a module that stands in two others is hooked "
+            "twice and added up twice",
+            "unseen MultiheadAttention": "it has no rule for nn.MultiheadAttention",
+            "unseen": f"{_BY_CLASS}, and nothing of functions",
+        },
+    )
+)
