@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,9 +16,14 @@ from nettally.claims.check import check
 from nettally.claims.comparison import compare, shown_value
 from nettally.claims.printed import parse_printed
 from nettally.counting.values import ByAxis, Flag, Padding, PerCent, Sizes, compute
+from nettally.errors import ClaimError
 from nettally.explaining import explain
 from nettally.formats import Source
 from nettally.formats.native import read as read_native
+from nettally.rendering.tables.columns import COLUMNS
+from nettally.rendering.tables.csv import check_csv
+from nettally.rendering.tables.json import check_json
+from nettally.rendering.tables.tree import lines
 
 if TYPE_CHECKING:
     from nettally.counting.tally import Tally
@@ -31,6 +38,8 @@ layers:
   - pool: average_pool 2x2, stride 2, no count_padding
   - up: upsample 4
   - behind: conv 4, 3x3, stride 2, padding 0:1
+  - row: conv 1, 1x5
+  - whole: opaque Whole, size 32, whole
 """
 
 
@@ -114,7 +123,7 @@ PAIRS = [
     ("alexnet", "conv1.rounding = up", "exact", ""),
     ("alexnet", "conv1.rounding = 'Up'", "exact", ""),
     ("alexnet", "conv1.rounding = down", "differs", "ours is up"),
-    ("alexnet", "conv1.rounding = 3", "differs", NO + "ours is a word; ours is up"),
+    ("alexnet", "conv1.rounding = 3", "differs", NO + "'3' is not a word; ours is up"),
     ("alexnet", "conv1.rounding <= up", "differs", NO + "a word has no order"),
     ("alexnet", "conv1.kind = conv", "exact", ""),
     ("alexnet", "norm1.across = 5x5", "differs", NO),
@@ -127,6 +136,12 @@ PAIRS = [
     ("alexnet", "conv1.output >= 55x55", "differs", NO + "a shape has no order"),
     ("alexnet", "conv1.output = up", "differs", NO + "'up' is not a shape") ,
     ("alexnet", "conv1.weight = 96x3x11x11", "exact", ""),
+    ("odd", "row.weight = 1x1x1x5", "differs", "ours is 1x4x1x5"),
+    ("odd", "row.kernel = 1x5", "exact", ""),
+    ("odd", "row.kernel = 5x1", "differs", "ours is 1x5"),
+    ("odd", "row.weight = 4x1x1x5", "differs", "ours is 1x4x1x5"),
+    ("odd", "whole.output = 32", "exact", ""),
+    ("odd", "whole.output = 1x32", "exact", ""),
     ("alexnet", "conv1.weight = 11x11x3x96", "exact", "printed kernel x channels x filters"),
     ("alexnet", "conv1.weight = 3x11x11x96", "differs", "ours is 96x3x11x11"),
     ("alexnet", "conv1.weight = 3x11x11", "differs", "ours is 96x3x11x11"),
@@ -243,3 +258,66 @@ def test_what_rounding_up_hangs_over_is_a_padding() -> None:
     assert both.text == "conv2: the padding of both sides together (2 + 2)"
     total = explain(counted("odd"), "behind.padding = 1").found[0]
     assert total.text == "behind: the padding of both sides together (0 + 1)"
+
+
+def test_a_tally_with_its_working_is_judged_the_same() -> None:
+    working = nettally.tally(nettally.read("alexnet"), working=True)
+    claims = ["conv1.neurons / 2 = 145,200", "conv1.neurons * 0.5 = 145,200", "fc6.share = 61.93"]
+    claims += ["conv1.neurons = 28.5 %", "conv1.neurons > 0.5", "conv1.output = 54x54"]
+    claims += ["log2(fc8.neurons) = 10", "conv1.height * conv1.width = 55x55"]
+    verdicts = check(working, claims)
+    plain = check(counted("alexnet"), claims)
+    assert [(v.status, v.detail) for v in verdicts] == [(v.status, v.detail) for v in plain]
+
+
+def test_only_a_field_of_a_layer_is_a_word() -> None:
+    for claim in ("accuracy = high", "conv1.neurons = lots", "output = up", "conv1.height = up"):
+        with pytest.raises(ClaimError, match="this is not a figure"):
+            check(counted("alexnet"), [claim])
+
+
+@pytest.mark.parametrize("text", ["up", "0:3", "1/2"])
+def test_what_is_exact_says_so(text: str) -> None:
+    printed = parse_printed(text, words=True)
+    assert printed.why == "it is exact"
+    assert not printed.is_exact  # to the last digit of a whole number, which it is not
+    assert parse_printed("253,440").is_exact
+
+
+def test_values_for_programs() -> None:
+    """A number where one number is printed, lists for the rest; no interval where there is none."""
+    claims = ["conv1.stride = 4", "conv1.kernel = 3x3", "conv1.padding = 0:3", "conv1.bias = no"]
+    claims += ["conv1.rounding = up", "conv1.output = 54x54"]
+    verdicts = check(counted("alexnet"), claims)
+    written = json.loads(check_json("alexnet", "a work", verdicts))["verdicts"]
+    ours = [verdict["ours"] for verdict in written]
+    assert ours == [4, [11, 11], [[0, 0], [0, 0]], True, "up", [96, 55, 55]]
+    printed = [verdict["claim"]["printed"] for verdict in written]
+    assert [each["value"] for each in printed] == [4, 9, None, None, None, 54 * 54]
+    assert [each["low"] for each in printed[2:5]] == [each["high"] for each in printed[2:5]]
+    rows = list(csv.DictReader(check_csv(verdicts).splitlines()))
+    assert [row["ours"] for row in rows] == ["4", "11x11", "0x0", "yes", "up", "96x55x55"]
+    assert [row["printed_value"] for row in rows] == ["4", "3x3", "0:3", "no", "up", "54x54"]
+    assert [row["low"] for row in rows] == ["3.5", "", "", "", "", ""]
+
+
+def test_the_tables_own_stride_and_kernel() -> None:
+    cells = {
+        (line.label, name): COLUMNS[name].cell(counted("odd"), line)
+        for line in lines(counted("odd"))
+        for name in ("kernel", "stride", "effective_stride", "weight")
+    }
+    assert cells["conv", "stride"] == "1x2"
+    assert cells["pool", "stride"] == "2"
+    assert cells["pool", "effective_stride"] == "2x4"
+    assert cells["pool", "kernel"] == "2x2"
+    assert cells["norm", "kernel"] == ""
+    assert cells["conv", "weight"] == "4x3x3x5"
+
+
+def test_a_formula_of_many_layers_is_searched_within_bounds() -> None:
+    names = [row.name for row in counted("resnet-50").rows if row.node.layer.kind == "conv"]
+    product = " * ".join(f"{name}.macs" for name in names)
+    tried = explain(counted("resnet-50"), f"{product} = 5e60").tried
+    assert tried[1].endswith("pairs of them: the least surprising; the rest was not tried")
+    assert int(tried[1].split()[0].replace(",", "")) < 1000

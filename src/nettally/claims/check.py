@@ -96,13 +96,10 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
 def _may_grow(counted: Tally, claim: Claim, ours: Value) -> bool:
     """Whether layers that are not known could still make a figure of the whole net true."""
     about, quantity = claim.reference or ("no sum", "")
-    if (
-        about
-        or not isinstance(ours, int)
-        or certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
-    ):
+    if about or not isinstance(ours, int):
         return False
-    return ours < claim.printed.value
+    sure = certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
+    return not sure and ours < claim.printed.value
 
 
 def _judge_every(counted: Tally, claim: Claim) -> Verdict:

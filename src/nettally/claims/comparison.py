@@ -53,7 +53,7 @@ def compare(ours: Value, printed: Printed, relation: str = "=") -> Outcome:
         same = ours.casefold() in (printed.word.casefold(), printed.text.casefold())
         if same or printed.word:
             return ("exact", "") if same else ("differs", f"ours is {ours}")
-        return _no_match(ours, printed, "ours is a word")
+        return _no_match(ours, printed, f"'{printed.text[:40]}' is not a word")
     return _sizes(ours, printed)
 
 
@@ -220,7 +220,7 @@ def _reading(ours: Sizes, printed: Printed) -> str | None:
     if isinstance(ours, Shape) and len(ours) > 1:
         if sizes == last_first:
             return "printed height x width x channels"
-        if sizes == ours[1:] or (printed.is_number and len(ours) > 2 and {*sizes} == {*ours[1:]}):
+        if sizes == ours[1:] or (printed.is_number and {*sizes} == {*ours[1:]}):
             return f"its space; {ours[0]} channels"
     elif len(ours) > 2 and sizes == (*ours[2:], ours[1], ours[0]):  # as TensorFlow has weights
         return "printed kernel x channels x filters"

@@ -26,10 +26,10 @@ def padding_readings(row: Row) -> Iterator[Edit]:
     text = f"{name}: the padding of both sides together"
     if "rounding" in layer.fields() and hasattr(layer, "spare"):
         over = [max(-left, 0) for left in layer.spare(row.inputs[0])]
-        if any(over) and layer.rounding == "up":
+        if any(over):
             pairs = tuple((a, b + more) for (a, b), more in zip(before, over, strict=True))
             text = f"{name}: the padding that gives the same windows without rounding up"
-    if not pairs or not all(map(any, pairs)):
+    if not pairs:
         return
     changes = {}
     if pairs != before:
