@@ -549,3 +549,21 @@ def test_one_accounting_imports_one_file() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["nettally.accountings.darknet", "nettally.accountings.kinds"]
+
+
+def test_the_page_builds_the_accounting_that_ships(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs/adding-an-accounting.md").read_text("utf-8")
+    text = page.partition("```yaml mmcv.yaml\n")[2].partition("```")[0]
+    by_hand, shipped = load(written(tmp_path, text)), ACCOUNTINGS["mmcv"]
+    for field in ("title", "unit", "counts", "leaves_out", "tensors", "fold", "per_mac"):
+        assert getattr(by_hand, field) == getattr(shipped, field), field
+
+
+def test_mmcvs_rules_by_hand() -> None:
+    """OpenMMLab's tables print 0.72 G for AlexNet, 4.12 G for ResNet-50, 1.82 G for ResNet-18."""
+    resnet = nettally.tally(nettally.read("resnet-50-torchvision")).under(ACCOUNTINGS["mmcv"])
+    pools, norms, relus = 802_816 + 100_352, 11_113_984, 9_608_704
+    assert resnet.operations == resnet.macs + 2 * norms + relus + pools
+    alexnet = nettally.tally(nettally.read("alexnet-torchvision")).under(ACCOUNTINGS["mmcv"])
+    biases_of_convs, pooled = 484_992, 376_832 + 9_216
+    assert alexnet.operations == alexnet.macs + biases_of_convs + 493_184 + pooled
