@@ -78,6 +78,7 @@ registry.FILLERS.update(
     {
         "displays": ("nettally.displays",),
         "accountings": ("nettally.accountings",),
+        "facts of rows": ("nettally.accountings.row_facts",),
         "settlers of accountings": ("nettally.accountings",),
     }
 )

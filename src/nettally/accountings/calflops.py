@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arith import product
-from ..counting.accounting import FACTS, Accounting
-from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
+from ..counting.accounting import Accounting, fact_of
 from .by_calls import register_tool
 from .calls.einsum import optimized
 from .calls.facts import (
@@ -159,7 +158,7 @@ def _function(both: _Both, place: int, name: str, times: int) -> None:
             both.sums(place, times, facts.macs[place], "")
     elif name.startswith("F.conv"):
         if kind == "conv_map":
-            both.sums(place, times, FACTS["dense"](row), "zeros of tables")
+            both.sums(place, times, fact_of(row, "dense"), "zeros of tables")
             biases = row.work.bias_adds if row.work is not None else 0
             sheet.add(place, BIASES, times * biases)
         elif kind in ("conv", "conv_transpose"):

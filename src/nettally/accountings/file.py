@@ -24,7 +24,6 @@ from ..formats import Source, read_bytes
 from ..formats.encodings.yaml import Mapping, Scalar, Sequence, compose
 from ..layers import kinds as kinds_of_layers
 from ..network import Work
-from . import row_facts as _row_facts  # noqa: F401 - so that its facts can be named
 
 if TYPE_CHECKING:
     from ..formats.encodings.yaml import Yaml

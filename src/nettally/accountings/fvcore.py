@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arith import product
-from ..counting.accounting import FACTS, Accounting
-from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
+from ..counting.accounting import Accounting, fact_of
 from .by_calls import register_tool
 from .calls.einsum import fvcore_count
 from .calls.facts import Facts, Tool, ToolCount, norm_times
@@ -44,7 +43,7 @@ def count(facts: Facts, tool: Tool) -> ToolCount:
                 continue  # "same" is an operator of its own, for which it has no rule
             sheet.sums(place, place + 1, facts.macs[place], "")
         elif kind == "conv_map":
-            sheet.sums(place, place + 1, FACTS["dense"](row), "zeros of tables")
+            sheet.sums(place, place + 1, fact_of(row, "dense"), "zeros of tables")
         elif kind == "matmul":
             if name not in NOT_KNOWN:
                 a, b = row.inputs[:2]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..arith import product
 from ..counting.accounting import Accounting
-from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
 from .by_calls import register_tool
 from .calls import aten
 from .calls.facts import (

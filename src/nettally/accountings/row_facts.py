@@ -14,6 +14,8 @@ from ..network import NOTHING
 from .calls.einsum import fvcore_count, optimized, pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..counting.rows import Row
     from ..network import Shape
 
@@ -148,25 +150,26 @@ def _norm_tensors_by_batch(row: Row) -> int:
     return values * row.inputs[0][0]
 
 
-FACTS.update(
-    {
-        "products": _products,
-        "stretched": _stretched,
-        "dense": _dense,
-        "transposed_macs": _transposed_macs,
-        "transposed_biases": _transposed_biases,
-        "einsum_pairs": lambda row: pairs(_equation(row), _factors(row)),
-        "einsum_optimized": lambda row: int(optimized(_equation(row), _factors(row))),
-        "einsum_fvcore": lambda row: fvcore_count(_equation(row), _factors(row)),
-        "weights_by_steps": lambda row: _by_steps(row, biases=False),
-        "biases_by_steps": lambda row: _by_steps(row, biases=True),
-        "states": _states,
-        "gates": _gates,
-        "projected": _projected,
-        "unprojected": _unprojected,
-        "turned_biases": _turned_biases,
-        "normed": _normed,
-        "plain_biases": _plain_biases,
-        "norm_tensors_by_batch": _norm_tensors_by_batch,
-    }
-)
+_FURTHER: dict[str, Callable[[Row], int]] = {
+    "products": _products,
+    "stretched": _stretched,
+    "dense": _dense,
+    "transposed_macs": _transposed_macs,
+    "transposed_biases": _transposed_biases,
+    "einsum_pairs": lambda row: pairs(_equation(row), _factors(row)),
+    "einsum_optimized": lambda row: int(optimized(_equation(row), _factors(row))),
+    "einsum_fvcore": lambda row: fvcore_count(_equation(row), _factors(row)),
+    "weights_by_steps": lambda row: _by_steps(row, biases=False),
+    "biases_by_steps": lambda row: _by_steps(row, biases=True),
+    "states": _states,
+    "gates": _gates,
+    "projected": _projected,
+    "unprojected": _unprojected,
+    "turned_biases": _turned_biases,
+    "normed": _normed,
+    "plain_biases": _plain_biases,
+    "norm_tensors_by_batch": _norm_tensors_by_batch,
+}
+
+for _name, _fact in _FURTHER.items():
+    FACTS.add(_name, _fact)

@@ -8,7 +8,6 @@ makes.
 from __future__ import annotations
 
 from ..counting.accounting import Accounting
-from . import row_facts as _row_facts  # noqa: F401 - which its kinds are counted by
 from .by_calls import register_tool
 from .calls import aten
 from .calls.facts import Tool

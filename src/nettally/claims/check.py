@@ -10,7 +10,7 @@ from ..counting.tally import Rows, Tally, tally
 from ..display import Displayed
 from ..errors import ClaimError
 from ..record import Record
-from .claim import Claim, Claims, parse_claim
+from .claim import Claim, Claims, not_counted, parse_claim
 from .comparison import compare, shown_value
 
 if TYPE_CHECKING:
@@ -80,17 +80,32 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
     if claim.measured:
         return Verdict(claim, None, "unknown", "measured: it cannot be derived")
     try:
+        by = claim.counted_by(counted)  # its accounting and its input, which it may state
+        reason = not_counted(claim, by)
         if claim.every:
-            return _judge_every(counted, claim)
+            return _judge_every(counted, claim, reason)
         ours = claim.value(counted)
-    except NotDerivable as reason:
-        return Verdict(claim, None, "unknown", str(reason))
+    except NotDerivable as because:
+        return Verdict(claim, None, "unknown", str(because))
     except ClaimError as error:
         raise error.at(str(claim.source or "")) from None
     status, detail = compare(ours, claim.printed, claim.relation)
-    if status == "differs" and _may_grow(counted, claim, ours):
+    if reason and not _is_refuted(claim, ours, status):
+        return Verdict(claim, ours if reason.startswith("at least") else None, "unknown", reason)
+    if status == "differs" and _may_grow(by, claim, ours):
         return Verdict(claim, ours, "unknown", "at least this: some layers are not known")
     return Verdict(claim, ours, status, detail, counted)
+
+
+def _is_refuted(claim: Claim, ours: Value, status: str) -> bool:
+    """Whether a count that is at least ``ours`` contradicts the claim already."""
+    return (
+        status == "differs"
+        and claim.reference is not None
+        and claim.relation in ("=", "<", "<=")
+        and isinstance(ours, (int, float))
+        and ours > claim.printed.value
+    )
 
 
 def _may_grow(counted: Tally, claim: Claim, ours: Value) -> bool:
@@ -102,7 +117,10 @@ def _may_grow(counted: Tally, claim: Claim, ours: Value) -> bool:
     return not sure and ours < claim.printed.value
 
 
-def _judge_every(counted: Tally, claim: Claim) -> Verdict:
+def _judge_every(counted: Tally, claim: Claim, reason: str) -> Verdict:
+    """reason: why what is claimed of some of them is not known; ""."""
+    if reason:
+        return Verdict(claim, None, "unknown", reason)
     names = names_like(counted, claim.every)
     if not names:
         raise ClaimError(f"no layer matches '{claim.every}'", where=str(claim.source or ""))

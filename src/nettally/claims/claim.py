@@ -6,13 +6,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .. import expression
-from ..counting.quantities import COUNTS, SAME, evaluate, measure
-from ..errors import ClaimError, NettallyError
+from ..counting.certainty import certainty
+from ..counting.quantities import COUNTS, SAME, evaluate, matching, measure, names_like
+from ..errors import ClaimError, NettallyError, closest
 from ..network import Span
 from ..record import Record
 from .printed import Printed, parse_printed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..counting.rows import Row
     from ..counting.tally import Tally
     from ..counting.values import Value
     from ..network import Shape
@@ -22,6 +26,10 @@ _RELATION = re.compile("|".join(RELATIONS))
 _REFERENCE = re.compile(
     r"^(?:(?P<about>[^\s.*+()/'\"](?:[^\s*+()/'\"]*[^\s.*+()/'\"])?)\.)?(?P<quantity>[a-z_]\w*)$"
 )
+
+
+DECIDED = ("operations", "parameters", "neurons", "memory")
+"""The quantities that an accounting decides; all others are the same by every accounting."""
 
 
 class Claim(Record):
@@ -59,17 +67,32 @@ class Claim(Record):
         """The subject as an expression. Raises ExpressionError."""
         return self.once(_tree)
 
+    @property
+    def quantities(self) -> tuple[tuple[str, str], ...]:
+        """(about, quantity) of each figure in the subject; about is "" for the whole network."""
+        if self.reference is not None:
+            about, quantity = self.reference
+            return ((about, SAME.get(quantity, quantity)),)
+        pairs = (name.rpartition(".") for name in _names(self.tree))
+        return tuple((about, SAME.get(quantity, quantity)) for about, _, quantity in pairs)
+
+    def counted_by(self, counted: Tally) -> Tally:
+        """The tally that the claim speaks of: by the accounting and for the input that it states.
+
+        The accounting is obeyed or refused, and never ignored. Raises ClaimError for one that there
+        is not, that counts no operations where some are claimed, or that does not decide what is
+        claimed.
+        """
+        if self.accounting:
+            counted = _under(self, counted)
+        return counted if self.input is None else counted.at(self.input)
+
     def value(self, counted: Tally, name: str = "") -> Value:
         """Our figure, of a kind of its own: see ``counting.values``.
 
         name: for a claim of every layer, the one meant. Raises ClaimError, NotDerivable.
         """
-        if self.accounting:
-            from ..counting.accounting import accounting
-
-            counted = counted.under(accounting(self.accounting))
-        if self.input is not None:
-            counted = counted.at(self.input)
+        counted = self.counted_by(counted)
         reference = self.reference
         if reference is not None:
             return measure(counted, *reference)
@@ -77,6 +100,82 @@ class Claim(Record):
             return evaluate(self.tree, counted, self.every, name)
         except expression.ExpressionError as error:
             raise error.at(str(self.source or "")) from None
+
+
+def _under(claim: Claim, counted: Tally) -> Tally:
+    from ..counting.accounting import accounting
+
+    try:
+        convention = accounting(claim.accounting)
+    except NettallyError as error:
+        raise ClaimError(error.what, values=claim.text[:80], hint=error.hint) from None
+    quantities = [quantity for _, quantity in claim.quantities]
+    if "operations" in quantities and not convention.counts_operations:
+        raise ClaimError(
+            f"the accounting '{convention.name}' counts no operations",
+            values=claim.text[:80],
+            hint="claim parameters, or state another accounting",
+        )
+    if not any(quantity in DECIDED for quantity in quantities):
+        raise ClaimError(
+            f"the accounting '{convention.name}' does not decide what is claimed: it is the same "
+            "by every accounting",
+            values=claim.text[:80],
+            hint=_instead(quantities),
+        )
+    return counted.under(convention)
+
+
+def _instead(quantities: list[str]) -> str:
+    if any(quantity in ("macs", "flops") for quantity in quantities):
+        return "claim operations, which it decides"
+    return closest(quantities[0], DECIDED) if quantities else f"one of {', '.join(DECIDED)}"
+
+
+def _names(tree: expression.Tree) -> Iterator[str]:
+    if isinstance(tree, expression.Name):
+        yield tree.text
+    elif isinstance(tree, expression.Operation):
+        yield from _names(tree.left)
+        yield from _names(tree.right)
+    elif isinstance(tree, expression.FunctionCall) and tree.function != "count":
+        for argument in tree.arguments:
+            yield from _names(argument)
+
+
+def not_counted(claim: Claim, counted: Tally) -> str:
+    """Why the operations that are claimed are "at least", or not to be had, by this accounting; "".
+
+    counted: by the accounting of the claim.
+    """
+    convention = counted.accounting
+    for about, quantity in claim.quantities:
+        if quantity != "operations":
+            continue
+        if not convention.counts_operations:
+            return f"the accounting '{convention.name}' counts no operations"
+        rows = _rows(claim, counted, about)
+        if certainty(counted, "operations", rows) == "exact":
+            continue
+        kinds = dict.fromkeys(
+            row.node.layer.kind
+            for row in rows
+            if row.work is not None and not convention.knows(row)
+        )
+        if kinds:
+            return (
+                f"at least this: what '{convention.name}' counts for {', '.join(kinds)} is not "
+                "known"
+            )
+    return ""
+
+
+def _rows(claim: Claim, counted: Tally, about: str) -> tuple[Row, ...]:
+    """The rows that a figure is the sum of; of a pattern, those of every name that matches."""
+    if not about:
+        return counted.rows
+    names = names_like(counted, about) if about == claim.every else (about,)
+    return tuple(row for name in names for row in matching(counted, name))
 
 
 class Claims(Record):

@@ -185,8 +185,9 @@ def fact_of(row: Row, fact: str) -> int:
     place = _PLACES.get(fact)
     if place is not None:
         return row.work[place] if row.work is not None else 0
+    function = FACTS.find(fact)
     try:
-        return FACTS[fact](row)
+        return function(row)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         from ..errors import AccountingError
 
@@ -218,15 +219,20 @@ def _unbiased_pairs(row: Row) -> int:
     return product((row.inputs[0][0], *tensors["weight"][:2])) if "bias" not in tensors else 0
 
 
+def _rows(row: Row) -> int:
+    axis: int = _field(row, "axis")
+    return _size(row) // (row.shape or (1,))[axis]
+
+
 def _field(row: Row, name: str) -> Any:
     return row.node.layer.fields()[name]
 
 
-FACTS: dict[str, Callable[[Row], int]] = {
+_FACTS: dict[str, Callable[[Row], int]] = {
     "outputs": _size,
     "inputs": lambda row: total(product(x) for x in row.inputs),
     "merged": lambda row: _size(row) * (len(row.inputs) - 1),
-    "rows": lambda row: _size(row) // (row.shape or (1,))[_field(row, "axis")],
+    "rows": _rows,
     "positions": _positions,
     "outputs_at_stride": lambda row: _size(row) * product(_field(row, "stride")),
     "unbiased_pairs": _unbiased_pairs,
@@ -237,7 +243,10 @@ FACTS: dict[str, Callable[[Row], int]] = {
     "weights_at_outputs": lambda row: _tensors(row, biases=False) * _positions(row),
     "biases_at_outputs": lambda row: _tensors(row, biases=True) * _positions(row),
 }
-"""Further facts of a row, for one batch.
+
+FACTS = Registry("facts of rows")
+FACTS.entries.update(_FACTS)
+"""Further facts of a row, for one batch: ``fact(row)``, by name.
 
 outputs, inputs: numbers of values. merged: values added to the first input's. rows: softmaxes
 over an axis. positions: places of the output's space. outputs_at_stride: each value times

@@ -15,7 +15,7 @@ from ..claims.comparison import compare, in_form_of, shown_value
 from ..counting.quantities import SUMS
 from ..counting.tally import Tally, tally
 from ..display import Displayed
-from ..errors import LayerError, NettallyError
+from ..errors import ClaimError, LayerError, NettallyError
 from ..record import Record
 from .edits import Edit
 from .proofs import proofs
@@ -49,6 +49,9 @@ NOISE = 0.9
 
 CONSIDERED = 40
 """Hits, the least surprising, that are held against the other claims."""
+
+MOST_TIES = 4
+"""Hits of the same kind that are told with one; conventions that give one figure are all told."""
 
 
 class Explanation(Record):
@@ -117,12 +120,10 @@ def explain(
     """
     base = network if isinstance(network, Tally) else tally(network)
     asked = parse_claim(claim) if isinstance(claim, str) else claim
-    if asked.input is not None:
-        base, asked = base.at(asked.input), asked.replace(input=None)
-    if asked.accounting:
-        from ..counting.accounting import accounting
-
-        base, asked = base.under(accounting(asked.accounting)), asked.replace(accounting="")
+    try:
+        base, asked = asked.counted_by(base), asked.replace(accounting="", input=None)
+    except ClaimError as error:
+        raise error.at(str(asked.source or "")) from None
     verdict = judge(base, asked)
     if verdict.tallies or verdict.ours is None or asked.every or asked.relation != "=":
         return Explanations(asked, verdict, tried=(_not_searched(verdict, asked),))
@@ -239,8 +240,14 @@ def _tell(
         breaks,
         supports,
         effects,
-        tuple(_alternative(figure_of, other) for other in similar[:4] if len(other.edits) == 1),
+        tuple(_alternative(figure_of, other) for other in _ties(hit, similar)),
     )
+
+
+def _ties(hit: Hit, similar: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    """The other hits of one edit that are told with a hit: a few, and of conventions all."""
+    single = tuple(other for other in similar if len(other.edits) == 1)
+    return single if hit.edits[0].family == "convention" else single[:MOST_TIES]
 
 
 def _alternative(figure_of: Figure, hit: Hit) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..claims.printed import Printed
+    from ..counting.accounting import Accounting
     from ..counting.rows import Row
     from ..counting.tally import Tally
 
@@ -93,9 +94,18 @@ def _other_conventions(tally: Tally, quantity: str) -> Iterator[Edit]:
     for name, accounting in ACCOUNTINGS.items():
         if name != tally.accounting.name:
             counted = "parameters" if quantity == "parameters" else "operations"
+            if counted == "operations" and not counts_all(tally, accounting):
+                continue  # what it counts here is not known, or it counts no operations
             text = f"counted as {name} does ({accounting.title})"
             bits = 1.5 if name == "nettally" else 2.5 if name in COMMON else where
             yield _other(text, bits, "convention", accounting=accounting, quantity=counted)
+
+
+def counts_all(tally: Tally, accounting: Accounting) -> bool:
+    """Whether an accounting counts operations, and knows what it counts for each layer known."""
+    return accounting.counts_operations and all(
+        row.work is None or accounting.knows(row) for row in tally.rows
+    )
 
 
 def _other_quantities(tally: Tally, about: str, quantity: str) -> Iterator[Edit]:

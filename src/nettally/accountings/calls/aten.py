@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import product
-from ...counting.accounting import FACTS
+from ...counting.accounting import fact_of
 from .einsum import pairs
 from .facts import CAPTURED, Facts, Tool, ToolCount
 from .worksheet import Worksheet, left_out, tool_count
@@ -94,7 +94,7 @@ def _sums(facts: Facts, sheet: Worksheet, place: int, row: Row, grad: set[str] |
             return
         amount = pairs(layer.equation, row.inputs)
     elif kind == "conv_map":
-        amount = FACTS["dense"](row)
+        amount = fact_of(row, "dense")
     elif kind == "rbf":
         return  # differences and squares of values: no product
     elif kind == "lstm" and not layer.projection and not _is_cell(facts, place):

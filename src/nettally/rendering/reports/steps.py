@@ -28,13 +28,8 @@ def steps(verdict: Verdict, counted: Tally) -> tuple[str, ...]:
     claim = verdict.claim
     if verdict.ours is None and not claim.every:
         return ()
-    if claim.accounting:
-        from ...counting.accounting import accounting
-
-        counted = counted.under(accounting(claim.accounting))
     try:
-        if claim.input is not None:
-            counted = counted.at(claim.input)
+        counted = claim.counted_by(counted)
         if claim.every:
             return _each(claim, counted)
         if claim.reference is None:

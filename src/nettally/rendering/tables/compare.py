@@ -126,9 +126,11 @@ def _totals(difference: Difference, terminal: Terminal) -> list[str]:
     width = max(len(name) for name, *_ in table)
     wide = [max(len(pair[i]) for pair in texts) for i in (0, 1)]
     lines: list[str] = []
-    for (name, _, amount, more), (left, right) in zip(table, texts, strict=True):
+    for (name, number, amount, more), (left, right) in zip(table, texts, strict=True):
         line = f"{name:<{width}}  {left:>{wide[0]}} → {right:>{wide[1]}}"
-        if more and "not known" not in (left, right):
+        # what one of two accountings' totals leaves open, their difference leaves open too
+        sure = number != "operations" or not (a.not_counted or b.not_counted)
+        if more and sure and "not known" not in (left, right):
             share = f", {100 * more / amount:+.1f} %" if amount else ""
             line += f"   {signed(more)}{share}"
         lines.append(line)
@@ -221,7 +223,11 @@ def remarks(tally: Tally, reckoning: Any) -> list[str]:
         texts.append(f"what it counts for {', '.join(reckoning.unknown)} is not known")
     if reckoning.accounting.printed() is None and reckoning.accounting.assumes:
         kinds = {row.node.layer.kind for row in tally.rows}
-        texts += [text for kind, text in reckoning.accounting.assumes.items() if kind in kinds]
+        texts += [
+            f"assumes {text}"
+            for kind, text in reckoning.accounting.assumes.items()
+            if kind in kinds
+        ]
     return texts
 
 
