@@ -285,6 +285,8 @@ layers:
     )
     assert judge(counted, parse_claim(f"parameters = {known - 1000}")).status == "differs"
     assert judge(counted, parse_claim("conv1.parameters = 99")).status == "differs"
+    assert judge(counted, parse_claim("output = 11x11")).status == "differs"  # no sum grows it
+    assert judge(counted, parse_claim("effective_stride = 99")).status != "exact"
 
 
 def test_the_working_of_a_verdict(alexnet: Tally) -> None:
