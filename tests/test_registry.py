@@ -152,7 +152,11 @@ def test_a_registry_names_modules_of_its_own_room_only() -> None:
             rooms += [ast.unparse(each.value) for each in node.keywords if each.arg == "room"]
             assert set(rooms) <= {"__name__", "__package__ or ''"}, path
     assert seen > 5
-    assert set(registry.FILLERS) == {"displays", "accountings", "accountings by calls"}
+    assert set(registry.FILLERS) == {
+        "displays",
+        "accountings",
+        "settlers of accountings",
+    }
 
 
 def test_a_noun_is_shown_as_its_base_and_an_unknown_one_by_its_repr(

@@ -26,17 +26,15 @@ __all__ = ["TOOLS", "OfTool", "Tool", "ToolCount", "count", "register_tool", "se
 
 TOOLS = Registry(
     "tools that look at calls",
+    __package__ or "",
     {
-        name: f"{__package__}.{module}"
-        for name, module in {
-            "torchinfo": "torchinfo",
-            "fvcore": "fvcore",
-            "thop": "thop",
-            "ptflops": "ptflops",
-            "ptflops-aten": "ptflops",
-            "torch": "torch",
-            "calflops": "calflops",
-        }.items()
+        "torchinfo": "torchinfo",
+        "fvcore": "fvcore",
+        "thop": "thop",
+        "ptflops": "ptflops",
+        "ptflops-aten": "ptflops",
+        "torch": "torch",
+        "calflops": "calflops",
     },
 )
 """By the names of their accountings."""
