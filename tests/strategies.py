@@ -327,8 +327,12 @@ def recolors(draw: Draw) -> Case:
 def recurrents(draw: Draw, kind: str) -> Case:
     """Over a sequence, or over one step of it."""
     x = (draw(batches), draw(st.integers(1, 4)), draw(sizes))
+    features = draw(sizes)
+    # torch wants a projection to make the state smaller
+    less = {"projection": draw(st.integers(0, features - 1))} if kind == "lstm" else {}
     layer = layer_class(kind)(
-        draw(sizes),
+        features,
+        **less,
         sequence=draw(booleans),
         directions=draw(st.integers(1, 2)),
         biases=draw(st.sampled_from((0, 2))),  # torch's have no single one

@@ -170,6 +170,86 @@ def test_swins_windows(batch: int) -> None:
     assert counted(module, batch, 3, 224, 224).neurons == 17_055_352
 
 
+class Tokens(nn.Module):
+    """A class token, the network's own, is stretched to the batch before it joins the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv1d(3, 4, 2, 2)
+        self.token = nn.Parameter(torch.zeros(1, 1, 4))
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: Any) -> Any:
+        x = self.stem(x).transpose(1, 2)
+        token = self.head(self.token.expand(x.shape[0], -1, -1) * 2.0)
+        return token + self.head(x)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 8])
+def test_what_is_stretched_to_the_batch_belongs_to_each_example(batch: int) -> None:
+    # 4 places of the convolution, the token, and 4 places again
+    assert counted(Tokens(), batch, 3, 8).neurons == 4 * 4 + 5 + 4 * 5
+
+
+def test_an_input_of_one_example_does_not_hide_the_batch_of_another() -> None:
+    layer = nettally.read("lenet-5").nodes[0].layer
+    nodes = (Node("a", layer, ("x",)), Node("b", layer, ("y",)))
+    network = Network("two", {"x": (8, 1, 32, 32), "y": (1, 1, 32, 32)}, nodes)
+    assert nettally.tally(network)["a"].examples == 8
+    assert nettally.tally(network)["a"].shape == (8, 6, 28, 28)
+    assert nettally.tally(network).neurons == 2 * 6 * 28 * 28
+
+
+def test_a_layer_of_another_leading_size_says_nothing_of_the_batch() -> None:
+    """Folded to 64 rows of 3, a fully connected layer tells rows from features, not 4 from 16."""
+    nodes = (
+        Node("fold", layer_class("reshape")((64, 3), whole=True), ("x",)),
+        Node("fc", layer_class("linear")(5, axis=-1), ("fold",)),
+    )
+    assert nettally.tally(Network("folded", {"x": (4, 16, 3)}, nodes)).neurons == 64 * 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "x", "batched"),
+    [
+        ("l2_norm", {}, (2, 3, 4), True),
+        ("lrn", {}, (2, 3, 4), True),
+        ("contrast_norm", {}, (2, 3, 4), True),
+        ("scale", {}, (2, 3, 4), True),
+        ("scale", {"axis": 2, "axes": -1}, (2, 3, 4), False),
+        ("scale", {"axes": 0}, (2, 3, 4), False),
+        ("prelu", {}, (2, 3, 4), True),
+        ("prelu", {"shared": True}, (2, 3, 4), False),
+        ("prelu", {"size": (3, 1)}, (2, 3, 4), True),
+        ("flatten", {}, (2, 3, 4), True),
+        ("flatten", {"start": 2}, (2, 3, 4), False),
+        ("flatten", {"start": 0}, (2, 3, 4), False),
+        ("reshape", {"size": (12,)}, (2, 3, 4), True),
+        ("reshape", {"size": (2, 12), "whole": True}, (2, 3, 4), False),
+        ("permute", {"order": (0, 2, 1)}, (2, 3, 4), True),
+        ("permute", {"order": (0, 2, 1), "whole": True}, (2, 3, 4), False),
+        ("linear", {"features": 5}, (2, 3, 4), True),
+        ("linear", {"features": 5, "axis": -1}, (2, 3, 4), False),
+        ("linear", {"features": 5, "axis": -1}, (2, 3), True),
+        ("detect", {}, (2, 3, 4), True),
+        ("recolor", {}, (2, 3, 4), True),
+        ("rbf", {"units": 5}, (2, 3, 4), True),
+        ("roi_pool", {"size": 2}, (2, 3, 4, 4), True),
+        ("elman", {"features": 2, "hidden": 2}, (2, 3), True),
+        ("conv_lstm", {"filters": 2}, (2, 3, 4, 4), True),
+        ("conv_map", {"table": [[0]], "kernel": 1}, (2, 3, 4, 4), True),
+        ("global_max_pool", {}, (2, 3, 4), True),
+        ("relu", {}, (2, 3, 4), False),
+        ("layer_norm", {}, (2, 3, 4), False),
+        ("matmul", {"weight": (4, 5)}, (2, 3, 4), False),
+    ],
+)
+def test_which_layers_tell_a_batch_from_the_next_axis(
+    kind: str, fields: dict[str, Any], x: tuple[int, ...], batched: bool
+) -> None:
+    assert layer_class(kind)(**fields).batched((x,)) is batched
+
+
 # --- activations --------------------------------------------------------------------------------
 
 COUNTED_BY_FVCORE = ("alexnet", "mobilenet_v3_small", "convnext_tiny", "vit_b_32", "swin_t")

@@ -182,8 +182,8 @@ def with_examples(network: Network, rows: list[Row]) -> list[Row]:
     The network's inputs hold a batch where their leading sizes agree, sizes of 1 aside, and some
     layer tells that axis from the others (``Layer.batched``): in a network of nothing but, say,
     fully connected layers on 4x16x3, each of the 4·16 places is read alike, and the whole input
-    is one example. The values of layers that read no input (a computed weight) are no example's,
-    until they are stretched to the batch.
+    is one example. The values of layers that read no batch (a computed weight) are no example's,
+    until they are stretched to it.
     """
     batches = {int(shape[0]) for shape in network.inputs.values() if shape} - {1}
     if len(batches) != 1:
@@ -191,7 +191,7 @@ def with_examples(network: Network, rows: list[Row]) -> list[Row]:
     (batch,) = batches
     if not any(map(_tells_batch, rows, repeat(batch))):
         return rows
-    reading = set(network.inputs)
+    reading = {name for name, shape in network.inputs.items() if shape and shape[0] == batch}
     result: list[Row] = []
     for row in rows:
         if not reading.isdisjoint(row.node.inputs) or _is_stretched(row, batch):

@@ -82,6 +82,9 @@ class Scale(Layer):
         tensors = {"weight": each, "bias": each}
         return {k: v for k, v in tensors.items() if getattr(self, k)}
 
+    def batched(self, xs: tuple[Shape, ...]) -> bool:
+        return self.axis == 1 and self.axes != 0
+
     def _named(self, fields: Mapping[str, Any]) -> Layer:
         layer = super()._named(fields)
         # they count axes, and are no sizes
