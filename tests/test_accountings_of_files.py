@@ -18,6 +18,7 @@ from nettally.errors import NettallyError
 from nettally.formats import native
 from nettally.formats.source import Source
 from nettally.formats.torch_module import read_module
+from nettally.layers import layer_class
 from nettally.network import Network, Node
 from strategies import CASES
 
@@ -121,6 +122,36 @@ def test_a_layer_of_a_file_counts_as_the_module_made_of_it(kind: str) -> None:
         assert not different, (layer, xs)
 
     law()
+
+
+def made(kind: str, **fields: Any) -> Any:
+    return layer_class(kind)(**fields)
+
+
+SEVERAL = ((1, 6), (6, 5), (5, 4))
+RARE = [
+    (made("lstm", features=4, projection=2), ((1, 3, 5),)),
+    (made("lstm", features=4, projection=3, directions=2, biases=0), ((1, 3, 5),)),
+    (made("einsum", equation="ab,bc,cd->ad"), SEVERAL),
+    (made("einsum", equation="ab,bc,cd->ad", weight=(5, 4)), SEVERAL[:2]),
+    (made("einsum", equation="abc,abd->acd"), ((1, 3, 2), (1, 3, 5))),
+    (made("einsum", equation="abc,adc->adb"), ((1, 3, 2), (1, 4, 2))),
+    (made("matmul"), ((2, 3, 4), (4,))),
+    (made("matmul"), ((3,), (3, 5))),
+    (made("matmul"), ((3, 4), (2, 4, 5))),
+    (made("gru", features=3), ((2, 4, 5),)),
+]
+
+
+@pytest.mark.parametrize("case", RARE, ids=lambda case: f"{case[0]} {case[1]}"[:60])
+def test_what_is_rare_counts_as_the_module_made_of_it(case: Any) -> None:
+    network = network_of(case)
+    different = differing(network, nettally.build(network).eval())
+    if case[0].kind == "lstm":
+        different.pop("torch", None)
+    if case[1][0][0] != 1:
+        different.pop("ptflops", None)
+    assert not different
 
 
 @pytest.mark.parametrize("kind", SUMMING)

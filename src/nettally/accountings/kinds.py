@@ -23,7 +23,7 @@ OTHER_NORMS = "layer_norm group_norm"
 
 TWO_PRODUCTS = "attention as two products by torch.matmul, and not by a fused function"
 BY_MATMUL = "products by torch.matmul, and not by @"
-ON_A_CPU = "an LSTM on a CPU, where its fused kernel counts nothing"
+ON_A_CPU = "an LSTM on a CPU, where its fused kernel counts nothing (with a projection it has none)"
 """What several tools' counts by kind take for granted."""
 
 MACS: Terms = {"macs": 1}

@@ -351,6 +351,7 @@ register_tool(
                 {
                     "conv conv_transpose linear": BIASED,
                     "rnn gru": {"macs": 1, "turned_biases": 1},
+                    "lstm": {"unfused_macs": 1, "unfused_biases": 1},
                     "conv_sum local attention": MACS,
                     "conv_map": {"dense": 1, "bias_adds": 1},
                     "matmul": {"products": 1},
@@ -359,7 +360,7 @@ register_tool(
                 }
             ),
             by_calls=True,
-            leaves_out=("lstm", "rbf"),  # a fused kernel on a CPU, and no product
+            leaves_out=("rbf",),  # differences and squares of values, and no product
             assumes={"attention": TWO_PRODUCTS, "lstm": ON_A_CPU},
         ),
         title="ptflops, its aten backend",

@@ -128,6 +128,19 @@ def _turned_biases(row: Row) -> int:
     return row.work.bias_adds // 2 if turned else row.work.bias_adds
 
 
+def _unfused_macs(row: Row) -> int:
+    """An LSTM's multiply-adds where it is not one kernel on a CPU: where it has a projection."""
+    return row.work.macs if row.work is not None and _field(row, "projection") else 0
+
+
+def _unfused_biases(row: Row) -> int:
+    return _turned_biases(row) if _field(row, "projection") else 0
+
+
+def _field(row: Row, name: str) -> int:
+    return row.node.layer.fields()[name]
+
+
 # --- Darknet's layers with a state --------------------------------------------------------------
 
 
@@ -166,6 +179,8 @@ _FURTHER: dict[str, Callable[[Row], int]] = {
     "projected": _projected,
     "unprojected": _unprojected,
     "turned_biases": _turned_biases,
+    "unfused_macs": _unfused_macs,
+    "unfused_biases": _unfused_biases,
     "normed": _normed,
     "plain_biases": _plain_biases,
     "norm_tensors_by_batch": _norm_tensors_by_batch,

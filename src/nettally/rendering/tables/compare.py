@@ -169,18 +169,8 @@ def reconcile_text(
         number = count(len(reckonings), "convention")
         head = f"{escape(tally.network.name)}: one network, counted by {number}"
         lines = [terminal.style(line, "bold") for line in wrap(head, terminal.prose)]
-    rows: list[tuple[str, str, str, str]] = []
     nothing_known = certainty(tally, "operations") == "unknown"
-    for each in reckonings:
-        unit = escape(each.accounting.unit)
-        # no operations is not zero operations
-        counted = each.accounting.counts_operations
-        operations = f"{plain(each.operations):,}" if counted else "–"
-        if counted and nothing_known:
-            operations = "?"
-        elif counted and not each.complete and tally.complete:
-            operations = f"at least {operations}"
-        rows.append((escape(each.accounting.name), f"{plain(each.parameters):,}", operations, unit))
+    rows = [_reconcile_row(tally, each, nothing_known) for each in reckonings]
     heads = ("accounting", "parameters", "operations", "called")
     wide = [max(len(row[i]) for row in (heads, *rows)) for i in range(3)]
 
@@ -214,6 +204,19 @@ def reconcile_text(
     if notes:
         lines.extend(["", *noted(notes, terminal)])
     return "\n".join(lines) + "\n"
+
+
+def _reconcile_row(tally: Tally, each: Any, nothing_known: bool) -> tuple[str, str, str, str]:
+    """The accounting, its parameters, its operations, and what it calls them."""
+    # no operations is not zero operations
+    counted = each.accounting.counts_operations
+    operations = f"{plain(each.operations):,}" if counted else "–"
+    if counted and nothing_known:
+        operations = "?"
+    elif counted and not each.complete and tally.complete:
+        operations = f"at least {operations}"
+    name, unit = escape(each.accounting.name), escape(each.accounting.unit)
+    return name, f"{plain(each.parameters):,}", operations, unit
 
 
 def remarks(tally: Tally, reckoning: Any) -> list[str]:
