@@ -155,6 +155,7 @@ def test_a_registry_names_modules_of_its_own_room_only() -> None:
     assert set(registry.FILLERS) == {
         "displays",
         "accountings",
+        "facts of rows",
         "settlers of accountings",
     }
 
