@@ -433,7 +433,7 @@ def test_what_is_an_output_itself_is_not_folded_away() -> None:
 
 
 def test_densenet_keeps_the_scales_that_stand_before_convolutions() -> None:
-    """The Open Model Zoo prints 7.971 M parameters and 5.72 GFLOPs of it."""
+    """Its norms stand before convolutions, where there is nothing to fold a scale into."""
     under = nettally.tally(nettally.read("densenet-121")).under(ACCOUNTINGS["openvino"])
     assert (under.parameters, under.operations) == (7_971_368, 5_723_316_224)
 
