@@ -563,7 +563,7 @@ def test_a_file_is_obeyed_by_every_command(
         ("name: a\ntensors: wieghts\n", 2, "'wieghts' is not known as tensors", "weights"),
         ("name: a\ntensors: {a: b}\n", 2, "'tensors' is a list of words", ""),
         ("name: a\nneurons_of: some\n", 2, "'some' is not known as neurons_of", ""),
-        ("name: a\nfold: maybe\n", 2, "'maybe' is not known as fold", ""),
+        ("name: a\nfold_batch_norm: maybe\n", 2, "'maybe' is not known as fold_batch_norm", ""),
         ("name: a\nper_mac: -1\n", 2, "'per_mac' is counted a whole number", ""),
         ("name: [a]\n", 1, "'name' is one piece of text", ""),
     ],
@@ -617,7 +617,7 @@ def test_the_page_builds_the_accounting_that_ships(tmp_path: Path) -> None:
     page = (Path(__file__).resolve().parents[1] / "docs/adding-an-accounting.md").read_text("utf-8")
     text = page.partition("```yaml mmcv.yaml\n")[2].partition("```")[0]
     by_hand, shipped = load(written(tmp_path, text)), ACCOUNTINGS["mmcv"]
-    for field in ("title", "unit", "counts", "leaves_out", "tensors", "fold", "per_mac"):
+    for field in ("title", "unit", "counts", "leaves_out", "tensors", "fold_batch_norm", "per_mac"):
         assert getattr(by_hand, field) == getattr(shipped, field), field
 
 

@@ -21,7 +21,7 @@ from nettally.explaining import explain
 from nettally.explaining.edits import Edit, field_edits
 from nettally.explaining.proofs import factorised
 from nettally.explaining.recount import Recount
-from nettally.explaining.search import Figure, Trial, search
+from nettally.explaining.search import Target, Trial, search
 from nettally.explaining.slips import digit_slips, replaced_factors
 
 if TYPE_CHECKING:
@@ -124,14 +124,14 @@ def test_pairs_are_all_tried_or_it_is_said() -> None:
 def test_two_edits_of_one_thing_are_never_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the two would not count, and the text would say that it did."""
     pairs: list[tuple[Edit, ...]] = []
-    plain = Figure.measure
+    plain = Target.measure
 
-    def spy(figure: Figure, edits: tuple[Edit, ...]) -> Any:
+    def spy(figure: Target, edits: tuple[Edit, ...]) -> Any:
         if len(edits) == 2:
             pairs.append(edits)
         return plain(figure, edits)
 
-    monkeypatch.setattr(Figure, "measure", spy)
+    monkeypatch.setattr(Target, "measure", spy)
     search(counted("alexnet"), parse_claim("conv1.macs = 253,441"), 105_415_200, 3000)
     assert len(pairs) > 1000
     assert not [pair for pair in pairs if pair[0].touches & pair[1].touches]

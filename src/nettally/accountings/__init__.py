@@ -46,7 +46,7 @@ REGISTRY.homes.update(
         **{name: f"{__name__}.{module}" for name, module in _FILES.items()},
     }
 )
-SETTLERS.homes["fold"] = f"{__name__}.folding"
+SETTLERS.homes["fold_batch_norm"] = f"{__name__}.folding"
 
 
 class Accountings(Mapping[str, Accounting]):

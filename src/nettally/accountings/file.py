@@ -34,7 +34,7 @@ MOST = 10**6
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "neurons_of": ("weighted", "all", "conv"),
-    "fold": ("true", "false"),
+    "fold_batch_norm": ("true", "false"),
 }
 _TEXTS = ("title", "source", "unit")
 _TENSORS = ("weights", "biases", "buffers")
@@ -86,7 +86,7 @@ def _field(name: str, value: Yaml, path: str, where: str) -> Any:
         return _times(text, where, name, least=0)
     if name in _WORDS:
         word = _one_of(text, _WORDS[name], where, name)
-        return word == "true" if name == "fold" else word
+        return word == "true" if name == "fold_batch_norm" else word
     return text
 
 

@@ -95,4 +95,4 @@ def _by_channel(row: Row) -> bool:
     return layer.axis == 1 and layer.axes == 1
 
 
-SETTLERS.add("fold", settled)
+SETTLERS.add("fold_batch_norm", settled)

@@ -42,7 +42,7 @@ BEFORE_V10 = register(
             }
         ),
         unit="operations",
-        fold=True,
+        fold_batch_norm=True,
         per_mac=2,
     )
 )
@@ -64,7 +64,7 @@ V10 = register(
             }
         ),
         unit="operations",
-        fold=True,
+        fold_batch_norm=True,
         per_mac=2,
     )
 )

@@ -35,8 +35,8 @@ class Accounting(Record):
     (``EVERYTHING_ELSE`` for all that it does not count); they are zero, and the total is complete.
     Weighted sums of a kind in neither list are not known, and the total is "at least".
     unit: what the sum is called by whoever uses this convention. tensors: which tensors are
-    parameters, of weights, biases and buffers. fold: batch normalisation is folded into the
-    weighted layer before it (``accountings.folding``). neurons_of: ``weighted`` (outputs of the
+    parameters, of weights, biases and buffers. fold_batch_norm: batch normalisation is folded
+    into the weighted layer before it (``accountings.folding``). neurons_of: ``weighted`` (outputs of the
     layers that form weighted sums), ``all`` (outputs of every layer) or ``conv`` (outputs of
     convolutions). per_mac: what a multiply-add counts for; 0 where no operations are counted.
     by_calls: it is a tool's that looks at calls, and of a module that was read it gives that
@@ -50,7 +50,7 @@ class Accounting(Record):
     counts: Mapping[str, Terms]
     unit: str = "MACs"
     tensors: tuple[str, ...] = ("weights", "biases")
-    fold: bool = False
+    fold_batch_norm: bool = False
     neurons_of: str = "weighted"
     per_mac: int = 1
     by_calls: bool = False
@@ -144,8 +144,8 @@ class Accounting(Record):
         Of a module that was read, a tool looks at the calls; a norm is folded into its neighbour.
         """
         settle = None
-        if self.fold:
-            settle = SETTLERS.find("fold")
+        if self.fold_batch_norm:
+            settle = SETTLERS.find("fold_batch_norm")
         elif self.by_calls and network.calls:
             settle = SETTLERS.find(self.name)
         return self if settle is None else settle(self, network, rows)
@@ -270,7 +270,8 @@ REGISTRY = Registry("accountings", entries={NETTALLY.name: NETTALLY})
 """By name, in the order in which tables list them."""
 
 SETTLERS = Registry("settlers of accountings")
-"""What settles an accounting for one network: under its name by calls, under ``fold`` by folding.
+"""What settles an accounting for one network: under its name by calls, under
+``fold_batch_norm`` by folding.
 
 ``settle(accounting, network, rows)`` gives the accounting for this very network.
 """

@@ -20,7 +20,7 @@ from ..record import Record
 from .edits import Edit
 from .proofs import proofs
 from .recount import Recount
-from .search import MAX_PAIRS, Figure, Hit, Trial, search
+from .search import MAX_PAIRS, Hit, Target, Trial, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,17 +128,17 @@ def explain(
     if verdict.tallies or verdict.ours is None or asked.every or asked.relation != "=":
         return Explanations(asked, verdict, tried=(_not_searched(verdict, asked),))
     ours = plain(verdict.ours) if isinstance(verdict.ours, int) else verdict.ours
-    figure_of, trial = search(base, asked, ours, pairs)
+    target, trial = search(base, asked, ours, pairs)
     others = _companions(base, asked, claims)
     grouped = _minimal(trial.hits)
     full = Recount(base)
     tried = [
-        _tell(figure_of, full, hit, similar, others, trial.chance(hit.bits))
+        _tell(target, full, hit, similar, others, trial.chance(hit.bits))
         for hit, similar in grouped[:CONSIDERED]
     ]
     tried.sort(key=lambda explanation: (explanation.weak, explanation.score))
     telling = [explanation for explanation in tried if explanation.chance < NOISE] or tried[:1]
-    working = tally(figure_of.base.network, base.accounting, working=True)
+    working = tally(target.base.network, base.accounting, working=True)
     return Explanations(
         asked,
         verdict,
@@ -199,7 +199,7 @@ def _companions(base: Tally, asked: Claim, claims: Iterable[Claim | Verdict]) ->
 
 
 def _tell(
-    figure_of: Figure,
+    target: Target,
     full: Recount,
     hit: Hit,
     similar: tuple[Hit, ...],
@@ -220,12 +220,12 @@ def _tell(
         try:
             changed = full.rows(changes, inputs)
             fixes, breaks = _carried(full.tally(changed, inputs), others)
-            effects = _effects(figure_of, full, changes, changed)
+            effects = _effects(target, full, changes, changed)
         except LayerError as error:
             effects = (f"the network no longer fits together: {error.what}",)
             against = MISFIT_BITS
     elif any(edit.kind == "slip" for edit in hit.edits):
-        supports = _supports(figure_of, full.base, others)
+        supports = _supports(target, full.base, others)
     score = hit.bits + against + BREAK_BITS * log2(1 + len(breaks))
     score -= FIX_BITS * len((*fixes, *supports))
     return Explanation(
@@ -234,13 +234,13 @@ def _tell(
         hit.bits,
         score,
         chance,
-        in_form_of(figure_of.printed, hit.value),
+        in_form_of(target.printed, hit.value),
         hit.status,
         fixes,
         breaks,
         supports,
         effects,
-        tuple(_alternative(figure_of, other) for other in _ties(hit, similar)),
+        tuple(_alternative(target, other) for other in _ties(hit, similar)),
     )
 
 
@@ -250,9 +250,9 @@ def _ties(hit: Hit, similar: tuple[Hit, ...]) -> tuple[Hit, ...]:
     return single if hit.edits[0].family == "convention" else single[:MOST_TIES]
 
 
-def _alternative(figure_of: Figure, hit: Hit) -> str:
+def _alternative(target: Target, hit: Hit) -> str:
     text = hit.edits[0].text
-    fit = _fit(figure_of, hit.edits[0].changes, hit.edits[0].inputs)
+    fit = _fit(target, hit.edits[0].changes, hit.edits[0].inputs)
     return f"{text} ({fit})" if fit else text
 
 
@@ -272,13 +272,13 @@ def _carried(edited: Tally, others: list[Verdict]) -> tuple[tuple[str, ...], tup
     return tuple(dict.fromkeys(fixes)), tuple(dict.fromkeys(breaks))
 
 
-def _supports(figure_of: Figure, base: Tally, others: list[Verdict]) -> tuple[str, ...]:
+def _supports(target: Target, base: Tally, others: list[Verdict]) -> tuple[str, ...]:
     """Claims of the whole that fit with our figure as a part, and not with the printed one."""
-    about, quantity = figure_of.about, figure_of.quantity
-    printed = figure_of.printed.value
+    about, quantity = target.about, target.quantity
+    printed = target.printed.value
     if not about or quantity not in SUMS or not isinstance(printed, int):
         return ()
-    ours = figure_of.measure(())
+    ours = target.measure(())
     if not isinstance(ours, int):
         return ()
     supports: list[str] = []
@@ -299,12 +299,12 @@ def _supports(figure_of: Figure, base: Tally, others: list[Verdict]) -> tuple[st
     return tuple(supports)
 
 
-def _fit(figure_of: Figure, changes: Mapping[str, Any], inputs: Any) -> str:
+def _fit(target: Target, changes: Mapping[str, Any], inputs: Any) -> str:
     """How the windows of the layer asked about fit after an edit: pixels dropped or overhung."""
-    index = figure_of.recount.index.get(figure_of.about)
+    index = target.recount.index.get(target.about)
     if index is None or not (changes or inputs):
         return ""
-    row = figure_of.recount.rows(changes, inputs).get(index)
+    row = target.recount.rows(changes, inputs).get(index)
     if row is None or not hasattr(row.node.layer, "spare"):
         return ""
     layer: Any = row.node.layer
@@ -323,11 +323,11 @@ def _sizes(shape: Shape) -> str:
 
 
 def _effects(
-    figure_of: Figure, full: Recount, changes: Mapping[str, Any], changed: Mapping[int, Row]
+    target: Target, full: Recount, changes: Mapping[str, Any], changed: Mapping[int, Row]
 ) -> tuple[str, ...]:
     """What an edit means elsewhere: shapes that move, and the totals."""
     effects: list[str] = []
-    fit = _fit(figure_of, changes if figure_of.about in changes else {}, None)
+    fit = _fit(target, changes if target.about in changes else {}, None)
     inputs = None
     if not fit and not changes:
         rows = [changed[i] for i in sorted(changed)]
@@ -337,9 +337,9 @@ def _effects(
             for name, shape in zip(row.node.inputs, row.inputs, strict=True)
             if name in full.base.network.inputs
         }
-        fit = _fit(figure_of, {}, inputs)
+        fit = _fit(target, {}, inputs)
     if fit:
-        effects.append(f"at {figure_of.about}: {fit}")
+        effects.append(f"at {target.about}: {fit}")
     moved: list[str] = []
     for i in sorted(changed):
         old, new = full.base.rows[i], changed[i]
@@ -347,7 +347,7 @@ def _effects(
         if old.shape == new.shape or not new.shape or not old.shape:
             continue
         shapely = layer.weighted or "kernel" in layer.fields()
-        if shapely and new.node.name != figure_of.about:
+        if shapely and new.node.name != target.about:
             moved.append(f"{new.node.name} {_sizes(old.shape)} → {_sizes(new.shape)}")
     if moved:
         more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""

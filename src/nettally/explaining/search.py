@@ -66,7 +66,7 @@ class Trial(NamedTuple):
     chance: Callable[[float], float]
 
 
-class Figure:
+class Target:
     """The figure that is asked about, measured again under each edit."""
 
     def __init__(self, base: Tally, claim: Claim) -> None:
@@ -156,13 +156,13 @@ def _rows(base: Tally, about: str) -> tuple[Row, ...]:
         return ()
 
 
-def singles(figure: Figure, ours: Value) -> list[Edit]:
+def singles(target: Target, ours: Value) -> list[Edit]:
     """All the edits that are tried by themselves, the least surprising first."""
-    base, claim = figure.base, figure.claim
-    edits = list(field_edits(base, figure.near, figure.about))
-    if figure.scope:
-        edits += accounting_edits(base, figure.about, figure.quantity, claim.printed)
-        edits += _slips(figure, ours)
+    base, claim = target.base, target.claim
+    edits = list(field_edits(base, target.near, target.about))
+    if target.scope:
+        edits += accounting_edits(base, target.about, target.quantity, claim.printed)
+        edits += _slips(target, ours)
     elif claim.reference is None and isinstance(ours, (int, float)):
         if abs(claim.printed.value) >= MANY:  # almost anything is a multiple of a small number
             edits += scalings(claim.subject.rpartition(".")[2], claim.printed)
@@ -171,8 +171,8 @@ def singles(figure: Figure, ours: Value) -> list[Edit]:
             edits += digit_slips(ours, claim.printed)
             working = tally(base.network, base.accounting, working=True)
             edits += factor_slips(alike(working, claim), claim.printed)
-    if isinstance(ours, Padding) and figure.about in figure.recount.index:
-        row = base.rows[figure.recount.index[figure.about]]
+    if isinstance(ours, Padding) and target.about in target.recount.index:
+        row = base.rows[target.recount.index[target.about]]
         edits += [
             edit
             for edit in padding_readings(row)
@@ -182,26 +182,26 @@ def singles(figure: Figure, ours: Value) -> list[Edit]:
     return edits
 
 
-def _slips(figure: Figure, ours: Value) -> Iterator[Edit]:
-    base, printed, about = figure.base, figure.printed, figure.about
+def _slips(target: Target, ours: Value) -> Iterator[Edit]:
+    base, printed, about = target.base, target.printed, target.about
     if isinstance(ours, int):
         yield from digit_slips(ours, printed)
-    yield from row_slips(figure.whole, about, figure.quantity, printed)
+    yield from row_slips(target.whole, about, target.quantity, printed)
     if not about:
         from .relatives import relatives  # it reads the zoo
 
-        yield from relatives(base, figure.quantity, printed)
-    if about in figure.recount.index:
+        yield from relatives(base, target.quantity, printed)
+    if about in target.recount.index:
         working = tally(base.network, base.accounting, working=True)
-        for shown in shown_factors(working, about, figure.quantity):
+        for shown in shown_factors(working, about, target.quantity):
             yield from factor_slips(shown, printed)
 
 
 def search(
     base: Tally, claim: Claim, ours: Value, most_pairs: int = MAX_PAIRS
-) -> tuple[Figure, Trial]:
+) -> tuple[Target, Trial]:
     """Try single edits, then pairs in the order of their bits, within a bound on the work."""
-    figure = Figure(base, claim)
+    figure = Target(base, claim)
     edits = singles(figure, ours)
     axes = len(claim.printed.shape or ())
     target = _size(claim.printed.shape or (claim.printed.value,), axes)

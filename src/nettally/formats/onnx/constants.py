@@ -58,7 +58,7 @@ def _all(call: NodeReader) -> list[Numbers] | None:
 
 
 def _broadcasting(function: Callable[..., Any]) -> Fold:
-    def fold(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
+    def computed(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:
         contents = _all(call)
         if contents is None:
             return None
@@ -66,7 +66,7 @@ def _broadcasting(function: Callable[..., Any]) -> Fold:
         lists = [stretched(n, s, shape) for n, s in zip(contents, shapes, strict=True)]
         return [function(*each) for each in zip(*lists, strict=True)]
 
-    return fold
+    return computed
 
 
 def _divide(a: Any, b: Any) -> Any:
