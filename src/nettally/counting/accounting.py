@@ -36,9 +36,10 @@ class Accounting(Record):
     Weighted sums of a kind in neither list are not known, and the total is "at least".
     unit: what the sum is called by whoever uses this convention. tensors: which tensors are
     parameters, of weights, biases and buffers. fold_batch_norm: batch normalisation is folded
-    into the weighted layer before it (``accountings.folding``). neurons_of: ``weighted`` (outputs of the
-    layers that form weighted sums), ``all`` (outputs of every layer) or ``conv`` (outputs of
-    convolutions). per_mac: what a multiply-add counts for; 0 where no operations are counted.
+    into the weighted layer before it (``accountings.folding``). neurons_of: ``weighted``
+    (outputs of the layers that form weighted sums), ``all`` (outputs of every layer) or ``conv``
+    (outputs of convolutions). per_mac: what a multiply-add counts for; 0 where no operations are
+    counted.
     by_calls: it is a tool's that looks at calls, and of a module that was read it gives that
     tool's own count; ``counts`` is for what has no calls. assumes: by kind of layer, which
     spelling or device ``counts`` takes for granted, where the tool's own count depends on it.
