@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nettally.accountings import ACCOUNTINGS
-from nettally.diffing import Difference, diff
+from nettally.diffing import MAX_STEPS, Difference, diff
 from nettally.formats import read
 from nettally.layers import layer_class
 from nettally.network import Network, Node
@@ -194,3 +194,14 @@ def test_table_is_golden(a: str, b: str) -> None:
     ):
         assert sum(cost) == total
         assert not total or f"{total:+,}" in text
+
+
+def test_more_layers_put_in_than_are_looked_through() -> None:
+    between = [relu(f"r{i}") for i in range(MAX_STEPS + 50)]
+    long = chain(conv("a"), *between, conv("z"))
+    short = chain(conv("a"), conv("z"))
+    for difference in (diff(long, short), diff(short, long)):
+        assert difference.parameters == 0
+        changed = {pair.status for pair in difference.pairs if pair.name.startswith("r")}
+        assert len(changed) == 1
+        assert changed != {"same"}

@@ -177,13 +177,13 @@ def _sources(
     sources: list[str] = []
     for name in row.node.inputs:
         steps = 0
-        while name in nodes and name not in paired and steps < MAX_STEPS:
+        while name in nodes and name not in paired and steps < MAX_STEPS and nodes[name].inputs:
             name = nodes[name].inputs[0]
             steps += 1
         if name not in nodes:
             name = "input" if len(counted.network.inputs) == 1 else name
         elif rename is not None:
-            name = rename[name]
+            name = rename.get(name, name)  # one network's only, where the way up was too long
         sources.append(name)
     return tuple(sources)
 
