@@ -421,7 +421,7 @@ def test_an_option_brings_no_other_along(name: str) -> None:
     def command() -> None:
         pass
 
-    assert len(command.__click_params__) == 1  # type: ignore[attr-defined]
+    assert len(command.__click_params__) == 1  # type: ignore[attr-defined] - click's own
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_what_stands_above_is_named_by_the_face_alone(
         "import sys\nsys.modules['test_above'].add('a', 'from above')\n"
     )
     above = Registry("things from above")
-    sys.modules["test_above"] = above  # type: ignore[assignment]
+    sys.modules["test_above"] = above  # type: ignore[assignment] - no module, but found like one
     monkeypatch.setitem(registry.FILLERS, "things from above", ("filler_above",))
     assert above.find("a") == "from above"
 
@@ -82,7 +82,7 @@ def test_what_was_never_asked_for_is_there_all_the_same(modules: Path) -> None:
         "import sys\nsys.modules['test_late'].add('b', 1)\n"
     )
     late = Registry("things", "room", {"a": "home_of_a"}, ["filler_of_b"])
-    sys.modules["test_late"] = late  # type: ignore[assignment]
+    sys.modules["test_late"] = late  # type: ignore[assignment] - no module, but found like one
     for key in "ab":
         with pytest.raises(ValueError, match=f"two things are called '{key}': 1 and 2"):
             late.add(key, 2)

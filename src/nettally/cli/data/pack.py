@@ -33,7 +33,7 @@ def run(
     grey: bool = False,
     upright: bool = False,
     order: str = "shuffled",
-    held: float = 0.0,
+    held_out: float = 0.0,
     mirror: bool | None = None,
     name: str = "",
     classes: str | None = None,
@@ -49,7 +49,7 @@ def run(
 
     names = _class_names(classes) if classes else ()
     images = find(source, name=name, classes=names, devkit=devkit)
-    options = Options(Square(side, resample, grey, upright), order, held, mirror, name)
+    options = Options(Square(side, resample, grey, upright), order, held_out, mirror, name)
     with RateBar("packing", "images") as bar:
         try:
             report = pack(
@@ -156,7 +156,7 @@ def command() -> click.Command:
     @click.option("--upright", is_flag=True, help="Turn photographs as their EXIF data say.")
     @click.option(
         "--hold-out",
-        "held",
+        "held_out",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.0,
         metavar="PART",

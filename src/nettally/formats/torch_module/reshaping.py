@@ -155,9 +155,9 @@ def movedim(input: Shadow, source: Any, destination: Any) -> Shadow:
     return permute(input, order)
 
 
-Shadow.T = property(t)  # type: ignore[assignment]
-Shadow.mT = property(lambda x: transpose(x, -1, -2))  # type: ignore[assignment]
-Shadow.H = property(t)  # type: ignore[assignment]
+Shadow.T = property(t)  # type: ignore[assignment] - torch's own is a getset
+Shadow.mT = property(lambda x: transpose(x, -1, -2))  # type: ignore[assignment] - torch's own is a getset
+Shadow.H = property(t)  # type: ignore[assignment] - torch's own is a getset
 
 
 @call("expand", "broadcast_to")

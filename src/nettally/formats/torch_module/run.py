@@ -113,7 +113,7 @@ def _output(
         try:
             return module(*inputs.positional, **inputs.named)
         except NettallyError as error:
-            error.so_far = _so_far(trace, inputs, notes)  # type: ignore[attr-defined]
+            error.so_far = _so_far(trace, inputs, notes)  # type: ignore[attr-defined] - read by the command alone
             raise
         except Exception as error:
             if not compiles and DYNAMO in sys.modules:

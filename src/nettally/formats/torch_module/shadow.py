@@ -83,19 +83,19 @@ class Shadow(torch.Tensor):
     # --- what it says of itself ----------------------------------------------------------------
 
     @property
-    def shape(self) -> torch.Size:  # type: ignore[override]
+    def shape(self) -> torch.Size:  # type: ignore[override] - torch's own is a getset
         return torch.Size(self.sizes)
 
     @property
-    def dtype(self) -> torch.dtype:  # type: ignore[override]
+    def dtype(self) -> torch.dtype:  # type: ignore[override] - torch's own is a getset
         return self.kind
 
     @property
-    def device(self) -> torch.device:  # type: ignore[override]
+    def device(self) -> torch.device:  # type: ignore[override] - torch's own is a getset
         return Current.trace.device
 
     @property
-    def ndim(self) -> int:  # type: ignore[override]
+    def ndim(self) -> int:  # type: ignore[override] - torch's own is a getset
         return len(self.sizes)
 
     @property
@@ -106,7 +106,7 @@ class Shadow(torch.Tensor):
     def requires_grad(self, value: bool) -> None: ...
 
     @property
-    def _is_param(self) -> bool:  # type: ignore[override]
+    def _is_param(self) -> bool:  # type: ignore[override] - torch's own is a getset
         return isinstance(self.stored, torch.nn.Parameter)
 
     @property
@@ -127,11 +127,11 @@ class Shadow(torch.Tensor):
     _backward_hooks = None
 
     @property
-    def itemsize(self) -> int:  # type: ignore[override]
+    def itemsize(self) -> int:  # type: ignore[override] - torch's own is a getset
         return self.kind.itemsize
 
     @property
-    def nbytes(self) -> int:  # type: ignore[override]
+    def nbytes(self) -> int:  # type: ignore[override] - torch's own is a getset
         return self.kind.itemsize * self.numel()
 
     def size(self, dim: int | None = None) -> Any:

@@ -99,14 +99,14 @@ def line(points: Sequence[Point], stroke: str = "line", width: float = 0.8, **mo
     """A line through the points."""
     steps: list[Step] = [("M", points[0])]
     steps += [("L", point) for point in points[1:]]
-    return Path(tuple(steps), stroke=stroke, width=width, **more)  # type: ignore[arg-type]
+    return Path(tuple(steps), stroke=stroke, width=width, **more)  # type: ignore[arg-type] - Path's fields, by name
 
 
 def polygon(points: Sequence[Point], fill: str, stroke: str = "", **more: object) -> Path:
     """A closed shape."""
     steps: list[Step] = [("M", points[0])]
     steps += [("L", point) for point in points[1:]]
-    return Path((*steps, ("Z", ())), fill=fill, stroke=stroke, **more)  # type: ignore[arg-type]
+    return Path((*steps, ("Z", ())), fill=fill, stroke=stroke, **more)  # type: ignore[arg-type] - Path's fields, by name
 
 
 def arrow_head(tip: Point, heading: Point, size: float = 4.0, fill: str = "line") -> Path:
