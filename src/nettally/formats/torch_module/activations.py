@@ -173,7 +173,7 @@ def prelu(input: Shadow, weight: Any) -> Shadow:
 @call("clamp")
 def clamp(input: Shadow, min: Any = None, max: Any = None) -> Shadow:
     trace = Current.trace
-    if isinstance(min, torch.Tensor) or isinstance(max, torch.Tensor):
+    if isinstance(min, Shadow) or isinstance(max, Shadow):
         y = input if min is None else binary("maximum", input, min)
         return y if max is None else binary("minimum", y, max)
     if min == 0 and type(max) in (int, float) and max > 0:

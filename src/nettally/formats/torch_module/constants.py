@@ -7,11 +7,13 @@ from typing import Any
 import torch
 
 from .reshaping import as_sizes
-from .shadow import Current, Shadow, call, shadow
+from .shadow import Shadow, ask_who_calls, call, shadow
 
 
 def _like(make: Any) -> Any:
     def like(input: Any, *args: Any, **kwargs: Any) -> Shadow:
+        if make is torch.empty:
+            ask_who_calls()
         kwargs.pop("memory_format", None)
         kind = kwargs.pop("dtype", None) or input.dtype
         sizes = tuple(input.shape)
@@ -33,6 +35,8 @@ for _name in ("rand", "randn"):
 
 def _new(make: Any) -> Any:
     def new(input: Any, *arguments: Any, **kwargs: Any) -> Shadow:
+        if make is torch.empty:
+            ask_who_calls()
         size = list(arguments)
         kind = kwargs.pop("dtype", None) or input.dtype
         fill: tuple[Any, ...] = ()
@@ -54,4 +58,5 @@ for _name in ("zeros", "ones", "empty", "full"):
 
 @call("new_tensor")
 def new_tensor(input: Any, data: Any, dtype: Any = None, **_: Any) -> Shadow:
-    return Current.trace.stand_in(torch.tensor(data, dtype=dtype or input.dtype))
+    value = torch.tensor(data, dtype=dtype or input.kind)
+    return shadow(tuple(value.shape), None, value.dtype, value)

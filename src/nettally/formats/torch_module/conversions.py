@@ -19,7 +19,7 @@ def contiguous(input: Shadow, *_: Any, **__: Any) -> Shadow:
     return input
 
 
-@call("detach", "detach_", "cpu", "cuda", "requires_grad_", "fill_", "zero_",
+@call("cpu", "cuda", "requires_grad_", "fill_", "zero_",
       "pin_memory", "resolve_conj", "resolve_neg", "coalesce", "normal_", "uniform_",
       "share_memory_", "bernoulli_", "as_subclass", "refine_names", "view_as_real_")  # fmt: skip
 def unchanged(input: Shadow, *_: Any, **__: Any) -> Shadow:
@@ -61,27 +61,41 @@ for _name, _kind in _KINDS.items():
     call(_name)(_to_kind(_kind))
 
 
+def _type_name(kind: torch.dtype) -> str:
+    """``torch.FloatTensor``: how torch has called the types since it was written in Lua."""
+    place = Current.trace.device.type
+    name = torch.empty(0, dtype=kind).type().rpartition(".")[2]
+    return f"torch.{name}" if place == "cpu" else f"torch.{place}.{name}"
+
+
+_TYPES = {
+    start + torch.empty(0, dtype=kind).type().rpartition(".")[2]: kind
+    for start in ("torch.", "torch.cuda.")
+    for kind in _KINDS.values()
+}
+
+
 @call("to", "type")
 def to(input: Shadow, *args: Any, **kwargs: Any) -> Any:
     for argument in (*args, *kwargs.values()):
         if isinstance(argument, torch.dtype):
             return as_kind(input, argument)
-        if isinstance(argument, torch.Tensor):
-            return as_kind(input, argument.dtype)
+        if isinstance(argument, Shadow):
+            return as_kind(input, argument.kind)
+        if isinstance(argument, str) and argument in _TYPES:
+            return as_kind(input, _TYPES[argument])
     if not args and not kwargs:
-        return f"torch.{str(input.kind)[6:].capitalize()}Tensor"
+        return _type_name(input.kind)
     return input
 
 
 @call("type_as")
 def type_as(input: Shadow, other: Any) -> Shadow:
-    return as_kind(input, other.dtype)
+    return as_kind(input, other.kind)
 
 
 @call("copy_", "set_")
-def copy_(input: Any, src: Any = None, *_: Any, **__: Any) -> Any:
-    x = Current.trace.stand_in(src)
-    if not isinstance(input, Shadow):
-        raise TypeError
+def copy_(input: Shadow, src: Any = None, *_: Any, **__: Any) -> Any:
+    x = src
     y = x if x.sizes == input.sizes else expand(x, input.sizes)
     return input.become(as_kind(y, input.kind))

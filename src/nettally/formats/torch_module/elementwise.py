@@ -82,12 +82,9 @@ def binary(word: str, x: Any, y: Any) -> Shadow:
         if word in _TWO:
             return trace.add(word, trace.layer(_TWO[word]), (x, y), kind)
         return trace.add(word, trace.layer(Pointwise, _OTHER[word]), (x, y), kind)
-    if first and not isinstance(y, torch.Tensor):
-        tensor = x
-    elif type(y) is Shadow and not isinstance(x, torch.Tensor):
-        tensor = y
-    else:
-        return binary(word, trace.stand_in(x), trace.stand_in(y))
+    if x is None or y is None or isinstance(x, str) or isinstance(y, str):
+        return NotImplemented
+    tensor = x if first else y
     kind = _kind(word, x, y)
     operation = _COMBINED.get(word)
     if operation is not None:
@@ -102,8 +99,8 @@ def _combine(
 ) -> Shadow:
     """A computed tensor with a stored one: a parameter, a buffer, a constant."""
     trace = Current.trace
-    learned = y.stored is not None and id(y.stored) in trace.parameter_names
-    if y.stored is not None and not learned:  # a buffer stands by itself, so that it is counted
+    learned = trace.learned(y)
+    if y.stored is not None and not learned and trace.stands_alone(y.stored):
         trace.name_of(y)
         a, b = (y, x) if first else (x, y)
         return binary(word, a, b)
@@ -192,7 +189,7 @@ def where(condition: Shadow, input: Any = None, other: Any = None) -> Any:
     if input is None:
         return NotImplemented
     trace = Current.trace
-    xs = tuple([x for x in (condition, input, other) if isinstance(x, torch.Tensor)])
+    xs = tuple([x for x in (condition, input, other) if isinstance(x, Shadow)])
     xs = tuple([trace.stand_in(x) for x in xs])
     kinds = [x.kind for x in xs if x is not condition] or [torch.get_default_dtype()]
     kind = kinds[0] if len(set(kinds)) == 1 else torch.promote_types(*kinds)

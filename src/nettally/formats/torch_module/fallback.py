@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ...layers.data_movement import Procedure
 from ...layers.opaque import Opaque
 from ...network import NOTHING, Layer
-from .shadow import POISON, Current, Shadow, shadow, unseen
+from .shadow import BY_FUNCTION, METHODS, Answer, Shadow, shadow
 
 
 def meta(x: Any) -> torch.Tensor:
@@ -19,12 +19,19 @@ def meta(x: Any) -> torch.Tensor:
         return torch.empty(x.sizes, dtype=x.kind, device="meta")
     return torch.empty(x.shape, dtype=x.dtype, device="meta")
 
+if TYPE_CHECKING:
+    from .following import Following
+
+LEAVES = (torch.Tensor, Shadow)
+
 
 def mapped(arguments: Any, change: Any) -> Any:
-    """The arguments with each tensor changed, through tuples, lists and dicts."""
-    if isinstance(arguments, torch.Tensor):
+    """The arguments with each tensor, or its shadow, changed: through tuples, lists and dicts."""
+    if isinstance(arguments, LEAVES):
         return change(arguments)
     if isinstance(arguments, tuple):
+        if type(arguments) is torch.Size:
+            return arguments
         values = [mapped(each, change) for each in arguments]
         kind: Any = type(arguments)
         # _make, since a named tuple may look at what it is made of, as PackedSequence does
@@ -75,68 +82,130 @@ class Weighted(TorchDispatchMode):
         return output
 
 
-def unknown(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def unknown(following: Following, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result of a call that no handler knows.
 
     The call is made on tensors without values, and a node stands for it whose shape and weighted
     sums are torch's. Raises what torch raises.
     """
-    trace = Current.trace
+    trace = following.trace
     trace.spelled = NOTHING  # that of the call before is not this one's
-    word = getattr(func, "__name__", type(func).__name__)
-    if word in ("__get__", "__set__"):
-        word = getattr(getattr(func, "__self__", None), "__name__", word)
     body = _opened(func)
     if body is not None:
-        return body(*args, **kwargs)
-    tensors = tensors_in((args, kwargs))
-    pure = all(_value(x) is not None for x in tensors)
+        with following:
+            return body(*args, **kwargs)
+    tensors: list[torch.Tensor] = []
+    mapped((args, kwargs), tensors.append)
+    if not tensors:
+        return following.made(func, args, kwargs)
+    if isinstance(func, torch._ops.OpOverload):
+        if func.namespace == "prims" and not following.beneath:
+            trace.slip()
+        handler = _of_operator(func)
+        if handler is not None and BY_FUNCTION.get(func) is None:
+            BY_FUNCTION[func] = Answer(handler, {"call": str(func)}, False, False)
+            return following.__torch_function__(func, (), args, kwargs)
+    xs = [following.shadow_of(x) for x in tensors]
+    if getattr(func, "__module__", "") == "torch.nn.init":  # other values, and nothing else
+        if xs[0].value is not None:
+            following.privately(func, *_values(following, args, kwargs))
+        return tensors[0]
+    known = all(x.value is not None for x in xs)
+    word = getattr(func, "__name__", type(func).__name__).rpartition(".")[0] or getattr(
+        func, "__name__", type(func).__name__
+    )
+    if word in ("__get__", "__set__"):
+        word = getattr(getattr(func, "__self__", None), "__name__", word)
     below = Weighted()
-    if pure:
-        with torch._C.DisableTorchFunctionSubclass(), below:
-            output = func(*mapped(args, _value), **mapped(kwargs, _value))
-        if all(x.name is None for x in tensors if isinstance(x, Shadow)):
-            return mapped(output, trace.stand_in)
-        values = tensors_in(output)
+    real = None
+    if known:
+        with below:
+            real = following.privately(func, *_values(following, args, kwargs))
+        if all(x.name is None for x in xs):
+            return mapped(real, following.constant)
+    elif func in NEEDS_VALUES:
+        xs[0].known(f"{word}()")
+    if real is None:
+        with below:
+            output = func(*mapped(args, _on_meta), **mapped(kwargs, _on_meta))
     else:
-        output, values = None, []
-    xs = tuple([trace.stand_in(x) for x in tensors])
-    if not pure:
-        with torch._C.DisableTorchFunctionSubclass(), below:
-            output = func(*mapped(args, meta), **mapped(kwargs, meta))
-    out_tensors = tensors_in(output)
-    if not out_tensors:
+        output = real
+    return _nodes(following, word, args, xs, output, below, real is not None)
+
+
+def _values(following: Following, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    def value(x: torch.Tensor) -> Any:
+        return following.shadow_of(x).value
+
+    return mapped(args, value), mapped(kwargs, value)
+
+
+def _on_meta(x: torch.Tensor) -> torch.Tensor:
+    return x if x.is_meta else x.detach().to("meta")
+
+
+def _nodes(
+    following: Following,
+    word: str,
+    args: Any,
+    xs: list[Shadow],
+    output: Any,
+    below: Weighted,
+    known: bool,
+) -> Any:
+    """The output, with a node for each tensor in it. known: it has values."""
+    trace = following.trace
+    tensors: list[torch.Tensor] = []
+    mapped(output, tensors.append)
+    if not tensors:
         return output
     trace.fallbacks.setdefault(word)
-    places: dict[int, Shadow] = {}
     sizes = tuple([x.sizes for x in xs])
     name = word.strip("_") or word
-    for n, tensor in enumerate(out_tensors):
-        if tuple(tensor.shape) == POISON:
-            raise unseen(trace.path)
+    in_place = word.endswith("_") and not word.startswith("_")
+    n = 0
+
+    def node_of(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal n
+        for arg, x in zip(args, xs, strict=False):
+            if tensor is arg and not in_place:
+                return arg
+        shape = tuple(tensor.shape)
         layer: Layer = (
-            Opaque(word, tuple(tensor.shape), None, (), whole=True)
+            Opaque(word, shape, None, (), whole=True)
             if below.strange and not n
-            else Procedure(name, tuple(tensor.shape), sizes, 0 if n else below.macs)
+            else Procedure(name, shape, sizes, 0 if n else below.macs)
         )
+        n += 1
         node = trace.fresh(name)
         trace._append(node, layer, tuple([trace.name_of(x) for x in xs]), NOTHING)
-        value = values[n] if n < len(values) else None
-        places[id(tensor)] = shadow(tuple(tensor.shape), node, tensor.dtype, value)
+        x = shadow(shape, node, tensor.dtype)
+        if following.values:
+            return following.computed(tensor, x)
+        if known:
+            x.value = tensor
+        return following.handle(x)
 
-    def place_of(tensor: torch.Tensor) -> Shadow:
-        return places[id(tensor)]
-
-    result = mapped(output, place_of)
-    if word.endswith("_") and not word.startswith("_") and args and isinstance(args[0], Shadow):
-        return args[0].become(result) if isinstance(result, Shadow) else result
+    result = mapped(output, node_of)
+    if in_place and args and isinstance(args[0], torch.Tensor) and isinstance(result, torch.Tensor):
+        xs[0].become(following.shadow_of(result))
+        return args[0]
     return result
 
 
-def _value(x: Any) -> torch.Tensor | None:
-    if isinstance(x, Shadow):
-        return x.value
-    return None if x.is_meta else x
+NEEDS_VALUES = frozenset((torch.tensor, torch.as_tensor, torch.asarray))
+"""Functions that make a tensor of numbers, which may be computed ones."""
+
+OTHERWISE = ("batch_norm", "instance_norm", "embedding", "max", "min", "std", "var", "norm")
+"""Operators whose arguments come in another order than those of the functions of their name."""
+
+
+def _of_operator(func: Any) -> Any:
+    """The handler for an operator that is called by its overload, as TorchScript does."""
+    word = func._schema.name.rpartition("::")[2]
+    if func.namespace != "aten" or word in OTHERWISE or word.endswith("_"):
+        return None
+    return METHODS.get(word)
 
 
 _bodies: dict[Any, Any] = {}

@@ -1,270 +1,437 @@
-"""What is put in the place of torch's methods while a forward is followed, and what is put back."""
+"""Every call of torch that a forward makes, answered in torch's place, in this thread alone."""
 
 from __future__ import annotations
 
-import random
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.modules import module as internals
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from ...errors import LayerError, ReadError
-from ...network import NOTHING, Call
-from .fallback import mapped, tensors_in, unknown
-from .lent import Lent
-from .modules import SEVERAL, handler_of
-from .shadow import Current, Shadow, note
+from ...errors import LayerError
+from .fallback import mapped
+from .shadow import BY_FUNCTION, Answer, Shadow, ask_who_calls, shadow, unseen
+from .twin import ATOMS
 
 if TYPE_CHECKING:
-    from ...network import Shape
     from .trace import Trace
 
-CHANGES = (
-    "__setattr__", "__delattr__", "register_buffer", "register_parameter", "add_module",
-    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
-)  # fmt: skip
-"""Methods by which a forward may change a module."""
+META = torch.device("meta")
+LARGE = 1_000_000
+"""Constants of more values than this are not computed."""
 
-SCRIPTED = torch.jit.ScriptFunction
-"""A function of TorchScript."""
+SMALL = 100_000
+"""Tensors of at most so many values are computed for real, where all that goes into them is known."""
+
+Tensor, Parameter = torch.Tensor, nn.Parameter
+REFUSED = (LayerError, TypeError, ValueError, IndexError, KeyError)
+"""What a handler raises that can't answer; torch then says what is wrong, or does it itself."""
+
+_empty = torch.empty_strided
+_strides: dict[tuple[int, ...], tuple[int, ...]] = {}
 
 
-class Following:
-    """While it is entered, calls of modules and reads of their tensors come to us, in this thread.
+def strides_of(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor that lies row after row."""
+    strides = _strides.get(sizes)
+    if strides is None:
+        steps, step = [], 1
+        for size in reversed(sizes):
+            steps.append(step)
+            step *= max(size, 1)
+        steps.reverse()
+        strides = _strides[sizes] = tuple(steps)
+    return strides
 
-    On leaving, everything is as it was: torch's methods, the modules' modes and attributes, and
-    the states of the generators of random numbers.
+
+class Following(TorchFunctionMode):
+    """Answers the calls of one run. It is the thread's own while it is entered.
+
+    A stand-in is known by what lies in its attributes under ``key``, which is this run's alone; a
+    tensor of the user's, which is not to be touched, by its id. beneath: what gets past torch's
+    function protocol is seen too, by ``Beneath``.
     """
 
-    def __init__(self, trace: Trace, root: nn.Module, mode: str) -> None:
-        self.trace, self.root, self.mode = trace, root, mode
+    def __init__(self, trace: Trace, beneath: bool) -> None:
+        super().__init__()
+        self.beneath = beneath
+        self.trace = trace
+        self.key = trace.key
+        self.values = trace.values
+        self.live: dict[int, Shadow] = {}
+        self.kept: list[Any] = []  # so that ids stay those of living tensors
+        self.handles: list[Tensor] = []
+        self.generator = torch.Generator().manual_seed(0)
 
-    def __enter__(self) -> None:
-        if Current.busy():
-            raise ReadError(
-                "a module is being read already",
-                hint="one at a time: nettally.read is not for threads",
-            )
-        trace = self.trace
-        Current.trace = trace
-        self.thread = get_ident()
-        self.random = (torch.get_rng_state(), random.getstate())
-        self.buffers: list[tuple[torch.Tensor, torch.Tensor]] = []
-        if trace.values:
-            torch.manual_seed(0)
-            self.buffers = [(each, each.clone()) for each in self.root.buffers()]
-        self.modes: list[tuple[dict[str, Any], bool]] = []
-        self.lists: list[tuple[Any, Any]] = []
-        training = {"eval": False, "train": True}.get(self.mode)
-        for module in trace.modules.values():
-            state = module.__dict__
-            if training is not None and state["training"] is not training:
-                self.modes.append((state, state["training"]))
-                state["training"] = training
-            for name, value in state.items():
-                kind = type(value)
-                if (kind is list or kind is dict or kind is set) and name not in internals_names:
-                    self.lists.append((value, value.copy()))
-        self.grad = torch.no_grad()
-        self.grad.__enter__()
-        self.lent = follow(trace, self.thread)
-
-    def __exit__(self, *_: object) -> None:
-        self.lent.give_back()
-        Current.trace = None
-        for module, state, inner in self.trace.saved.values():
-            now = module.__dict__
-            now.clear()
-            now.update(state)
-            for living, saved in inner:
-                if not _same(living.items(), saved.items()):
-                    living.clear()
-                    living.update(saved)
-        for state, training in self.modes:
-            state["training"] = training
-        for value, before in self.lists:
-            a, b = (value.items(), before.items()) if type(value) is dict else (value, before)
-            if not _same(a, b):
-                value.clear()
-                if isinstance(value, list):
-                    value.extend(before)
-                else:
-                    value.update(before)
-        for living, saved in self.buffers:
-            if not torch.equal(living, saved):
-                living.copy_(saved)
-        self.grad.__exit__(None, None, None)
-        torch.set_rng_state(self.random[0])
-        random.setstate(self.random[1])
-
-
-def _same(living: Any, saved: Any) -> bool:
-    """Whether both hold the very same objects in the same order; they are not compared further."""
-    if len(living) != len(saved):
-        return False
-    for a, b in zip(living, saved, strict=True):
-        if a is not b and not (type(a) is tuple and len(a) == 2 and a[0] is b[0] and a[1] is b[1]):
-            return False
-    return True
-
-
-internals_names = frozenset(nn.Module().__dict__)
-"""What torch itself keeps in every module."""
-
-
-def follow(trace: Trace, thread: int) -> Lent:
-    """Put our own methods in the place of ``nn.Module``'s, for this thread."""
-    lent = Lent()
-    lent.lend("__call__", _calling(trace, thread, lent.plain("__call__")))
-    lent.lend("__getattr__", _reading(trace, thread, lent.plain("__getattr__")))
-    lent.put(SCRIPTED, "__call__", _calling_scripted(thread))
-    for name in CHANGES:
-        lent.lend(name, _changing(trace, thread, lent.plain(name)))
-    return lent
-
-
-def _calling(trace: Trace, thread: int, plain: Any) -> Any:
-    """``__call__``: one node where the module is one layer, else its own forward.
-
-    It is one function, since every call of a module goes through it: a further one would cost
-    time, and a further frame at each level of nested modules.
-    """
-    paths, calls, nodes = trace.paths, trace.calls, trace.nodes
-    call_impl = nn.Module._call_impl
-
-    def called(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if get_ident() != thread or trace.bypassed:
-            return plain(self, *args, **kwargs)
-        state = self.__dict__
-        path = paths.get(id(self))
-        if path is None:  # made during the forward
-            trace.adopt(self)
-            path = paths[id(self)]
-        trace.spelled = NOTHING
-        first = len(nodes)
-        place = len(calls)
-        calls.append(None)
-        x = args[0] if len(args) == 1 and not kwargs else None
-        alone = type(x) is Shadow
-        # as they go in: a layer may work in place
-        sizes = (x.sizes,) if alone else _shapes((args, kwargs))
-        hooked = (
-            state["_forward_hooks"]
-            or state["_forward_pre_hooks"]
-            or internals._global_forward_hooks
-            or internals._global_forward_pre_hooks
-        )
-        output = None
-        if not hooked:
-            if alone and (handler := handler_of(type(self))) is not None:
-                before = x.value
-                try:
-                    output = handler(trace, self, path, x)
-                except LayerError:  # torch says it in its own words
-                    del nodes[first:]
-                if trace.values and type(output) is Shadow:
-                    _compute(trace, self, before, output)
-            if output is None and type(self) in SEVERAL and not trace.values:
-                output = SEVERAL[type(self)](trace, self, path, *args, **kwargs)
-        if output is None:
-            outer = trace.path
-            trace.path = path
-            trace.depth += 1
-            if hooked:
-                output = call_impl(self, *args, **kwargs)
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        answer = BY_FUNCTION.get(func)
+        if type(answer) is not Answer:
+            if answer is not None:
+                return answer(self, *args, **kwargs) if kwargs else answer(self, *args)
+            return self.unanswered(func, args, kwargs or {})
+        key = self.key
+        known = True
+        laid = answer.views
+        shadows: list[Any] = []
+        for arg in args:
+            kind = type(arg)
+            if kind is Tensor or kind is Parameter:
+                x = arg.__dict__.get(key)
+                if x is None:
+                    x = self.adopt(arg)
+                if x.value is None:
+                    known = False
+                if x.laid is not None:
+                    laid = True
+                shadows.append(x)
+            elif kind in ATOMS:
+                shadows.append(arg)
             else:
-                output = self.forward(*args, **kwargs)
-            # not in a finally: where the forward fails, the path says where
-            trace.path = outer
-            trace.depth -= 1
-        outputs = (output.sizes,) if type(output) is Shadow else _shapes(output)
-        calls[place] = Call(path, trace.depth, sizes, outputs, first, len(nodes))
-        return output
+                shadows.append(self.lowered(arg))
+                known = known and self.all_known(shadows[-1])
+        if kwargs:
+            kwargs = self.lowered(kwargs)
+            known = known and self.all_known(kwargs)
+        try:
+            if known:
+                result = self.with_values(func, answer, args, shadows, kwargs or {})
+                if result is not NotImplemented:
+                    return result
+            self.trace.spelled = answer.written
+            result = answer.handler(*shadows, **kwargs) if kwargs else answer.handler(*shadows)
+        except REFUSED:
+            result = NotImplemented
+        if type(result) is Shadow:
+            for x, arg in zip(shadows, args, strict=True):
+                if x is result:
+                    return arg
+            if laid and result.laid is None:
+                result.laid = (func, args, kwargs, None)
+            return self.handle(result)
+        if result is NotImplemented:
+            return self.unanswered(func, args, kwargs or {})
+        return self.raised(result, (func, args, kwargs) if laid else None)
 
-    return called
+    # --- tensors and what is known of them ---------------------------------------------------
+
+    def handle(self, x: Shadow) -> Tensor:
+        """A new stand-in of which this is known."""
+        sizes = x.sizes
+        strides = _strides.get(sizes)
+        if strides is None:
+            strides = strides_of(sizes)
+        tensor = _empty(sizes, strides, dtype=x.kind, device=META)
+        tensor.__dict__[self.key] = x
+        self.handles.append(tensor)
+        return tensor
+
+    def known_as(self, tensor: Tensor, x: Shadow) -> Tensor:
+        """The tensor itself, of which this is known from now on."""
+        tensor.__dict__[self.key] = x
+        if not self.values:
+            self.handles.append(tensor)
+        return tensor
+
+    def shadow_of(self, tensor: Any) -> Shadow:
+        """What is known of a tensor."""
+        if type(tensor) is Shadow:
+            return tensor
+        x = tensor.__dict__.get(self.key)
+        return self.adopt(tensor) if x is None else x
+
+    def lowered(self, arguments: Any) -> Any:
+        """The arguments with shadows in the place of tensors."""
+        return mapped(arguments, self.shadow_of)
+
+    def all_known(self, arguments: Any) -> bool:
+        """Whether the values of all tensors in the arguments are known."""
+        known = True
+
+        def look(x: Shadow) -> Shadow:
+            nonlocal known
+            known = known and x.value is not None
+            return x
+
+        mapped(arguments, look)
+        return known
+
+    def raised(self, result: Any, call: Any = None) -> Any:
+        """A handler's result with stand-ins in the place of shadows. call: what laid them out."""
+        if call is None:
+            return mapped(result, self.handle)
+        place = 0
+
+        def laid(x: Shadow) -> Tensor:
+            nonlocal place
+            if x.laid is None:
+                x.laid = (*call, place)
+            place += 1
+            return self.handle(x)
+
+        return mapped(result, laid)
+
+    def stand_in(self, tensor: Tensor) -> Tensor:
+        """What stands for a tensor of the user's, in the twin of what holds it."""
+        if self.handles and (self.key in tensor.__dict__ or self._source(tensor) is not None):
+            return tensor  # of a module that the forward itself has made
+        x = self.stored(tensor)
+        if self.values:
+            x.value = tensor.detach().clone()
+            twin = x.value.detach()
+        else:
+            twin = _blank(tensor)
+        if isinstance(tensor, Parameter):
+            twin = Tensor._make_subclass(Parameter, twin, tensor.requires_grad)
+        return self.known_as(twin, x)
+
+    def stored(self, tensor: Tensor) -> Shadow:
+        """What is known of a tensor of the user's; of small constants, a copy of their values."""
+        trace = self.trace
+        number = id(tensor)
+        x = shadow(tuple(tensor.shape), None, tensor.dtype)
+        x.stored = tensor
+        self.kept.append(tensor)
+        if self.values or tensor.is_meta or number in trace.parameter_names:
+            return x
+        if number in trace.buffer_names and tensor.dtype.is_floating_point:
+            return x
+        if not isinstance(tensor, Parameter) and x.numel() <= LARGE:
+            x.value = tensor.detach().clone()
+        return x
+
+    def adopt(self, tensor: Tensor) -> Shadow:
+        """What is known of a tensor that was not met before: the user's own, or one made beneath."""
+        x = self.live.get(id(tensor))
+        if x is not None:
+            return x
+        source = self._source(tensor)
+        if source is not None:  # Parameter(x), and its like: the same values under another name
+            x = shadow(source.sizes, source.name, source.kind, source.value)
+            x.stored, x.later = source.stored, source.later
+            tensor.__dict__[self.key] = x
+            self.handles.append(tensor)
+            if isinstance(tensor, Parameter) and x.name is None and x.stored is None:
+                self.trace.made_outside(x)
+            return x
+        if tensor.is_meta and type(tensor) is Tensor and not self.trace.on_meta:
+            if not self.beneath:
+                self.trace.slip()
+            raise unseen(self.trace.path)
+        x = self.stored(tensor)
+        if self.values and not tensor.is_meta:
+            x.value = tensor.detach().clone()
+        self.live[id(tensor)] = x
+        if isinstance(tensor, Parameter):
+            self.trace.met(tensor)
+        return x
+
+    def _source(self, tensor: Tensor) -> Shadow | None:
+        """What is known of a stand-in with the same memory and sizes: torch made one of the other."""
+        if tensor.layout is not torch.strided:
+            return None
+        memory = tensor.untyped_storage()._cdata
+        sizes = tuple(tensor.shape)
+        for other in reversed(self.handles):
+            if other.layout is torch.strided and other.untyped_storage()._cdata == memory:
+                x: Shadow = other.__dict__[self.key]
+                return x if x.sizes == sizes else None
+        return None
+
+    # --- values -------------------------------------------------------------------------------
+
+    def with_values(
+        self, func: Any, answer: Answer, args: Any, shadows: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
+        """Beside the stand-in the values, where all of them are known: constants, indices, masks.
+
+        What has no node yet stays without one. NotImplemented where nothing is to be computed.
+        """
+        tensors: list[Shadow] = []
+        mapped((shadows, kwargs), tensors.append)
+        if not tensors:
+            return self.made(func, args, kwargs)
+        constant = True
+        for x in tensors:
+            if x.name is not None or (x.stored is not None and self.trace.learned(x)):
+                constant = False
+                if not self.values and x.numel() > SMALL:
+                    return NotImplemented
+        real = self.run(func, mapped(shadows, _value), mapped(kwargs, _value))
+        if answer.changes:
+            return self.changed(answer, args, shadows, kwargs, constant, real)
+        for arg, x in zip(args, shadows, strict=True):
+            if type(x) is Shadow and real is x.value:  # nothing to do
+                return arg
+        if constant:
+            return mapped(real, self.constant)
+        self.trace.spelled = answer.written
+        result = answer.handler(*shadows, **kwargs)
+        if result is NotImplemented:
+            return result
+        outputs: list[Shadow] = []
+        reals: list[Tensor] = []
+        mapped(result, outputs.append)
+        mapped(real, reals.append)
+        if not self.values:
+            for x, value in zip(outputs, reals, strict=False):
+                if x.sizes == tuple(value.shape) and value.numel() <= SMALL:
+                    x.value = value
+            return self.raised(result)
+        places = iter(outputs)
+        return mapped(real, lambda value: self.computed(value, next(places)))
+
+    def changed(
+        self,
+        answer: Answer,
+        args: Any,
+        shadows: list[Any],
+        kwargs: dict[str, Any],
+        constant: bool,
+        real: Any,
+    ) -> Any:
+        """The first argument, whose values torch has changed in place."""
+        x = shadows[0]
+        value = x.value
+        if constant:
+            x.sizes, x.kind = tuple(value.shape), value.dtype
+        else:
+            self.trace.spelled = answer.written
+            answer.handler(*shadows, **kwargs)
+        x.value, x.stored = value, None
+        return None if real is None else args[0]
+
+    def run(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """torch's own result, on values; its random numbers are ours."""
+        if func in DRAWS:
+            if kwargs.get("generator") is None:
+                kwargs = {**kwargs, "generator": self.generator}
+            return func(*args, **kwargs)
+        if self.values or func in DRAWS_UNASKED:
+            return self.privately(func, args, kwargs)
+        return func(*args, **kwargs)
+
+    def privately(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """The same, where torch takes its numbers from its own generator, which is put back."""
+        default = torch.default_generator
+        before = default.get_state()
+        default.set_state(self.generator.get_state())
+        try:
+            return func(*args, **kwargs)
+        finally:
+            self.generator.set_state(default.get_state())
+            default.set_state(before)
+
+    def constant(self, real: Tensor) -> Tensor:
+        """A tensor that no input goes into."""
+        return self.known_as(real, shadow(tuple(real.shape), None, real.dtype, real.detach()))
+
+    def computed(self, real: Tensor, x: Shadow) -> Tensor:
+        """A stand-in that is the values themselves."""
+        if tuple(real.shape) != x.sizes:
+            x.sizes = tuple(real.shape)
+        x.value = real.detach()
+        return self.known_as(real, x)
+
+    def made(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """What a call gives that no tensor goes into: ``zeros``, ``arange``, a setting of torch."""
+        if func in EMPTY and not self.beneath:
+            ask_who_calls()
+        large = func in MAKES and _large(func, args, kwargs)
+        if large:
+            kwargs = {name: value for name, value in kwargs.items() if name != "generator"}
+            tensor = func(*args, **{**kwargs, "device": META})
+            kind = tensor.dtype
+            return self.handle(shadow(tuple(tensor.shape), None, kind))
+        if func in DRAWS:
+            return mapped(self.run(func, args, kwargs), self.constant)
+        return mapped(func(*args, **kwargs), self.constant)
+
+    def unanswered(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """A call that no handler answers."""
+        from .fallback import unknown
+
+        return unknown(self, func, args, kwargs)
 
 
-def _calling_scripted(thread: int) -> Any:
-    """``__call__`` of a function of TorchScript, which does not ask for overrides."""
-    plain: Any = SCRIPTED.__call__
+class Beneath(TorchDispatchMode):
+    """Answers the operators that a forward calls in C++: in TorchScript, in functions of its own.
 
-    def scripted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        tensors = tensors_in((args, kwargs))
-        if get_ident() != thread or not any(type(x) is Shadow for x in tensors):
-            return plain(self, *args, **kwargs)
-        return unknown(self, args, kwargs)
+    It costs time at every operator, so it is entered only where one has got past ``Following``.
+    """
 
-    return scripted
+    def __init__(self, following: Following) -> None:
+        super().__init__()
+        self.following = following
 
-
-def _reading(trace: Trace, thread: int, plain: Any) -> Any:
-    """``__getattr__``: stand-ins for parameters and buffers."""
-
-    def got(self: nn.Module, name: str) -> Any:
-        state = self.__dict__
-        parameters = state.get("_parameters")
-        if parameters is not None and name in parameters:
-            tensor = parameters[name]
-            if tensor is None or trace.bypassed or get_ident() != thread:
-                return tensor
-            if type(tensor) is Shadow:
-                return tensor
-            return trace.parameter(tensor)
-        buffers = state.get("_buffers")
-        if buffers is not None and name in buffers:
-            tensor = buffers[name]
-            if tensor is None or trace.bypassed or get_ident() != thread:
-                return tensor
-            if type(tensor) is Shadow:
-                return tensor
-            return trace.buffer(tensor)
-        modules = state.get("_modules")
-        if modules is not None and name in modules:
-            return modules[name]
-        return plain(self, name)
-
-    return got
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        length = torch._C._len_torch_function_stack()
+        if (
+            torch._C._is_torch_function_all_disabled()
+            or not length
+            or torch._C._get_function_stack_at(length - 1) is not self.following
+        ):  # a handler asks torch itself
+            return func(*args, **(kwargs or {}))
+        with torch._C.DisableTorchFunction():
+            return self.following.unanswered(func, args, kwargs or {})
 
 
-def _changing(trace: Trace, thread: int, plain: Any) -> Any:
-    """A method that changes a module: before the first change the module's state is saved."""
-
-    def changes(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if id(self) not in trace.saved and get_ident() == thread:
-            state = self.__dict__
-            inner = [
-                (value, dict(value))
-                for name, value in state.items()
-                if name in internals_names and isinstance(value, dict)
-            ]
-            trace.saved[id(self)] = (self, dict(state), inner)
-        return plain(self, *args, **kwargs)
-
-    return changes
+def _value(x: Shadow) -> Any:
+    return x.value
 
 
-def _compute(trace: Trace, module: nn.Module, x: Any, y: Shadow) -> None:
-    """The values of what a module of torch's own makes, by its own forward."""
-    trace.bypassed = True
+def _blank(tensor: Tensor) -> Tensor:
+    """A tensor without storage that lies in memory as the other does."""
     try:
-        note(y, value=module.forward(x))
-    finally:
-        trace.bypassed = False
+        return _empty(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+    except (RuntimeError, NotImplementedError):  # sparse or quantised
+        kind = tensor.dtype if not tensor.is_quantized else torch.float32
+        return _empty(tensor.shape, strides_of(tuple(tensor.shape)), dtype=kind, device=META)
 
 
-def _shapes(value: Any) -> tuple[Shape, ...]:
-    """The shapes of the tensors in it, through containers."""
-    kind = type(value)
-    if kind is Shadow:
-        return (value.sizes,)
-    if kind is tuple and len(value) == 1 and type(value[0]) is Shadow:
-        return (value[0].sizes,)
-    shapes: list[Shape] = []
+def _large(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a call makes more values than constants may have: by the sizes among its arguments."""
+    n = 1
+    sizes = kwargs.get("size", args)
+    for size in sizes if isinstance(sizes, (tuple, list)) else (sizes,):
+        if type(size) is int:
+            n *= size
+        elif isinstance(size, (tuple, list)):
+            for each in size:
+                n *= int(each)
+    return n > LARGE
 
-    def take(x: Any) -> None:
-        shapes.append(x.sizes if type(x) is Shadow else tuple(x.shape))
 
-    mapped(value, take)
-    return tuple(shapes)
+MAKES = frozenset(
+    (torch.zeros, torch.ones, torch.empty, torch.full, torch.rand, torch.randn, torch.empty_strided)
+)
+"""Functions that make a tensor of given sizes."""
+
+EMPTY = frozenset((torch.empty, torch.empty_strided))
+
+DRAWS = frozenset(
+    getattr(space, name)
+    for space, names in (
+        (torch, ("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial",
+                 "poisson")),
+        (Tensor, ("uniform_", "normal_", "random_", "exponential_", "geometric_", "log_normal_",
+                  "cauchy_", "bernoulli_", "bernoulli", "multinomial")),
+    )
+    for name in names
+)  # fmt: skip
+"""Functions that draw random numbers, from a generator that they take."""
+
+DRAWS_UNASKED = frozenset(
+    getattr(space, name)
+    for space, names in (
+        (torch, ("rand_like", "randn_like", "randint_like", "dropout", "dropout_", "rrelu")),
+        (nn.functional, ("dropout", "rrelu", "gumbel_softmax", "dropout1d", "dropout2d",
+                         "dropout3d", "alpha_dropout", "feature_alpha_dropout")),
+    )
+    for name in names
+)  # fmt: skip
+"""Functions that draw them from torch's own."""

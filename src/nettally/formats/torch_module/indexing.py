@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from .fallback import mapped, meta, tensors_in
+from .fallback import meta
 from .reshaping import part
 from .shadow import Current, Shadow, call
 
@@ -30,10 +30,8 @@ def index_select(input: Shadow, dim: int, index: Any) -> Shadow:
 @call("__getitem__")
 def get_item(input: Any, index: Any) -> Any:
     trace = Current.trace
-    if not isinstance(input, Shadow):
-        input = trace.stand_in(input)
     indices = list(index) if isinstance(index, tuple) else [index]
-    if any(isinstance(i, (torch.Tensor, list, bool)) for i in indices):
+    if any(isinstance(i, (Shadow, list, bool)) for i in indices):
         return _by_tensors(input, indices)
     rank = len(input.sizes)
     named = sum(1 for i in indices if i is not None and i is not Ellipsis)
@@ -79,7 +77,7 @@ def get_item(input: Any, index: Any) -> Any:
 
 
 def _known(i: slice) -> bool:
-    return not any(isinstance(each, torch.Tensor) for each in (i.start, i.stop, i.step))
+    return not any(isinstance(each, Shadow) for each in (i.start, i.stop, i.step))
 
 
 def _settled(i: slice, size: int) -> tuple[int, int, int]:
@@ -91,18 +89,16 @@ def _settled(i: slice, size: int) -> tuple[int, int, int]:
 def _by_tensors(x: Shadow, indices: list[Any]) -> Shadow:
     """x[index], with tensors among the indices: torch's own rule, on tensors without values."""
     trace = Current.trace
-    places = tuple([trace.stand_in(i) for i in indices if isinstance(i, torch.Tensor)])
+    places = tuple([trace.stand_in(i) for i in indices if isinstance(i, Shadow)])
     masks = [p for p in places if p.kind is torch.bool]
     if trace.values:
         known = [i.known("an index") if isinstance(i, Shadow) else i for i in indices]
         y = x.known("x[...]")[tuple(known)]
     elif masks:
-        real = tuple(
-            [i.known("a mask as an index") if isinstance(i, Shadow) else i for i in indices]
-        )
+        real = [i.known("a mask as an index") if isinstance(i, Shadow) else i for i in indices]
         y = torch.empty(x.sizes, device="meta")[tuple(_to_meta(i) for i in real)]
     else:
-        y = meta(x)[tuple([meta(i) if isinstance(i, torch.Tensor) else i for i in indices])]
+        y = meta(x)[tuple([meta(i) if isinstance(i, Shadow) else i for i in indices])]
     named = tuple([p for p in places if p.name is not None])
     return trace.arrange("index", (x, *named), tuple(y.shape), x.kind)
 
@@ -118,29 +114,14 @@ def _to_meta(i: Any) -> Any:
     return i
 
 
-@call("__setitem__", "index_put", "index_fill", "masked_scatter", "scatter", "scatter_add",
-      "index_add", "index_copy")  # fmt: skip
-def set_item(input: Any, index: Any, *rest: Any) -> Any:
-    trace = Current.trace
-    if not isinstance(input, Shadow):
-        raise TypeError
-    values = [x for x in rest if isinstance(x, torch.Tensor)]
-    xs = (input, *[trace.stand_in(x) for x in values])
-    return trace.arrange("put", xs, input.sizes, input.kind)
+@call("index_put", "index_fill", "masked_scatter", "scatter", "scatter_add", "index_add",
+      "index_copy")  # fmt: skip
+def set_item(input: Shadow, index: Any, *rest: Any) -> Shadow:
+    xs = (input, *[x for x in rest if isinstance(x, Shadow)])
+    return Current.trace.arrange("put", xs, input.sizes, input.kind)
 
 
+@call("__setitem__")
 def put(input: Shadow, index: Any, value: Any) -> None:
     """x[index] = value."""
-    known = [x.value if isinstance(x, Shadow) else x for x in tensors_in((index, value))]
-    if input.value is not None and input.name is None and all(x is not None for x in known):
-        real = input.value.clone()
-        values = iter(known)
-
-        def following(_: torch.Tensor) -> Any:
-            return next(values)
-
-        index, value = mapped((index, value), following)
-        real[index] = value
-        input.become(Current.trace.stand_in(real))
-    else:
-        input.become(set_item(input, index, value))
+    input.become(set_item(input, index, value))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
 
 from ...errors import ReadError
-from .shadow import Shadow, shadow
-from .trace import SMALL
+from .following import SMALL
+from .shadow import shadow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ...network import Shape
+    from .following import Following
     from .trace import Trace
+    from .twin import Twins
 
 AXES = {
     nn.Conv1d: 3, nn.Conv2d: 4, nn.Conv3d: 5, nn.ConvTranspose1d: 3, nn.ConvTranspose2d: 4,
@@ -33,6 +34,8 @@ class Inputs(NamedTuple):
 
 def stand_ins(
     trace: Trace,
+    following: Following,
+    twins: Twins,
     module: nn.Module,
     input_size: Any,
     input_data: Any,
@@ -41,7 +44,7 @@ def stand_ins(
     notes: list[str],
 ) -> Inputs:
     """What to call the module with. Raises ReadError for sizes that are none."""
-    makes = _StandIns(trace)
+    makes = _StandIns(trace, following, twins)
     arguments = _arguments(module)
     further = {name: makes.of_data(name, each) for name, each in keywords.items()}
     if input_data is not None:
@@ -64,51 +67,70 @@ def stand_ins(
 class _StandIns:
     """Makes the stand-ins for inputs. shapes: those that it has made, by the inputs' names."""
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
+    def __init__(self, trace: Trace, following: Following, twins: Twins) -> None:
+        self.trace, self.following, self.twins = trace, following, twins
         self.shapes: dict[str, Shape] = {}
 
-    def of_size(self, word: str, sizes: Shape, kind: torch.dtype) -> Shadow:
+    def of_size(self, word: str, sizes: Shape, kind: torch.dtype) -> torch.Tensor:
         value = _random(sizes, kind) if self.trace.values else None
         return self._input(word, sizes, kind, value)
 
-    def of_tensor(self, word: str, tensor: torch.Tensor) -> Shadow:
+    def of_tensor(self, word: str, tensor: torch.Tensor) -> torch.Tensor:
         """Whole numbers keep their values, since a forward may go by them."""
         keeps = not tensor.is_meta and (
             self.trace.values or (not tensor.dtype.is_floating_point and tensor.numel() <= SMALL)
         )
-        value = tensor.clone() if keeps else None
-        return self._input(word, tuple(tensor.shape), tensor.dtype, value)
+        value = tensor.detach().clone() if keeps else None
+        twin = self._input(word, tuple(tensor.shape), tensor.dtype, value)
+        if tensor.layout is not torch.strided:
+            self.following.shadow_of(twin).stored = tensor  # how many values it has is asked of it
+        return twin
 
     def of_data(self, word: str, data: Any) -> Any:
-        """The same with stand-ins for its tensors and arrays, through tuples, lists and dicts."""
+        """A copy, with stand-ins for the tensors and arrays in it, wherever they are."""
+        self._name(word, data, set())
+        return self.twins.of(data)
+
+    def _name(self, word: str, data: Any, seen: set[int]) -> None:
+        """Makes the stand-ins, so that the copy has them: each is called by the way to it."""
+        memo = self.twins.memo
+        if id(data) in seen or id(data) in memo or isinstance(data, (str, nn.Module, type)):
+            return
+        seen.add(id(data))
         if isinstance(data, torch.Tensor):
-            return self.of_tensor(word, data)
-        if isinstance(data, (list, tuple)):
-            values = [
-                self.of_data(f"{word}_{i}" if i else word, each) for i, each in enumerate(data)
-            ]
-            return type(data)(*values) if hasattr(data, "_fields") else type(data)(values)
-        if isinstance(data, dict):
-            return {key: self.of_data(str(key), each) for key, each in data.items()}
-        if hasattr(data, "__array__") and hasattr(data, "shape"):
-            return self.of_tensor(word, torch.as_tensor(data))
-        return data
+            memo[id(data)] = self.of_tensor(word, data)
+            self.twins.kept.append(data)
+        elif isinstance(data, (list, tuple)):
+            for i, each in enumerate(data):
+                self._name(f"{word}_{i}" if i else word, each, seen)
+        elif isinstance(data, Mapping):
+            for key, each in data.items():
+                self._name(str(key), each, seen)
+        elif hasattr(data, "__array__") and hasattr(data, "shape"):
+            memo[id(data)] = self.of_tensor(word, torch.as_tensor(data))
+            self.twins.kept.append(data)
+        elif type(getattr(data, "__dict__", None)) is dict:
+            for name, each in vars(data).items():
+                if not isinstance(each, (int, float, str, bytes, type(None))):
+                    self._name(f"{word}.{name}", each, seen)
 
     def _input(
         self, word: str, sizes: Shape, kind: torch.dtype, value: torch.Tensor | None
-    ) -> Shadow:
+    ) -> torch.Tensor:
         name = self.trace.unused(word)
         self.shapes[name] = sizes
         self.trace.dtypes[name] = kind
-        return shadow(sizes, name, kind, value)
+        x = shadow(sizes, name, kind, value)
+        if self.trace.values and value is not None:
+            return self.following.known_as(value.detach(), x)
+        return self.following.handle(x)
 
 
 def _from_data(
     makes: _StandIns, arguments: tuple[str, ...], data: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments by position and by name, from a tensor, or a tuple, list or dict of them."""
-    if isinstance(data, dict):
+    if isinstance(data, Mapping):
         return (), {name: makes.of_data(name, each) for name, each in data.items()}
     if isinstance(data, torch.Tensor) or not isinstance(data, (list, tuple)):
         data = (data,)
@@ -135,7 +157,7 @@ def _from_sizes(
             named[word] = makes.of_size(word, sizes, _kind(kinds, i, word))
         return (), named
     each_input = [input_size] if _is_size(input_size) else list(input_size)
-    positional: list[Shadow] = []
+    positional: list[torch.Tensor] = []
     for i, each in enumerate(each_input):
         sizes = _checked(each)
         if len(each_input) == 1:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ...network import NOTHING, Module, StoredTensor
-from .shadow import note
+from .shadow import note, shadow
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -77,10 +77,7 @@ def unused(trace: Trace) -> list[str]:
     """Adds nodes for tensors that the forward did not use, so that they are counted; says so."""
     notes: list[str] = []
     idle: dict[str, int] = {}
-    for names, table in (
-        (trace.parameter_names, "_parameters"),
-        (trace.buffer_names, "_buffers"),
-    ):
+    for names, learned in ((trace.parameter_names, True), (trace.buffer_names, False)):
         # how often a batch was seen is a number that nobody counts
         missing = [
             key
@@ -89,18 +86,20 @@ def unused(trace: Trace) -> list[str]:
         ]
         if not missing:
             continue
-        living = {
-            id(tensor): tensor
-            for module in trace.modules.values()
-            for tensor in module.__dict__[table].values()
-            if tensor is not None
-        }
         for key in missing:
-            stand_in = trace.buffer(living[key])
-            if table == "_parameters":
+            tensor = trace.tensors[key]
+            x = note(shadow(tuple(tensor.shape), None, tensor.dtype), stored=tensor)
+            if learned:
                 path = names[key].rpartition(".")[0]
-                idle[path] = idle.get(path, 0) + stand_in.numel()
-            trace.name_of(note(stand_in, name=None, stored=living[key]))
+                idle[path] = idle.get(path, 0) + x.numel()
+            trace.name_of(x)
+    if trace.outside:
+        total = sum(n for n, _ in trace.outside.values())
+        places = list(dict.fromkeys(path or "the module's own" for _, path in trace.outside.values()))
+        shown = ", ".join(places[:6]) + (" and others" if len(places) > 6 else "")
+        notes.append(
+            f"{total:,} parameters stand in no module: they work, and are not counted: {shown}"
+        )
     if idle:
         tops = _tops(trace, idle)
         total = sum(idle.values())

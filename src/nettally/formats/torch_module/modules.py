@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,8 +14,10 @@ from ...layers.linear import Linear
 from ...layers.normalization import BatchNorm, GroupNorm, LayerNorm
 from ...layers.stored_tensors import Embedding
 from ...network import NOTHING
+from . import activations, normalization, reshaping, windows  # noqa: F401 - their handlers
 from .recurrent import cell, recurrent
 from .shadow import METHODS, Shadow, note, shadow
+from .twin import Lazy
 from .weights import each, sides
 
 if TYPE_CHECKING:
@@ -51,27 +54,45 @@ def emit(trace: Trace, path: str, layer: Any, x: Shadow, tensors: Any = ()) -> S
         names.add(path)
     shared: Any = NOTHING
     if tensors:
-        owners = trace.owners
-        for field, real in tensors:
-            if real is not None:
+        for field, tensor in tensors:
+            if tensor is not None:
                 mine = f"{name}.{field}"
-                owner = owners.setdefault(id(real), mine)
+                owner = _owner(trace, tensor, mine)
                 if owner is not mine:
                     if shared is NOTHING:
                         shared = {}
-                    stand_in = trace.stand_ins.get(id(real))
-                    shared[field] = (
-                        owner if stand_in is None or stand_in.name is None else stand_in.name
-                    )
+                    shared[field] = owner
     inputs = (x.name or trace.name_of(x),)
     trace._append(name, layer, inputs, shared, path.rpartition(".")[0])
     return shadow(shape, name, None if x.kind is torch.float32 else x.kind)
 
 
+def _owner(trace: Trace, tensor: torch.Tensor, mine: str) -> str:
+    """Which node's tensor a module's parameter is: its own, an earlier one's, or a computed one."""
+    if (number := id(tensor)) not in trace.parameter_names:
+        x = trace.shadow_of(tensor)
+        if x.name is not None or x.stored is None or id(x.stored) not in trace.parameter_names:
+            return trace.name_of(x)
+        number = id(x.stored)
+    return trace.owners.setdefault(number, mine)
+
+
+def parameters_of(module: nn.Module) -> dict[str, Any]:
+    """A twin's parameters, or the user's own for reading, where nobody has looked at them yet."""
+    parameters = module.__dict__["_parameters"]
+    return parameters.live if type(parameters) is Lazy else parameters
+
+
+def buffers_of(module: nn.Module) -> dict[str, Any]:
+    """Its buffers, in the same way."""
+    buffers = module.__dict__["_buffers"]
+    return buffers.live if type(buffers) is Lazy else buffers
+
+
 def _convolution(axes: int) -> Any:
     def conv(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
         state = module.__dict__
-        parameters = state["_parameters"]
+        parameters = parameters_of(module)
         weight, bias = parameters.get("weight"), parameters.get("bias")
         if len(x.sizes) != axes + 2 or weight is None or x.sizes[1] != state["in_channels"]:
             return None
@@ -116,7 +137,8 @@ ONE[nn.Conv3d] = _convolution(3)
 
 def _transposed(axes: int) -> Any:
     def conv_transpose(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-        weight, bias = module._parameters.get("weight"), module._parameters.get("bias")
+        parameters = parameters_of(module)
+        weight, bias = parameters.get("weight"), parameters.get("bias")
         if len(x.sizes) != axes + 2 or weight is None or x.sizes[1] != module.in_channels:
             return None
         layer = trace.layer(
@@ -142,7 +164,7 @@ ONE[nn.ConvTranspose3d] = _transposed(3)
 
 @_one(nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear)
 def linear(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-    parameters = module.__dict__["_parameters"]
+    parameters = parameters_of(module)
     weight, bias = parameters.get("weight"), parameters.get("bias")
     sizes = x.sizes
     if len(sizes) < 2 or weight is None:
@@ -160,15 +182,16 @@ def _batch_norm(ranks: tuple[int, ...]) -> Any:
         sizes = x.sizes
         if len(sizes) not in ranks or sizes[1] != state["num_features"]:
             return None
-        parameters = state["_parameters"]
+        parameters = parameters_of(module)
         weight, bias = parameters.get("weight"), parameters.get("bias")
-        mean = state["_buffers"].get("running_mean")
+        buffers = buffers_of(module)
+        mean = buffers.get("running_mean")
         layer = trace.layer(
             BatchNorm, weight is not None, bias is not None, mean is not None, state["eps"]
         )
         y = emit(trace, path, layer, x, (("weight", weight), ("bias", bias)))
         if mean is not None:
-            trace.states_buffers(y.name, state["_buffers"])
+            trace.states_buffers(y.name, buffers)
         return y
 
     return batch_norm
@@ -182,7 +205,7 @@ ONE[nn.SyncBatchNorm] = _batch_norm((2, 3, 4, 5))
 
 @_one(nn.LayerNorm)
 def layer_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-    parameters = module._parameters
+    parameters = parameters_of(module)
     weight, bias = parameters.get("weight"), parameters.get("bias")
     axes = len(module.normalized_shape)
     if x.sizes[-axes:] != tuple(module.normalized_shape) or len(x.sizes) <= axes:
@@ -193,7 +216,7 @@ def layer_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None
 
 @_one(nn.GroupNorm)
 def group_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-    parameters = module._parameters
+    parameters = parameters_of(module)
     weight, bias = parameters.get("weight"), parameters.get("bias")
     if len(x.sizes) < 2 or x.sizes[1] != module.num_channels:
         return None
@@ -205,7 +228,7 @@ def group_norm(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None
 
 @_one(nn.Embedding)
 def embedding(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow | None:
-    weight = module._parameters.get("weight")
+    weight = parameters_of(module).get("weight")
     if weight is None:
         return None
     layer = trace.layer(Embedding, module.num_embeddings, (module.embedding_dim,))
@@ -296,34 +319,54 @@ def as_stated(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
     Those of ``nettally.building`` do where torch has no such layer, or does more than the layer.
     """
     layer = module.stated_layer
-    tensors = [(name, module._parameters[name]) for name in layer.parameters((x.sizes,))]
+    parameters = parameters_of(module)
+    tensors = [(name, parameters[name]) for name in layer.parameters((x.sizes,))]
     y = emit(trace, path, layer, x, tensors)
-    for name, buffer in module._buffers.items():
-        trace.owners.setdefault(id(buffer), f"{y.name}.{name}")
+    for name, buffer in buffers_of(module).items():
+        x = buffer.__dict__.get(trace.key)
+        real = buffer if x is None else x.stored
+        trace.owners.setdefault(id(real), f"{y.name}.{name}")
     return y
 
 
-_handlers: dict[type, Any] = {}
+_TORCH = str(Path(torch.__file__).parent)
+_METHODS = ("forward", "_conv_forward", "_check_input_dim", "__call__", "__getattr__")
+"""What makes a layer what it is: a class that changes one of these is another layer."""
+_handlers: dict[type, tuple[Any, Any]] = {}
 
 
 def handler_of(kind: type) -> Any:
     """The handler for a class of modules; None where its own forward is to be followed.
 
-    A subclass that changes neither ``forward`` nor what it calls is its base.
+    A subclass that changes neither ``forward`` nor what it calls is its base; a class whose forward
+    somebody has replaced is none of torch's.
     """
-    try:
-        return _handlers[kind]
-    except KeyError:
-        pass
-    handler = as_stated if hasattr(kind, "stated_layer") else ONE.get(kind)
+    forward = kind.forward
+    known = _handlers.get(kind)
+    if known is not None and known[0] is forward:
+        return known[1]
+    handler = as_stated if hasattr(kind, "stated_layer") else None
     if handler is None:
-        for base in kind.__mro__[1:]:
+        for base in kind.__mro__:
             if base in ONE:
-                same = kind.forward is base.forward and all(
+                same = all(
                     getattr(kind, name, None) is getattr(base, name, None)
-                    for name in ("_conv_forward", "_check_input_dim", "__call__", "__getattr__")
+                    and _is_torch(getattr(base, name, None))
+                    for name in _METHODS
                 )
                 handler = ONE[base] if same else None
                 break
-    _handlers[kind] = handler
+    _handlers[kind] = forward, handler
     return handler
+
+
+def _is_torch(function: Any) -> bool:
+    """Whether a method is as torch wrote it; what is wrapped around one is not."""
+    code = getattr(function, "__code__", None)
+    return code is None or code.co_filename.startswith(_TORCH)
+
+
+def several_of(kind: type) -> Any:
+    """The handler for a class of modules that take several tensors; None for all others."""
+    handler = SEVERAL.get(kind)
+    return handler if handler is not None and _is_torch(kind.forward) else None

@@ -39,7 +39,7 @@ def recurrent(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -
             fields["projection"] = module.proj_size
         layer = trace.layer(layer_type, module.hidden_size, **fields)
         tensors = {
-            f"{name}{way}": trace.parameter(tensor)
+            f"{name}{way}": trace.shadow_of(tensor)
             for way in ("", "_reverse")[:ways]
             for name in TENSORS
             if (tensor := parameters.get(f"{name}_l{n}{way}")) is not None
@@ -70,7 +70,8 @@ def _packed(trace: Trace, module: Any, path: str, x: PackedSequence) -> Any:
     steps = METHODS["unsqueeze"](x.data, 0 if module.batch_first else 1)
     y, state = recurrent(trace, module, path, steps)
     y = METHODS["squeeze"](y, 0 if module.batch_first else 1)
-    batch = int(x.batch_sizes[0])
+    sizes = x.batch_sizes
+    batch = int((sizes.known("the sizes of batches") if isinstance(sizes, Shadow) else sizes)[0])
     states = state if isinstance(state, tuple) else (state,)
     for each in states:
         note(each, sizes=(each.sizes[0], batch, each.sizes[2]), later=None)
@@ -100,7 +101,7 @@ def cell(trace: Trace, module: Any, path: str, x: Shadow, hx: Any = None) -> Any
     layer_type = {"LSTMCell": LSTM, "GRUCell": GRU}.get(kind, SimpleRNN)
     layer = trace.layer(layer_type, module.hidden_size, biases=2 if module.bias else 0)
     tensors = {
-        name: trace.parameter(tensor)
+        name: trace.shadow_of(tensor)
         for name in TENSORS
         if (tensor := module._parameters.get(name)) is not None
     }
@@ -129,7 +130,7 @@ def pack(input: Any, lengths: Any, batch_first: bool) -> tuple[Shadow, Any]:
 @call("_pad_packed_sequence")
 def unpack(
     data: Any, batch_sizes: Any, batch_first: bool, padding_value: float, total_length: int
-) -> tuple[Shadow, torch.Tensor]:
+) -> tuple[Shadow, Shadow]:
     trace = Current.trace
     x = trace.stand_in(data)
     steps = batch_sizes.known("the sizes of batches").tolist() if isinstance(
@@ -138,4 +139,5 @@ def unpack(
     lengths = torch.tensor([sum(n > i for n in steps) for i in range(steps[0])])
     long = max(len(steps), total_length)
     sizes = (steps[0], long) if batch_first else (long, steps[0])
-    return trace.arrange("unpack", (x,), (*sizes, *x.sizes[1:])), lengths
+    padded = trace.arrange("unpack", (x,), (*sizes, *x.sizes[1:]))
+    return padded, shadow(tuple(lengths.shape), None, lengths.dtype, lengths)

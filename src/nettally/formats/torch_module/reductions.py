@@ -59,7 +59,7 @@ def prod(input: Shadow, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 def _extreme(operation: str, place: str, word: str) -> Any:
     def extreme(input: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Any:
-        if isinstance(dim, torch.Tensor):
+        if isinstance(dim, Shadow):
             return binary(operation, input, dim)
         if dim is None:
             return reduced(input, operation, None, False, word)

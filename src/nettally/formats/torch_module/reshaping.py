@@ -155,9 +155,9 @@ def movedim(input: Shadow, source: Any, destination: Any) -> Shadow:
     return permute(input, order)
 
 
-Shadow.T = property(t)  # type: ignore[assignment] - torch's own is a getset
-Shadow.mT = property(lambda x: transpose(x, -1, -2))  # type: ignore[assignment] - torch's own is a getset
-Shadow.H = property(t)  # type: ignore[assignment] - torch's own is a getset
+def turned_matrices(input: Shadow) -> Shadow:
+    """Each matrix of a batch, transposed."""
+    return transpose(input, -1, -2)
 
 
 @call("expand", "broadcast_to")
@@ -282,8 +282,6 @@ def unbind(input: Shadow, dim: int = 0) -> tuple[Shadow, ...]:
     values = [None] * input.sizes[axis]
     if input.value is not None:
         values = list(input.value.unbind(axis))
-        if input.name is None:
-            return tuple([trace.stand_in(value) for value in values])
     return tuple([trace.arrange("unbind", (input,), sizes, None, value) for value in values])
 
 

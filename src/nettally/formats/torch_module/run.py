@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,20 @@ from torch import nn
 
 from ...errors import NettallyError, ReadError
 from ...network import NOTHING, Calls, Network
+from .calling import Guarding, calling
 from .calls import prepare
-from .following import Following
+from .following import Beneath, Following
 from .inputs import Inputs, stand_ins
 from .inventory import dtype_name, modules_of, unused
-from .shadow import DependsOnValues
-from .trace import Trace
+from .process import State, aside, room_for_values
+from .shadow import Current, DependsOnValues, Slipped
+from .trace import Met, Trace
+from .twin import Twins, with_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
+
+    from ...network import Module
 
 
 MODES = ("eval", "train", "same")
@@ -63,33 +66,38 @@ def read_module(
     module, notes = _unwrapped(module)
     prepare()
 
-    def run(values: bool) -> tuple[Trace, Inputs, Any]:
-        compiles = DYNAMO in sys.modules
-        try:
-            return once(values, compiles)
-        except _Compiled:  # the forward has only now made torch's compiler appear
-            return once(values, True)
-
-    def once(values: bool, compiles: bool) -> tuple[Trace, Inputs, Any]:
-        trace = Trace(module, _device(module), values)
-        trace.name = name or type(module).__name__
-        inputs = stand_ins(trace, module, input_size, input_data, dtypes, keywords, notes)
-        return trace, inputs, _output(trace, module, inputs, mode, notes, compiles)
+    def run(values: bool) -> Run:
+        guarded = beneath = False
+        while True:
+            this = Run(module, name, values, guarded, beneath)
+            try:
+                this.follow(input_size, input_data, dtypes, keywords, mode, notes)
+            except Met:
+                guarded = True
+            except Slipped:
+                beneath = True
+            else:
+                return this
 
     try:
-        trace, inputs, output = run(values=False)
+        this = run(values=False)
     except (DependsOnValues, ForwardError) as error:
         if not depends_on_values(error) or any(x.is_meta for x in module.parameters()):
             raise
-        trace, inputs, output = run(values=True)
+        sizes: dict[torch.device, int] = {}
+        for tensor in {id(x): x for x in (*module.parameters(), *module.buffers())}.values():
+            sizes[tensor.device] = sizes.get(tensor.device, 0) + tensor.nbytes
+        room_for_values(sizes)
+        this = run(values=True)
         source = "the values given" if input_data is not None else "random values"
         notes.append(f"what the forward does depends on values: it was run on {source}")
-    outputs = tuple(dict.fromkeys(_named(trace, output)))
-    network = _network(trace, inputs, outputs, notes)
+    network = this.network(notes)
     if self_check:
         from .self_check import compare
 
-        return compare(network, module, inputs, mode)
+        by_torch = Run(module, name, False, False, False)
+        by_torch.prepare(input_size, input_data, dtypes, keywords, mode, [])
+        return compare(network, by_torch.twin, by_torch.inputs)
     return network
 
 
@@ -105,34 +113,105 @@ def _unwrapped(module: nn.Module) -> tuple[nn.Module, list[str]]:
     return module, notes
 
 
-def _output(
-    trace: Trace, module: nn.Module, inputs: Inputs, mode: str, notes: list[str], compiles: bool
-) -> Any:
-    """What the module's forward gives. compiles: torch's compiler was there before it ran."""
-    with _uncompiled(), Following(trace, module, mode):
+class Run:
+    """One run of a module's twin.
+
+    guarded: calls of modules that are reached past the twin are seen too, and beneath: calls that
+    get past torch's function protocol. Either costs time, and is done where the run before it has
+    met one.
+    """
+
+    def __init__(
+        self, module: nn.Module, name: str, values: bool, guarded: bool, beneath: bool
+    ) -> None:
+        self.module, self.guarded = module, guarded
+        self.trace = trace = Trace(module, _device(module), values)
+        trace.name = name or type(module).__name__
+        trace.guarded = guarded
+        trace.on_meta = any(each.is_meta for each in trace.tensors.values())
+        self.modules = modules_of(trace)
+        self.following = Following(trace, beneath)
+        trace.shadow_of = self.following.shadow_of
+        self.called = calling(trace, self.following)
+        self.twins = Twins(self.following.stand_in, self.called, trace.listed)
+        self.twin = module
+        self.inputs = Inputs((), {}, {})
+        self.outputs: tuple[str, ...] = ()
+
+    def prepare(
+        self,
+        input_size: Any,
+        input_data: Any,
+        dtypes: Any,
+        keywords: Mapping[str, Any],
+        mode: str,
+        notes: list[str],
+    ) -> None:
+        """Makes the twin, and the stand-ins for its inputs."""
+        with_numpy()
+        self.twin = self.twins.of(self.module)
+        training = {"eval": False, "train": True}.get(mode)
+        for path, module in self.trace.modules.items():
+            twin = self.twins.memo[id(module)]
+            self.trace.paths[id(twin)] = path
+            if training is not None:
+                twin.__dict__["training"] = training
+        self.inputs = stand_ins(
+            self.trace, self.following, self.twins, self.module, input_size, input_data, dtypes,
+            keywords, notes,
+        )  # fmt: skip
+
+    def follow(
+        self,
+        input_size: Any,
+        input_data: Any,
+        dtypes: Any,
+        keywords: Mapping[str, Any],
+        mode: str,
+        notes: list[str],
+    ) -> None:
+        """Runs the twin; what it did is in the trace, whose outputs are named."""
+        trace = self.trace
+        outer = Current.trace
+        with aside():
+            self.prepare(input_size, input_data, dtypes, keywords, mode, notes)
+            state = State()
+            try:
+                try:
+                    Current.trace = trace
+                    output = self._output(notes)
+                finally:
+                    Current.trace = outer
+                    state.restore()
+            finally:  # again, should an interrupt have come in between
+                Current.trace = outer
+                state.restore()
+            with torch._C.DisableTorchFunction():
+                self.outputs = tuple(dict.fromkeys(_named(trace, output)))
+
+    def _output(self, notes: list[str]) -> Any:
+        """What the twin's forward gives."""
+        trace, inputs = self.trace, self.inputs
+        following = self.following
+        guarding = Guarding(self.twins, self.called) if self.guarded else nullcontext()
+        beneath = Beneath(following) if following.beneath else nullcontext()
         try:
-            return module(*inputs.positional, **inputs.named)
+            with guarding, beneath, following:
+                torch._C._set_grad_enabled(False)
+                output = self.twin(*inputs.positional, **inputs.named)
         except NettallyError as error:
             error.so_far = _so_far(trace, inputs, notes)  # type: ignore[attr-defined] - read by the command alone
             raise
         except Exception as error:
-            if not compiles and DYNAMO in sys.modules:
-                raise _Compiled from error
+            if trace.again is not None:  # which torch has made another error of
+                raise trace.again from error
             raise _failed(error, trace, inputs, notes) from error
+        if trace.again is not None:  # which somebody has caught
+            raise trace.again
+        return output
 
-
-DYNAMO = "torch._dynamo"
-
-
-class _Compiled(Exception):
-    """A forward that compiles parts of itself has failed, and is to be followed uncompiled."""
-
-
-def _uncompiled() -> AbstractContextManager[Any]:
-    """What is compiled by ``torch.compile`` runs as it was written."""
-    if DYNAMO in sys.modules:
-        return torch.compiler.set_stance("force_eager")
-    return nullcontext()
+    def network(self, notes: list[str]) -> Network:
+        return _network(self.trace, self.modules, self.inputs, self.outputs, notes)
 
 
 def depends_on_values(error: ReadError) -> bool:
@@ -159,7 +238,7 @@ def _device(module: nn.Module) -> torch.device:
 def _named(trace: Trace, output: Any) -> Iterator[str]:
     """The names of the tensors in what the forward returns, through any container."""
     if isinstance(output, torch.Tensor):
-        yield trace.name_of(trace.stand_in(output))
+        yield trace.name_of(trace.shadow_of(output))
     elif isinstance(output, dict):
         for each in output.values():
             yield from _named(trace, each)
@@ -175,8 +254,13 @@ def _named(trace: Trace, output: Any) -> Iterator[str]:
                 yield from _named(trace, each)
 
 
-def _network(trace: Trace, inputs: Inputs, outputs: tuple[str, ...], notes: list[str]) -> Network:
-    modules = modules_of(trace)
+def _network(
+    trace: Trace,
+    modules: dict[str, Module],
+    inputs: Inputs,
+    outputs: tuple[str, ...],
+    notes: list[str],
+) -> Network:
     notes = [*notes, *unused(trace)]
     details = tuple(
         [f"followed by torch's own shape functions: {', '.join(trace.fallbacks)}"]

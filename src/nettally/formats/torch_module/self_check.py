@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from ...errors import ReadError
-from .fallback import Weighted, mapped, meta
-from .shadow import Shadow
+from .fallback import Weighted, mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from ...network import Network, Shape
     from .inputs import Inputs
 
 Seen = tuple[str, tuple["Shape", ...], tuple["Shape", ...]]
 
 
-def compare(network: Network, module: nn.Module, inputs: Inputs, mode: str) -> Network:
+def compare(network: Network, twin: nn.Module, inputs: Inputs) -> Network:
     """The network itself, with a note of what was compared. Raises ReadError where they differ.
 
-    The module's tensors are replaced by tensors without values for the call, and put back.
+    twin: of the module, its tensors without values; torch runs it by itself.
     """
     try:
-        theirs, macs = run_by_torch(module, inputs.positional, inputs.named, mode)
+        theirs, macs = run_by_torch(twin, inputs.positional, inputs.named)
     except Exception as error:  # whatever the module's own code raises
         message = f"no self-check: torch can't run this forward without values ({error})"
         return network.replace(notes=(*network.notes, message))
-    known = {name for name, _ in module.named_modules()}
+    known = {name for name, _ in twin.named_modules()}
     ours: list[Seen] = [
         (call.path, call.inputs, call.outputs) for call in network.calls if call.path in known
     ]
@@ -88,15 +84,13 @@ def _described(seen: Seen | None) -> str:
     return f"{path or 'the module'}: {shown[0]} to {shown[1]}"
 
 
-def run_by_torch(
-    module: nn.Module, args: Any, kwargs: Any, mode: str = "eval"
-) -> tuple[list[Seen], int]:
+def run_by_torch(twin: nn.Module, args: Any, kwargs: Any) -> tuple[list[Seen], int]:
     """What torch itself does: each call of a module with its shapes, and its counter's sums.
 
-    The attention fast path is off, since the counter does not see into it.
+    The attention fast path, into which the counter does not see, is not for tensors on meta.
     """
     names: dict[int, str] = {}
-    for name, each in module.named_modules():
+    for name, each in twin.named_modules():
         names.setdefault(id(each), name)
     seen: list[Seen | None] = []
     open_calls: list[tuple[int, tuple[Shape, ...]]] = []
@@ -109,67 +103,13 @@ def run_by_torch(
         place, shapes = open_calls.pop()
         seen[place] = (names.get(id(each), type(each).__name__), shapes, _shapes(output))
 
-    state = {
-        name: torch.empty_like(tensor, device="meta")
-        for name, tensor in (*module.named_parameters(), *module.named_buffers())
-    }
     below = Weighted()
-    hooks: list[Any] = []
-    with _as_it_was(module):
-        try:
-            if mode != "same":
-                for each in module.modules():
-                    each.training = mode == "train"
-            torch.backends.mha.set_fastpath_enabled(False)
-            for each in module.modules():
-                hooks.append(each.register_forward_pre_hook(before, with_kwargs=True))
-                hooks.append(each.register_forward_hook(after, with_kwargs=True))
-            with torch.no_grad(), torch.random.fork_rng(devices=[]), below:
-                real_args, real_kwargs = mapped((args, kwargs), _meta)
-                torch.func.functional_call(module, state, real_args, real_kwargs, tie_weights=True)
-        finally:
-            for hook in hooks:
-                hook.remove()
+    for each in twin.modules():
+        each.register_forward_pre_hook(before, with_kwargs=True)
+        each.register_forward_hook(after, with_kwargs=True)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), below:
+        twin(*args, **kwargs)
     return [each for each in seen if each is not None], below.macs
-
-
-@contextmanager
-def _as_it_was(module: nn.Module) -> Generator[None]:
-    """Puts back, on leaving, the module's attributes and modes, and torch's attention fast path."""
-    modes = [(each, each.training) for each in module.modules()]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    states = [
-        (
-            each.__dict__,
-            dict(each.__dict__),
-            [(v, v.copy()) for v in vars(each).values() if _is_container(v)],
-        )
-        for each in module.modules()
-    ]
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for living, saved, containers in states:
-            living.clear()
-            living.update(saved)
-            for container, contents in containers:
-                container.clear()
-                if isinstance(container, list):
-                    container.extend(contents)
-                else:
-                    container.update(contents)
-        for each, training in modes:
-            each.__dict__["training"] = training
-
-
-def _is_container(value: Any) -> bool:
-    """Whether a forward may change what is in it."""
-    return isinstance(value, (list, dict, set))
-
-
-def _meta(x: torch.Tensor) -> torch.Tensor:
-    return meta(x) if isinstance(x, Shadow) else x.to("meta")
 
 
 def _shapes(value: Any) -> tuple[Shape, ...]:

@@ -1,52 +1,61 @@
-"""The stand-in for a tensor: it knows sizes, dtype and who made it, and holds no values.
+"""What is known of a stand-in: sizes, dtype, who made it, and the values where they are known.
 
-It is a subclass of ``torch.Tensor``, so that code which asks ``isinstance`` gets the answer that
-it would get, and so that torch's own C++ never takes something else for a tensor. What lies
-beneath is one empty tensor of an odd shape: where a call slips past torch's function protocol,
-its result has that shape, and is recognised (``POISON``) instead of believed.
+A stand-in itself is a plain tensor without storage (on ``meta``), of the true sizes, strides and
+dtype, so that code which asks what it is gets the answer that torch would give. ``following``
+knows each by itself, and calls the handlers with its ``Shadow`` in its place.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from ...errors import ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-POISON = (0, 3037, 0)
-"""The shape of what a call that can't be followed makes of a stand-in."""
-
-_BENEATH = torch.empty(POISON, device="meta")
-_make = torch.Tensor._make_subclass
+    from typing_extensions import Self
 
 Handler = Any
-"""What stands for a torch function: it takes the function's own arguments."""
+"""What stands for a torch function: it takes the function's own arguments, tensors as shadows."""
 
 METHODS: dict[str, Handler] = {}
 """Handlers by the function's name; ``calls`` finds the functions that bear these names."""
 
-BY_FUNCTION: dict[Any, Handler] = {}
-"""Handlers by the function itself, filled by ``calls.prepare``."""
+
+class Answer(NamedTuple):
+    """How a call of a torch function is answered.
+
+    handler: the function's arguments to the shadow of what it gives. written: how one spells the
+    call. changes: it works in place, on its first argument. views: what it gives may lie in memory
+    otherwise than row after row.
+    """
+
+    handler: Handler
+    written: dict[str, Any]
+    changes: bool
+    views: bool
 
 
-class Current:
-    """The run that is going on; there is one at a time."""
+BY_FUNCTION: dict[Any, Answer] = {}
+"""The answers by the function itself, filled by ``calls.prepare``."""
+
+
+class _Current(threading.local):
+    """The run that goes on in this thread."""
 
     trace: Any = None  # a Trace, whose file knows this one
-    unknown: Handler = None
-    """Answers for the functions that have no handler; set by ``calls.prepare``."""
 
-    @classmethod
-    def busy(cls) -> bool:
-        return bool(cls.trace)
+
+Current = _Current()
 
 
 def unseen(path: str) -> ReadError:
-    """The error for a call that never came to a stand-in."""
+    """The error for a call that torch tells nobody of."""
     return ReadError(
         "a call can't be followed: it gets past torch's function protocol",
         where=path or "the module's own forward",
@@ -58,89 +67,60 @@ class DependsOnValues(ReadError):
     """The forward asks for a value that a stand-in has not."""
 
 
-class Shadow(torch.Tensor):
-    """A tensor's sizes, dtype and device, and the name of the node that makes it.
+class Slipped(BaseException):
+    """A call has got past torch's function protocol: what it gave is not to be believed."""
+
+
+BENEATH = ("torch._meta_registrations", "torch._refs", "torch._prims", "torch._decomp")
+"""Where torch works out what an operator gives on tensors without values."""
+
+
+def ask_who_calls() -> None:
+    """Raises Slipped where torch itself makes the tensor that an operator gives.
+
+    A forward that calls operators in C++ is seen by nobody, but what they give on tensors without
+    values is made by torch in Python, which is.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith(_HERE):
+            if name.startswith(BENEATH):
+                Current.trace.slip()
+            return
+        frame = frame.f_back
+
+
+_HERE = __name__.rpartition(".")[0]
+
+
+class Shadow:
+    """A tensor's sizes and dtype, and the name of the node that makes it.
 
     name: None for a constant that no node has asked for yet. value: the real tensor, where it is
-    known (indices, masks, positions). stored: the parameter or buffer that it stands for.
+    known (indices, masks, positions); nothing else holds it, so it may be written to. stored: the
+    user's own tensor that this one stands for, which is only ever read. later: makes the node, once
+    somebody asks for one. laid: how the tensor came to lie otherwise than row after row in memory:
+    the call whose result it is.
     """
 
+    __slots__ = ("kind", "laid", "later", "name", "sizes", "stored", "value")
+
     sizes: tuple[int, ...]
-    kind: torch.dtype = torch.float32
-    name: str | None = None
-    value: torch.Tensor | None = None
-    stored: torch.Tensor | None = None
-
-    @classmethod
-    def __torch_function__(
-        cls, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        handler = BY_FUNCTION.get(func)
-        if handler is None:
-            return Current.unknown(func, args, kwargs or {})
-        return handler(*args, **kwargs) if kwargs else handler(*args)
-
-    # --- what it says of itself ----------------------------------------------------------------
+    name: str | None
+    kind: torch.dtype
+    value: torch.Tensor | None
+    stored: torch.Tensor | None
+    later: Callable[[], Shadow] | None
+    laid: Any
 
     @property
-    def shape(self) -> torch.Size:  # type: ignore[override] - torch's own is a getset
-        return torch.Size(self.sizes)
+    def shape(self) -> tuple[int, ...]:
+        return self.sizes
 
     @property
-    def dtype(self) -> torch.dtype:  # type: ignore[override] - torch's own is a getset
+    def dtype(self) -> torch.dtype:
         return self.kind
-
-    @property
-    def device(self) -> torch.device:  # type: ignore[override] - torch's own is a getset
-        return Current.trace.device
-
-    @property
-    def ndim(self) -> int:  # type: ignore[override] - torch's own is a getset
-        return len(self.sizes)
-
-    @property
-    def requires_grad(self) -> bool:
-        return self.stored is not None and self.stored.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None: ...
-
-    @property
-    def _is_param(self) -> bool:  # type: ignore[override] - torch's own is a getset
-        return isinstance(self.stored, torch.nn.Parameter)
-
-    @property
-    def data(self) -> Shadow:
-        return self
-
-    @data.setter
-    def data(self, value: torch.Tensor) -> None:
-        self.become(Current.trace.stand_in(value))
-
-    grad = None
-    grad_fn = None
-    is_leaf = False
-    is_meta = is_cuda = is_mps = is_xpu = is_mkldnn = False
-    is_sparse = is_sparse_csr = is_quantized = is_nested = False
-    is_cpu = True
-    layout = torch.strided
-    _backward_hooks = None
-
-    @property
-    def itemsize(self) -> int:  # type: ignore[override] - torch's own is a getset
-        return self.kind.itemsize
-
-    @property
-    def nbytes(self) -> int:  # type: ignore[override] - torch's own is a getset
-        return self.kind.itemsize * self.numel()
-
-    def size(self, dim: int | None = None) -> Any:
-        return torch.Size(self.sizes) if dim is None else self.sizes[dim]
-
-    def dim(self) -> int:
-        return len(self.sizes)
-
-    ndimension = dim
 
     def numel(self) -> int:
         n = 1
@@ -148,80 +128,8 @@ class Shadow(torch.Tensor):
             n *= size
         return n
 
-    nelement = numel
-
-    def element_size(self) -> int:
-        return self.kind.itemsize
-
-    def stride(self, dim: int | None = None) -> Any:
-        strides, step = [], 1
-        for size in reversed(self.sizes):
-            strides.append(step)
-            step *= max(size, 1)
-        strides.reverse()
-        return tuple(strides) if dim is None else strides[dim]
-
-    def storage_offset(self) -> int:
-        return 0
-
-    def is_contiguous(self, *_: Any, **__: Any) -> bool:
-        return True
-
-    def is_floating_point(self) -> bool:
-        return self.kind.is_floating_point
-
-    def is_complex(self) -> bool:
-        return self.kind.is_complex
-
-    def is_inference(self) -> bool:
-        return False
-
-    def get_device(self) -> int:
-        return -1
-
-    def data_ptr(self) -> int:
-        return id(self)
-
-    def register_hook(self, hook: Any) -> Any:
-        """No gradient comes this way."""
-
-    def retain_grad(self) -> None: ...
-
-    def backward(self, *_: Any, **__: Any) -> None:
-        raise ReadError(
-            "the forward calls backward(), and there are no values to take gradients of",
-            hint="give a module whose forward is only the forward",
-        )
-
-    def __deepcopy__(self, memo: Any) -> Shadow:
-        return self
-
-    def __repr__(self, **_: Any) -> str:
-        sizes = "x".join(map(str, self.sizes)) or "a number"
-        return f"<stand-in {self.name or 'constant'}: {sizes}, {str(self.kind)[6:]}>"
-
-    __str__ = __repr__
-
-    def __format__(self, _: str) -> str:
-        return repr(self)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __len__(self) -> int:
-        if not self.sizes:
-            raise TypeError("len() of a 0-d tensor")
-        return self.sizes[0]
-
-    def __iter__(self) -> Iterator[Any]:
-        if not self.sizes:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(METHODS["unbind"](self))
-
-    # --- values --------------------------------------------------------------------------------
-
     def known(self, asked: str) -> torch.Tensor:
-        """The real tensor. Raises DependsOnValues where there is none."""
+        """The values, for reading. Raises DependsOnValues where there are none."""
         value = self.value
         if value is None and self.stored is not None and not self.stored.is_meta:
             value = self.stored.detach()
@@ -235,20 +143,8 @@ class Shadow(torch.Tensor):
             )
         return value
 
-    def item(self) -> Any:
-        return self.known("item()").item()
-
-    def tolist(self) -> Any:
-        return self.known("tolist()").tolist()
-
-    def numpy(self, *_: Any, **__: Any) -> Any:
-        return self.known("numpy()").numpy()
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        return self.known("an array of numpy").numpy()
-
-    def __bool__(self) -> bool:
-        return bool(self.known("as a condition"))
+    def __index__(self) -> int:
+        return self.known("as an index").__index__()
 
     def __int__(self) -> int:
         return int(self.known("as a number"))
@@ -256,21 +152,16 @@ class Shadow(torch.Tensor):
     def __float__(self) -> float:
         return float(self.known("as a number"))
 
-    def __index__(self) -> int:
-        return self.known("as an index").__index__()
-
-    def __contains__(self, element: Any) -> bool:
-        return element in self.known("'in'")
-
-    # --- changing ------------------------------------------------------------------------------
-
-    def become(self, other: Shadow) -> Shadow:
+    def become(self, other: Shadow) -> Self:
         """What an operation in place does: whoever has this one sees the other from now on."""
-        state: dict[str, Any] = vars(self)
-        state.update(
-            sizes=other.sizes, kind=other.kind, name=other.name, value=other.value, stored=None
-        )
+        if other is not self:
+            self.sizes, self.kind, self.name = other.sizes, other.kind, other.name
+            self.value, self.stored, self.later = other.value, None, other.later
         return self
+
+    def __repr__(self) -> str:
+        sizes = "x".join(map(str, self.sizes)) or "a number"
+        return f"<stand-in {self.name or 'constant'}: {sizes}, {str(self.kind)[6:]}>"
 
 
 def shadow(
@@ -279,22 +170,20 @@ def shadow(
     kind: torch.dtype | None = None,
     value: torch.Tensor | None = None,
 ) -> Shadow:
-    """A new stand-in. kind: float32 where nothing is said."""
-    stand_in: Any = _make(Shadow, _BENEATH)
-    state: dict[str, Any] = stand_in.__dict__
-    state["sizes"] = sizes
-    state["name"] = name
-    if kind is not None:
-        state["kind"] = kind
-    if value is not None:
-        state["value"] = value
-    return stand_in
+    """What is known of a new stand-in. kind: float32 where nothing is said."""
+    x = Shadow()
+    x.sizes = sizes
+    x.name = name
+    x.kind = torch.float32 if kind is None else kind
+    x.value = value
+    x.stored = x.later = x.laid = None
+    return x
 
 
 def note(x: Shadow, **facts: Any) -> Shadow:
-    """The stand-in itself, with some of its facts changed."""
-    state: dict[str, Any] = vars(x)
-    state.update(facts)
+    """The shadow itself, with some of its facts changed."""
+    for name, fact in facts.items():
+        setattr(x, name, fact)
     return x
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import torch
+from torch import nn
 
 from ...layers.data_movement import DataMovement
 from ...layers.stored_tensors import Tensor
 from ...network import NOTHING, Call, Layer, Node
-from .shadow import POISON, Shadow, note, shadow, unseen
+from .shadow import Shadow, Slipped, note, shadow, unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import torch
+    from collections.abc import Callable, Mapping
 
     from ...network import Shape
 
 new_node = tuple.__new__
 
-SMALL = 100_000
-"""Tensors of at most so many whole numbers are computed for real, beside their stand-ins."""
+_numbers = itertools.count()
+
+
+class Met(BaseException):
+    """The forward has used a parameter of a module that it reaches past the twin."""
 
 
 class Trace:
@@ -28,14 +33,20 @@ class Trace:
     path: the module whose forward runs. spelled: how the call at hand was written: ``F.relu``.
     owners: which node's tensor a parameter is, by its id. layers: layers by what they were made
     of, so that equal ones are one object. values: everything is computed for real, beside the
-    stand-ins, since the forward depends on it; bypassed: that is going on just now, and torch is to
-    see its own tensors.
+    stand-ins, since the forward depends on it. key: the attribute by which a stand-in of this run
+    is known. shadow_of: what is known of a tensor. outside: parameters that stand in no module of the tree, by their ids. guarded: calls
+    of modules that are no twins are seen too. again: why the forward is to be followed once more.
     """
 
-    def __init__(self, root: torch.nn.Module, device: torch.device, values: bool = False) -> None:
+    def __init__(self, root: nn.Module, device: torch.device, values: bool = False) -> None:
         self.device = device
         self.values = values
-        self.bypassed = False
+        self.key = f"_nettally_{next(_numbers)}"
+        self.guarded = False
+        self.again: Met | Slipped | None = None
+        self.on_meta = False
+        self.shadow_of: Callable[[torch.Tensor], Shadow] = self.stand_in
+        self.outside: dict[int, tuple[int, str]] = {}
         self.spelled: Mapping[str, Any] = NOTHING
         self.name = ""
         self.nodes: list[Node] = []
@@ -48,21 +59,20 @@ class Trace:
         self.layers: dict[Any, Layer] = {}
         self.shapes: dict[Any, Shape] = {}
         self.fallbacks: dict[str, None] = {}
-        self.saved: dict[int, Any] = {}
-        self.paths: dict[int, str] = {}
-        self.modules: dict[str, torch.nn.Module] = {}
+        self.paths: dict[int, str] = {}  # of the user's modules and of their twins
+        self.listed: set[int] = set()  # the user's modules of the tree
+        self.modules: dict[str, nn.Module] = {}
         self.also: dict[str, list[str]] = {}  # further names of a module that has several
         self.dtypes: dict[str, torch.dtype] = {}  # of the inputs
         self.parameter_names: dict[int, str] = {}
         self.buffer_names: dict[int, str] = {}
-        self.stand_ins: dict[int, Shadow] = {}
-        self.kept: list[torch.Tensor] = []  # so that ids stay those of living tensors
+        self.tensors: dict[int, torch.Tensor] = {}  # so that ids stay those of living tensors
         self._walk(root)
 
-    def _walk(self, root: torch.nn.Module) -> None:
+    def _walk(self, root: nn.Module) -> None:
         """Every module, parameter and buffer by its id, under the first name that it has."""
         paths, modules = self.paths, self.modules
-        todo: list[tuple[str, torch.nn.Module]] = [("", root)]
+        todo: list[tuple[str, nn.Module]] = [("", root)]
         while todo:
             path, module = todo.pop()
             if id(module) in paths:
@@ -70,62 +80,65 @@ class Trace:
                 continue
             paths[id(module)] = path
             modules[path] = module
+            self.listed.add(id(module))
             state = module.__dict__
             if "_parameters" not in state or "training" not in state:
                 raise unseen(path)
             start = path + "." if path else ""
-            for name, tensor in state["_parameters"].items():
+            for name, tensor in state["_parameters"].copy().items():
                 if tensor is not None:
                     self.parameter_names.setdefault(id(tensor), start + name)
-            for name, tensor in state["_buffers"].items():
+                    self.tensors[id(tensor)] = tensor
+            for name, tensor in state["_buffers"].copy().items():
                 if tensor is not None:
                     self.buffer_names.setdefault(id(tensor), start + name)
+                    self.tensors[id(tensor)] = tensor
             children = state["_modules"]
             if children:
                 todo.extend(
                     (start + name, child)
-                    for name, child in reversed(children.items())
+                    for name, child in reversed(children.copy().items())
                     if child is not None
                 )
 
-    def adopt(self, module: torch.nn.Module) -> None:
-        """A module that the forward itself has made, or that the walk could not see."""
+    def adopt(self, module: nn.Module) -> str:
+        """The path of a module that the walk could not see: it stands in no module."""
         path = self.unused(f"{self.path}.{type(module).__name__}" if self.path else "new")
+        self.names.discard(path)
         self.paths[id(module)] = path
-        self.modules[path] = module
+        return path
 
     # --- stand-ins -----------------------------------------------------------------------------
 
-    def parameter(self, tensor: torch.Tensor) -> Shadow:
-        """The stand-in for a registered parameter."""
-        stand_in = self.stand_ins.get(id(tensor))
-        if stand_in is None:
-            stand_in = shadow(tuple(tensor.shape), None, tensor.dtype)
-            note(stand_in, stored=tensor, value=tensor.detach() if self.values else None)
-            self.stand_ins[id(tensor)] = stand_in
-            self.kept.append(tensor)
-        return stand_in  # of a tensor changed in place: what it was changed to
+    def learned(self, x: Shadow) -> bool:
+        """Whether it is a parameter of the module, as it was."""
+        return x.stored is not None and id(x.stored) in self.parameter_names
 
-    def buffer(self, tensor: torch.Tensor) -> Shadow:
-        """The stand-in for a registered buffer; one of whole numbers keeps its values."""
-        stand_in = self.parameter(tensor)
-        if stand_in.value is None and not tensor.is_meta and not tensor.dtype.is_floating_point:
-            note(stand_in, value=tensor)
-        return stand_in
+    def stands_alone(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor gets a node of its own, so that it is counted or named: a buffer."""
+        return id(tensor) in self.buffer_names or isinstance(tensor, nn.Parameter)
+
+    def met(self, tensor: torch.Tensor) -> None:
+        """A parameter that the forward reaches past the twin: by a global, or a class."""
+        if not self.guarded:
+            self.again = Met()
+            raise self.again
+        self.outside.setdefault(id(tensor), (tensor.numel(), self.path))
+
+    def slip(self) -> NoReturn:
+        """A call has got past torch's function protocol."""
+        self.again = Slipped()
+        raise self.again
+
+    def made_outside(self, x: Shadow) -> None:
+        """A parameter that the forward itself has made."""
+        self.outside.setdefault(id(x), (x.numel(), self.path))
 
     def stand_in(self, tensor: Any) -> Shadow:
-        """Any tensor as a stand-in: what is none becomes a constant."""
+        """What is known of a tensor; one that is none of ours is a constant."""
         if type(tensor) is Shadow:
             return tensor
-        if id(tensor) in self.parameter_names:
-            return self.parameter(tensor)
-        if id(tensor) in self.buffer_names:
-            return self.buffer(tensor)
-        if tuple(tensor.shape) == POISON:
-            raise unseen(self.path)
-        value = None if tensor.is_meta else tensor.detach()
-        self.kept.append(tensor)
-        return shadow(tuple(tensor.shape), None, tensor.dtype, value)
+        return shadow(tuple(tensor.shape), None, tensor.dtype, tensor)
 
     def name_of(self, x: Shadow) -> str:
         """The node or input that makes it; a tensor that nothing makes gets a node of its own."""
@@ -135,11 +148,14 @@ class Trace:
         return name
 
     def _hold(self, x: Shadow) -> str:
-        stored = x.stored
-        later = x.__dict__.get("later")
+        stored, later = x.stored, x.later
         if later is not None:
             name = later().name
-        elif stored is None:
+        elif stored is None or not (
+            id(stored) in self.parameter_names or id(stored) in self.buffer_names
+        ):
+            if isinstance(stored, nn.Parameter):
+                self.outside.setdefault(id(stored), (x.numel(), self.path))
             name = self.fresh("constant")
             self._append(name, Tensor(x.sizes, learned=False), (), NOTHING)
         elif id(stored) in self.parameter_names:
@@ -164,6 +180,9 @@ class Trace:
         shared: dict[str, str] = {}
         for buffer in ("running_mean", "running_var"):
             tensor = buffers[buffer]
+            known = tensor.__dict__.get(self.key)
+            if known is not None and known.stored is not None:
+                tensor = known.stored
             mine = f"{name}.{buffer}"
             owner = owners.setdefault(id(tensor), mine)
             if owner is not mine:

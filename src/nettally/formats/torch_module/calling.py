@@ -1,0 +1,180 @@
+"""Calls of modules, while a forward is followed: a node where the module is one layer."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as internals
+
+from ...errors import LayerError
+from ...network import NOTHING, Call
+from .fallback import mapped
+from .modules import handler_of, several_of
+from .shadow import Current, Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...network import Shape
+    from .following import Following
+    from .trace import Trace
+    from .twin import Twins
+
+without_overrides = torch._C.DisableTorchFunction
+
+
+def calling(trace: Trace, following: Following) -> Callable[..., Any]:
+    """What runs the twin of a module, in the place of ``nn.Module.__call__``.
+
+    It is one function, since every call of a module goes through it: a further one would cost
+    time, and a further frame at each level of nested modules.
+    """
+    paths, calls, nodes, key = trace.paths, trace.calls, trace.nodes, trace.key
+    call_impl = nn.Module._call_impl
+    tensor_types = (torch.Tensor, nn.Parameter)
+
+    def called(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if Current.trace is not trace:  # in another thread, or after the run
+            return call_impl(self, *args, **kwargs)
+        state = self.__dict__
+        path = paths.get(id(self))
+        if path is None:
+            path = trace.adopt(self)
+        trace.spelled = NOTHING
+        first = len(nodes)
+        place = len(calls)
+        calls.append(None)
+        x = None
+        if len(args) == 1 and not kwargs and type(args[0]) in tensor_types:
+            x = args[0].__dict__.get(key)
+        # as they go in: a layer may work in place
+        sizes = _shapes((args, kwargs)) if x is None else (x.sizes,)
+        hooked = (
+            state["_forward_hooks"]
+            or state["_forward_pre_hooks"]
+            or internals._global_forward_hooks
+            or internals._global_forward_pre_hooks
+        )
+        output = None
+        if not hooked and "forward" not in state:
+            with without_overrides():
+                if x is not None and (handler := handler_of(type(self))) is not None:
+                    try:
+                        y = handler(trace, self, path, x)
+                    except LayerError:  # torch says it in its own words
+                        del nodes[first:]
+                        y = None
+                    if y is not None:
+                        output = _handed_out(following, self, args[0], x, y)
+                if output is None and (several := several_of(type(self))) is not None:
+                    if not following.values:
+                        result = several(
+                            trace, self, path, *following.lowered(args), **following.lowered(kwargs)
+                        )
+                        output = following.raised(result)
+        if output is None:
+            outer = trace.path
+            trace.path = path
+            trace.depth += 1
+            if hooked:
+                output = call_impl(self, *args, **kwargs)
+            else:
+                output = self.forward(*args, **kwargs)
+            # not in a finally: where the forward fails, the path says where
+            trace.path = outer
+            trace.depth -= 1
+        outputs = _shapes(output)
+        calls[place] = Call(path, trace.depth, sizes, outputs, first, len(nodes))
+        return output
+
+    return called
+
+
+def _handed_out(
+    following: Following, module: nn.Module, tensor: torch.Tensor, x: Shadow, y: Any
+) -> Any:
+    """The stand-in for what a layer gives: the same one as came in, where nothing was to do."""
+    if following.values:
+        real = following.privately(type(module).forward, (module, tensor), {})  # type: ignore[attr-defined] - a module's
+        if real is tensor:
+            if y is not x:
+                value = x.value
+                x.become(y).value = value
+            return tensor
+        places: list[Shadow] = []
+        mapped(y, places.append)
+        names = iter(places)
+        return mapped(real, lambda each: following.computed(each, next(names)))
+    if y is x:
+        return tensor
+    return following.handle(y) if type(y) is Shadow else following.raised(y)
+
+
+def _shapes(value: Any) -> tuple[Shape, ...]:
+    """The shapes of the tensors in it, through containers."""
+    with without_overrides():
+        if type(value) is torch.Tensor:
+            return (tuple(value.shape),)
+        shapes: list[Shape] = []
+
+        def take(x: Any) -> None:
+            shapes.append(tuple(x.shape))
+
+        mapped(value, take)
+        return tuple(shapes)
+
+
+class _Guard(threading.local):
+    """What runs a module that is no twin, in this thread; None where no forward is followed."""
+
+    call: Callable[[nn.Module], Callable[..., Any]] | None = None
+
+
+guard = _Guard()
+
+
+class Guarded:
+    """Lets calls of modules that are no twins come to us, in threads that follow a forward.
+
+    It takes the place of ``nn.Module._compiled_call_impl``, which is None, and gives None to all
+    others. Only reads that meet such modules put it there.
+    """
+
+    def __get__(self, module: nn.Module | None, owner: type | None = None) -> Any:
+        call = guard.call
+        return None if call is None or module is None else call(module)
+
+
+class Guarding:
+    """While it is entered, the modules that this thread meets past the twin are twinned too."""
+
+    lock = threading.Lock()
+    users = 0
+
+    def __init__(self, twins: Twins, called: Callable[..., Any]) -> None:
+        self.twins, self.called = twins, called
+
+    def call(self, module: nn.Module) -> Callable[..., Any]:
+        with without_overrides():
+            twin = self.twins.of(module)
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return self.called(twin, *args, **kwargs)
+
+        return run
+
+    def __enter__(self) -> None:
+        guard.call = self.call
+        with Guarding.lock:
+            Guarding.users += 1
+            nn.Module._compiled_call_impl = Guarded()  # type: ignore[assignment] - answers None, as it is
+
+    def __exit__(self, *_: object) -> None:
+        guard.call = None
+        with Guarding.lock:
+            Guarding.users -= 1
+            if not Guarding.users:
+                nn.Module._compiled_call_impl = None
