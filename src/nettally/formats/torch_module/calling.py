@@ -51,7 +51,7 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
         if len(args) == 1 and not kwargs and type(args[0]) in tensor_types:
             x = args[0].__dict__.get(key)
         # as they go in: a layer may work in place
-        sizes = _shapes((args, kwargs)) if x is None else (x.sizes,)
+        sizes = _shapes(key, (args, kwargs)) if x is None else (x.sizes,)
         hooked = (
             state["_forward_hooks"]
             or state["_forward_pre_hooks"]
@@ -86,7 +86,7 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
             # not in a finally: where the forward fails, the path says where
             trace.path = outer
             trace.depth -= 1
-        outputs = _shapes(output)
+        outputs = _shapes(key, output)
         calls[place] = Call(path, trace.depth, sizes, outputs, first, len(nodes))
         return output
 
@@ -113,18 +113,18 @@ def _handed_out(
     return following.handle(y) if type(y) is Shadow else following.raised(y)
 
 
-def _shapes(value: Any) -> tuple[Shape, ...]:
+def _shapes(key: str, value: Any) -> tuple[Shape, ...]:
     """The shapes of the tensors in it, through containers."""
+    if type(value) is torch.Tensor and (x := value.__dict__.get(key)) is not None:
+        return (x.sizes,)
+    shapes: list[Shape] = []
+
+    def take(each: Any) -> None:
+        shapes.append(tuple(each.shape))
+
     with without_overrides():
-        if type(value) is torch.Tensor:
-            return (tuple(value.shape),)
-        shapes: list[Shape] = []
-
-        def take(x: Any) -> None:
-            shapes.append(tuple(x.shape))
-
         mapped(value, take)
-        return tuple(shapes)
+    return tuple(shapes)
 
 
 class _Guard(threading.local):

@@ -21,7 +21,7 @@ from . import (
     weights,
     windows,
 )
-from .shadow import BY_FUNCTION, METHODS, Answer, Current, Handler, Shadow, shadow
+from .shadow import BY_FUNCTION, METHODS, NATIVE, Answer, Current, Handler, Shadow, shadow
 
 if TYPE_CHECKING:
     from .following import Following
@@ -146,11 +146,7 @@ def _says(name: str, answer: Any) -> None:
 
 def _native(function: Any) -> Any:
     """As torch has it, since a stand-in has the sizes and the dtype itself."""
-
-    def native(following: Following, *args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    return native
+    return NATIVE
 
 
 def _laid(function: Any) -> Any:

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import LayerError
 from .fallback import mapped
-from .shadow import BY_FUNCTION, Answer, Shadow, ask_who_calls, shadow, unseen
+from .shadow import BY_FUNCTION, NATIVE, Answer, Shadow, ask_who_calls, shadow, unseen
 from .twin import ATOMS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ REFUSED = (LayerError, TypeError, ValueError, IndexError, KeyError)
 """What a handler raises that can't answer; torch then says what is wrong, or does it itself."""
 
 _empty = torch.empty_strided
+_detach = torch.Tensor.detach
 _strides: dict[tuple[int, ...], tuple[int, ...]] = {}
 
 
@@ -50,11 +51,13 @@ class Following(TorchFunctionMode):
 
     A stand-in is known by what lies in its attributes under ``key``, which is this run's alone; a
     tensor of the user's, which is not to be touched, by its id. beneath: what gets past torch's
-    function protocol is seen too, by ``Beneath``.
+    function protocol is seen too, by ``Beneath``. apart: each stand-in has a storage of its own.
     """
 
-    def __init__(self, trace: Trace, beneath: bool) -> None:
+    def __init__(self, trace: Trace, beneath: bool, apart: bool) -> None:
         super().__init__()
+        self.bases: dict[Any, Tensor] = {}
+        self.apart = apart
         self.beneath = beneath
         self.trace = trace
         self.key = trace.key
@@ -62,6 +65,7 @@ class Following(TorchFunctionMode):
         self.live: dict[int, Shadow] = {}
         self.kept: list[Any] = []  # so that ids stay those of living tensors
         self.handles: list[Tensor] = []
+        self.started = False
         self.generator = torch.Generator().manual_seed(0)
 
     def __torch_function__(
@@ -69,6 +73,8 @@ class Following(TorchFunctionMode):
     ) -> Any:
         answer = BY_FUNCTION.get(func)
         if type(answer) is not Answer:
+            if answer is NATIVE:
+                return func(*args, **kwargs) if kwargs else func(*args)
             if answer is not None:
                 return answer(self, *args, **kwargs) if kwargs else answer(self, *args)
             return self.unanswered(func, args, kwargs or {})
@@ -105,9 +111,8 @@ class Following(TorchFunctionMode):
         except REFUSED:
             result = NotImplemented
         if type(result) is Shadow:
-            for x, arg in zip(shadows, args, strict=True):
-                if x is result:
-                    return arg
+            if shadows and result is shadows[0]:
+                return args[0]
             if laid and result.laid is None:
                 result.laid = (func, args, kwargs, None)
             return self.handle(result)
@@ -118,12 +123,18 @@ class Following(TorchFunctionMode):
     # --- tensors and what is known of them ---------------------------------------------------
 
     def handle(self, x: Shadow) -> Tensor:
-        """A new stand-in of which this is known."""
+        """A new stand-in of which this is known.
+
+        Those of one shape share what lies beneath, which costs a third: none of them has memory.
+        Where the forward makes a parameter of one, which torch does unseen, each gets its own.
+        """
         sizes = x.sizes
-        strides = _strides.get(sizes)
-        if strides is None:
-            strides = strides_of(sizes)
-        tensor = _empty(sizes, strides, dtype=x.kind, device=META)
+        base = self.bases.get((sizes, x.kind))
+        if base is None:
+            base = _empty(sizes, strides_of(sizes), dtype=x.kind, device=META)
+            if not self.apart:
+                self.bases[sizes, x.kind] = base
+        tensor = _detach(base)
         tensor.__dict__[self.key] = x
         self.handles.append(tensor)
         return tensor
@@ -175,8 +186,9 @@ class Following(TorchFunctionMode):
 
     def stand_in(self, tensor: Tensor) -> Tensor:
         """What stands for a tensor of the user's, in the twin of what holds it."""
-        if self.handles and (self.key in tensor.__dict__ or self._source(tensor) is not None):
-            return tensor  # of a module that the forward itself has made
+        if id(tensor) not in self.trace.tensors and self.started:
+            if self.key in tensor.__dict__ or self._source(tensor) is not None:
+                return tensor  # of a module that the forward itself has made
         x = self.stored(tensor)
         if self.values:
             x.value = tensor.detach().clone()
@@ -234,6 +246,10 @@ class Following(TorchFunctionMode):
             return None
         memory = tensor.untyped_storage()._cdata
         sizes = tuple(tensor.shape)
+        if not self.apart and tensor.is_meta:
+            for base in self.bases.values():
+                if base.untyped_storage()._cdata == memory:
+                    self.trace.alike()
         for other in reversed(self.handles):
             if other.layout is torch.strided and other.untyped_storage()._cdata == memory:
                 x: Shadow = other.__dict__[self.key]

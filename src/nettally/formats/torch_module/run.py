@@ -17,11 +17,11 @@ from .inputs import Inputs, stand_ins
 from .inventory import dtype_name, modules_of, unused
 from .process import State, aside, room_for_values
 from .shadow import Current, DependsOnValues, Slipped
-from .trace import Met, Trace
-from .twin import Twins, with_numpy
+from .trace import Alike, Hooked, Met, Trace
+from .twin import Twins, Unhooked, with_numpy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Set
 
     from ...network import Module
 
@@ -67,15 +67,15 @@ def read_module(
     prepare()
 
     def run(values: bool) -> Run:
-        guarded = beneath = False
+        needs: set[type[BaseException]] = set()
         while True:
-            this = Run(module, name, values, guarded, beneath)
+            this = Run(module, name, values, needs)
             try:
                 this.follow(input_size, input_data, dtypes, keywords, mode, notes)
-            except Met:
-                guarded = True
-            except Slipped:
-                beneath = True
+            except (Met, Slipped, Hooked, Alike) as again:
+                if type(again) in needs:
+                    raise AssertionError from again
+                needs.add(type(again))
             else:
                 return this
 
@@ -95,7 +95,7 @@ def read_module(
     if self_check:
         from .self_check import compare
 
-        by_torch = Run(module, name, False, False, False)
+        by_torch = Run(module, name, False, {Hooked})
         by_torch.prepare(input_size, input_data, dtypes, keywords, mode, [])
         return compare(network, by_torch.twin, by_torch.inputs)
     return network
@@ -116,24 +116,25 @@ def _unwrapped(module: nn.Module) -> tuple[nn.Module, list[str]]:
 class Run:
     """One run of a module's twin.
 
-    guarded: calls of modules that are reached past the twin are seen too, and beneath: calls that
-    get past torch's function protocol. Either costs time, and is done where the run before it has
-    met one.
+    needs: what the run before has met, each of which costs time: Met, calls of modules that are
+    reached past the twin; Slipped, calls that get past torch's function protocol; Hooked, hooks
+    that the forward itself registers; Alike, parameters that it makes of stand-ins.
     """
 
     def __init__(
-        self, module: nn.Module, name: str, values: bool, guarded: bool, beneath: bool
+        self, module: nn.Module, name: str, values: bool, needs: Set[type[BaseException]]
     ) -> None:
-        self.module, self.guarded = module, guarded
+        self.module, self.guarded = module, Met in needs
         self.trace = trace = Trace(module, _device(module), values)
         trace.name = name or type(module).__name__
-        trace.guarded = guarded
+        trace.guarded = self.guarded
         trace.on_meta = any(each.is_meta for each in trace.tensors.values())
         self.modules = modules_of(trace)
-        self.following = Following(trace, beneath)
+        self.following = Following(trace, Slipped in needs, Alike in needs)
         trace.shadow_of = self.following.shadow_of
         self.called = calling(trace, self.following)
-        self.twins = Twins(self.following.stand_in, self.called, trace.listed)
+        hooks = None if Hooked in needs else Unhooked(trace.hooked)
+        self.twins = Twins(self.following.stand_in, self.called, trace.listed, hooks)
         self.twin = module
         self.inputs = Inputs((), {}, {})
         self.outputs: tuple[str, ...] = ()
@@ -188,6 +189,8 @@ class Run:
                 state.restore()
             with torch._C.DisableTorchFunction():
                 self.outputs = tuple(dict.fromkeys(_named(trace, output)))
+            self.twins.clear()
+            self.following.handles.clear()
 
     def _output(self, notes: list[str]) -> Any:
         """What the twin's forward gives."""
@@ -198,6 +201,7 @@ class Run:
         try:
             with guarding, beneath, following:
                 torch._C._set_grad_enabled(False)
+                following.started = True
                 output = self.twin(*inputs.positional, **inputs.named)
         except NettallyError as error:
             error.so_far = _so_far(trace, inputs, notes)  # type: ignore[attr-defined] - read by the command alone

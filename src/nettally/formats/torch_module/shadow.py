@@ -41,7 +41,10 @@ class Answer(NamedTuple):
     views: bool
 
 
-BY_FUNCTION: dict[Any, Answer] = {}
+NATIVE = object()
+"""The answer of what torch itself says of a stand-in."""
+
+BY_FUNCTION: dict[Any, Any] = {}
 """The answers by the function itself, filled by ``calls.prepare``."""
 
 

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 new_node = tuple.__new__
 
+class Hooked(BaseException):
+    """The forward has added a hook to a module, whose twin is to have hooks of its own."""
+
+
+class Alike(BaseException):
+    """The forward has made a tensor of a stand-in, and which one can't be told."""
+
+
 _numbers = itertools.count()
 
 
@@ -43,7 +51,7 @@ class Trace:
         self.values = values
         self.key = f"_nettally_{next(_numbers)}"
         self.guarded = False
-        self.again: Met | Slipped | None = None
+        self.again: Met | Slipped | Hooked | Alike | None = None
         self.on_meta = False
         self.shadow_of: Callable[[torch.Tensor], Shadow] = self.stand_in
         self.outside: dict[int, tuple[int, str]] = {}
@@ -128,6 +136,16 @@ class Trace:
     def slip(self) -> NoReturn:
         """A call has got past torch's function protocol."""
         self.again = Slipped()
+        raise self.again
+
+    def hooked(self) -> NoReturn:
+        """A forward registers hooks."""
+        self.again = Hooked()
+        raise self.again
+
+    def alike(self) -> NoReturn:
+        """A tensor may be any of several stand-ins that lie in one storage."""
+        self.again = Alike()
         raise self.again
 
     def made_outside(self, x: Shadow) -> None:

@@ -17,6 +17,7 @@ import random
 import re
 import types
 import weakref
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,7 +26,7 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-ATOMS: frozenset[type] = frozenset(
+ATOMS: set[type] = set(
     (int, float, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range,
      slice, object, type, types.ModuleType, torch.dtype, torch.device, torch.Size, torch.layout,
      torch.memory_format)
@@ -43,17 +44,21 @@ SHARED = (
 """Types whose objects a forward does not change."""
 
 BASES = (
-    dict, list, set, tuple, frozenset, collections.deque, collections.OrderedDict,
+    dict, list, set, tuple, frozenset, collections.deque, OrderedDict,
     collections.defaultdict,
 )  # fmt: skip
 """Types of Python's own that a class may extend and still be copied."""
 
-HOOKS = frozenset(
-    [name for name, value in nn.Module().__dict__.items() if isinstance(value, (dict, set))]
+_HOOKS = frozenset(
+    [
+        name
+        for name, value in nn.Module().__dict__.items()
+        if type(value) is OrderedDict
+    ]
 )
-"""What torch keeps in every module besides plain values."""
+"""What torch keeps in every module and is nearly always empty."""
 
-TENSORS = frozenset(("_parameters", "_buffers"))
+_TABLES = frozenset(("_parameters", "_buffers", "_modules"))
 
 _HEAP = 1 << 9  # CPython's flag of types that are made at run time
 
@@ -83,12 +88,36 @@ def _slots(kind: type) -> tuple[str, ...]:
     return tuple(names)
 
 
+class Unhooked(OrderedDict[Any, Any]):
+    """The hooks of all twins that have none: one object, since most forwards add none.
+
+    Where one does, ``hooked`` says so, and raises: each twin then needs hooks of its own.
+    """
+
+    __slots__ = ("hooked",)
+
+    def __init__(self, hooked: Callable[[], None]) -> None:
+        self.hooked = hooked
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.hooked()
+
+    def setdefault(self, key: Any, default: Any = None) -> None:
+        self.hooked()
+
+    def update(self, *_: Any, **__: Any) -> None:
+        self.hooked()
+
+
+ATOMS |= {Unhooked}
+
+
 class Twins:
     """The copies by what they were made of.
 
     stand_in: gives the tensor that stands for one of the user's. call: runs a twin of a module, in
     the place of its own ``__call__``. listed: the ids of modules whose parameters are not copied
-    before somebody looks at them. shared: what could not be copied,
+    before somebody looks at them. unhooked: hooks of all twins that have none, together. shared: what could not be copied,
     by where it was found.
     """
 
@@ -97,10 +126,12 @@ class Twins:
         stand_in: Callable[[torch.Tensor], torch.Tensor],
         call: Callable[..., Any] | None = None,
         listed: Container[int] = (),
+        unhooked: Unhooked | None = None,
     ) -> None:
         self.stand_in = stand_in
         self.call = call
         self.listed = listed
+        self.unhooked = unhooked
         self.memo: dict[int, Any] = {}
         self.kept: list[Any] = []  # so that ids stay those of living objects
         self.shared: dict[str, str] = {}
@@ -176,22 +207,29 @@ def _fill_attributes(twins: Twins, state: dict[str, Any], copied: dict[str, Any]
 def module(twins: Twins, live: nn.Module) -> nn.Module:
     """The module's twin: of its class, with all of its attributes."""
     twin = object.__new__(type(live))
-    twins.memo[id(live)] = twin
+    number = id(live)
+    twins.memo[number] = twin
     state = live.__dict__.copy()
+    unhooked = twins.unhooked
     for name, value in state.items():
         kind = type(value)
         if kind in ATOMS:
             continue
-        if name in HOOKS and not value:
-            state[name] = kind()
-        elif kind is tuple and _plain(value):
-            continue
-        elif kind is dict and name in TENSORS and id(live) in twins.listed:
-            state[name] = Lazy(twins, twin, name, value)
-        elif name == "_modules" and kind is dict:
-            state[name] = children = {}
-            twins.todo.append((_fill_dict, value.copy(), children))
-        else:
+        if kind is OrderedDict and not value and name in _HOOKS:
+            state[name] = OrderedDict() if unhooked is None else unhooked
+        elif kind is set and not value:
+            state[name] = set()
+        elif kind is dict and name in _TABLES:
+            if not value:
+                state[name] = {}
+            elif name == "_modules":
+                state[name] = children = {}
+                twins.todo.append((_fill_dict, value.copy(), children))
+            elif number in twins.listed:
+                state[name] = Lazy(twins, twin, name, value)
+            else:
+                state[name] = twins.shell(value)
+        elif kind is not tuple or not _plain(value):
             state[name] = twins.shell(value)
     if twins.call is not None:
         state["_compiled_call_impl"] = types.MethodType(twins.call, twin)
@@ -266,8 +304,8 @@ def _dict(twins: Twins, thing: dict[Any, Any]) -> dict[Any, Any]:
 
 def _fill_dict(twins: Twins, thing: Any, twin: Any) -> None:
     put = type(twin).__setitem__ if type(twin) in BASES else dict.__setitem__
-    if isinstance(twin, collections.OrderedDict):
-        put = collections.OrderedDict.__setitem__
+    if isinstance(twin, OrderedDict):
+        put = OrderedDict.__setitem__
     for key, value in thing.items():
         key = key if type(key) in ATOMS else twins.shell(key)
         put(twin, key, value if type(value) in ATOMS else twins.shell(value))
@@ -311,8 +349,8 @@ def _default(twins: Twins, thing: collections.defaultdict[Any, Any]) -> Any:
     return twin
 
 
-def _ordered(twins: Twins, thing: collections.OrderedDict[Any, Any]) -> Any:
-    twin: Any = collections.OrderedDict()
+def _ordered(twins: Twins, thing: OrderedDict[Any, Any]) -> Any:
+    twin: Any = OrderedDict()
     twins.todo.append((_fill_dict, thing.copy(), twin))
     return twin
 
@@ -530,7 +568,7 @@ COPIERS: dict[type, Callable[[Twins, Any], Any]] = {
     frozenset: _frozenset,
     collections.deque: _deque,
     collections.defaultdict: _default,
-    collections.OrderedDict: _ordered,
+    OrderedDict: _ordered,
     types.FunctionType: _function,
     types.CellType: _cell,
     types.MethodType: _method,
