@@ -43,7 +43,7 @@ PLAIN = (
 )  # fmt: skip
 LOCKS = (_thread.LockType, type(_thread.RLock()))
 WRITTEN_BY_PYTHON = frozenset(
-    {"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__"}
+    {"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__slotnames__"}
 )
 LIBRARIES = frozenset(
     {"torch", "torchvision", "numpy", "timm", "transformers", "nettally", "pytest"}
