@@ -327,7 +327,8 @@ def settings() -> dict[str, Any]:
         "garbage collection": (gc.isenabled(), gc.get_threshold()),
         "recursion limit": sys.getrecursionlimit(),
         "tracing": (sys.gettrace(), sys.getprofile()),
-        "warnings": [id(each) for each in warnings.filters],
+        # of Python's own kinds: a library that is first imported brings some for its own
+        "warnings": [each[:3] for each in warnings.filters if each[2].__module__ == "builtins"],
         "printing": (id(sys.stdout), id(sys.stderr)),
     }
     for device in ("cpu", "cuda"):
