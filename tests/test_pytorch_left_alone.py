@@ -343,7 +343,7 @@ def test_a_module_on_meta_costs_its_structure() -> None:
 
 # --- nothing live can be reached -----------------------------------------------------------------
 
-IDENTITIES: dict[str, int] = {}
+IDENTITIES = types.ModuleType("identities")
 
 
 class Everywhere(nn.Module):
@@ -378,7 +378,7 @@ class Everywhere(nn.Module):
 
     def forward(self, x: Any) -> torch.Tensor:
         reached = self.reached(x)
-        IDENTITIES.update({name: id(thing) for name, thing in reached.items()})
+        vars(IDENTITIES).update({name: id(thing) for name, thing in reached.items()})
         assert reached["owner"] is self
         assert reached["list of a method"] is self.plain["list"]
         assert reached["module of a method"] is self.layer is self.again
@@ -392,12 +392,12 @@ def test_a_forward_reaches_nothing_that_is_live(mode: str) -> None:
     """… and what is one object in the module is one object in what stands for it."""
     module, x = Everywhere(), {"list": [torch.ones(3, 6)]}
     live = {name: id(thing) for name, thing in module.reached(x).items()}
-    IDENTITIES.clear()
+    vars(IDENTITIES).clear()
     with Before(module, x):
         tally = nettally.tally(nettally.read(module, input_data=[x], mode=mode))
     assert tally.macs == 108
-    assert set(IDENTITIES) == set(live)
-    assert [name for name, identity in IDENTITIES.items() if identity == live[name]] == []
+    assert set(vars(IDENTITIES)) == set(live)
+    assert [name for name, identity in vars(IDENTITIES).items() if identity == live[name]] == []
 
 
 # --- the picture itself --------------------------------------------------------------------------

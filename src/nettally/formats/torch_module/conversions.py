@@ -11,12 +11,21 @@ from .shadow import Current, Shadow, call, note, shadow
 
 
 @call("contiguous")
-def contiguous(input: Shadow, *_: Any, **__: Any) -> Shadow:
+def contiguous(input: Shadow, *args: Any, **kwargs: Any) -> Shadow:
     """No node: the one that made the tensor says that it was laid row after row; memory asks."""
     trace = Current.trace
     if trace.nodes and trace.nodes[-1].name == input.name:
         trace.says(contiguous=True)
-    return input
+    if input.laid is None and not args and not kwargs:
+        return input
+    return _again(input)
+
+
+def _again(x: Shadow) -> Shadow:
+    """The same values in a tensor of their own, which may lie otherwise in memory."""
+    y = shadow(x.sizes, x.name, x.kind, x.value)
+    y.stored, y.later = x.stored, x.later
+    return y
 
 
 @call("cpu", "cuda", "requires_grad_", "fill_", "zero_",
@@ -86,6 +95,8 @@ def to(input: Shadow, *args: Any, **kwargs: Any) -> Any:
             return as_kind(input, _TYPES[argument])
     if not args and not kwargs:
         return _type_name(input.kind)
+    if "memory_format" in kwargs:
+        return _again(input)
     return input
 
 

@@ -25,6 +25,7 @@ SMALL = 100_000
 """Tensors of at most so many values are computed for real, where all that goes into them is known."""
 
 Tensor, Parameter = torch.Tensor, nn.Parameter
+PLAIN = (Tensor, Parameter)
 REFUSED = (LayerError, TypeError, ValueError, IndexError, KeyError)
 """What a handler raises that can't answer; torch then says what is wrong, or does it itself."""
 
@@ -66,6 +67,7 @@ class Following(TorchFunctionMode):
         self.kept: list[Any] = []  # so that ids stay those of living tensors
         self.handles: list[Tensor] = []
         self.started = False
+        self.storages: dict[int, Any] = {}
         self.generator = torch.Generator().manual_seed(0)
 
     def __torch_function__(
@@ -191,13 +193,27 @@ class Following(TorchFunctionMode):
                 return tensor  # of a module that the forward itself has made
         x = self.stored(tensor)
         if self.values:
-            x.value = tensor.detach().clone()
+            x.value = self._cloned(tensor)
             twin = x.value.detach()
         else:
             twin = _blank(tensor)
         if isinstance(tensor, Parameter):
             twin = Tensor._make_subclass(Parameter, twin, tensor.requires_grad)
         return self.known_as(twin, x)
+
+    def _cloned(self, tensor: Tensor) -> Tensor:
+        """A copy of the values; tensors that lie in one memory do so in the copies too."""
+        if tensor.layout is not torch.strided or tensor.is_quantized or type(tensor) not in PLAIN:
+            return tensor.detach().clone()
+        memory = tensor.untyped_storage()
+        if memory.nbytes() > 2 * tensor.nbytes + LARGE and not self.values:
+            return tensor.detach().clone()  # a small part of something large
+        copied = self.storages.get(memory._cdata)
+        if copied is None:
+            copied = self.storages[memory._cdata] = memory.clone()
+            self.kept.append(memory)
+        blank = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        return blank.set_(copied, tensor.storage_offset(), tensor.size(), tensor.stride())
 
     def stored(self, tensor: Tensor) -> Shadow:
         """What is known of a tensor of the user's; of small constants, a copy of their values."""
@@ -211,7 +227,7 @@ class Following(TorchFunctionMode):
         if number in trace.buffer_names and tensor.dtype.is_floating_point:
             return x
         if not isinstance(tensor, Parameter) and x.numel() <= LARGE:
-            x.value = tensor.detach().clone()
+            x.value = self._cloned(tensor)
         return x
 
     def adopt(self, tensor: Tensor) -> Shadow:
@@ -234,7 +250,7 @@ class Following(TorchFunctionMode):
             raise unseen(self.trace.path)
         x = self.stored(tensor)
         if self.values and not tensor.is_meta:
-            x.value = tensor.detach().clone()
+            x.value = self._cloned(tensor)
         self.live[id(tensor)] = x
         if isinstance(tensor, Parameter):
             self.trace.met(tensor)
@@ -321,24 +337,16 @@ class Following(TorchFunctionMode):
 
     def run(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """torch's own result, on values; its random numbers are ours."""
-        if func in DRAWS:
-            if kwargs.get("generator") is None:
-                kwargs = {**kwargs, "generator": self.generator}
-            return func(*args, **kwargs)
+        if func in DRAWS and kwargs.get("generator") is None:
+            return func(*args, **{**kwargs, "generator": self.generator})
         if self.values or func in DRAWS_UNASKED:
             return self.privately(func, args, kwargs)
         return func(*args, **kwargs)
 
     def privately(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        """The same, where torch takes its numbers from its own generator, which is put back."""
-        default = torch.default_generator
-        before = default.get_state()
-        default.set_state(self.generator.get_state())
-        try:
+        """The same, where torch itself would draw numbers in the course of it."""
+        with Draws(self.generator):
             return func(*args, **kwargs)
-        finally:
-            self.generator.set_state(default.get_state())
-            default.set_state(before)
 
     def constant(self, real: Tensor) -> Tensor:
         """A tensor that no input goes into."""
@@ -370,6 +378,40 @@ class Following(TorchFunctionMode):
         from .fallback import unknown
 
         return unknown(self, func, args, kwargs)
+
+
+class Draws(TorchDispatchMode):
+    """Lets operators that draw random numbers take them from this generator."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
+            name = func._schema.name.rpartition("::")[2]
+            if any(each.name == "generator" for each in func._schema.arguments):
+                generator = self.generator
+                first = next((x for x in args if isinstance(x, Tensor)), None)
+                if first is None or first.device == generator.device:
+                    return func(*args, **{**kwargs, "generator": generator})
+            elif name in _LIKE and args[0].device.type == "cpu":
+                return self._like(name, func, args, kwargs)
+        return func(*args, **kwargs)
+
+    def _like(self, name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Tensor:
+        """``rand_like`` and its kin, which take no generator."""
+        tensor = torch.ops.aten.empty_like.default(args[0], **kwargs)
+        if name == "randint_like":
+            low, high = (0, args[1]) if len(args) == 2 else args[1:3]
+            return tensor.random_(low, high, generator=self.generator)
+        return getattr(tensor, _LIKE[name])(generator=self.generator)
+
+
+_LIKE = {"rand_like": "uniform_", "randn_like": "normal_", "randint_like": "random_"}
 
 
 class Beneath(TorchDispatchMode):

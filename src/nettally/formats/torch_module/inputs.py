@@ -107,6 +107,8 @@ class _StandIns:
             for key, each in data.items():
                 self._name(str(key), each, seen)
         elif hasattr(data, "__array__") and hasattr(data, "shape"):
+            if getattr(data, "dtype", None) == object:
+                return
             memo[id(data)] = self.of_tensor(word, torch.as_tensor(data))
             self.twins.kept.append(data)
         elif type(getattr(data, "__dict__", None)) is dict:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
+from ...errors import ReadError
 from ...network import NOTHING, Module, StoredTensor
 from .shadow import note, shadow
 
@@ -33,7 +35,17 @@ def modules_of(trace: Trace) -> dict[str, Module]:
         state = module.__dict__
         stored: tuple[StoredTensor, ...] = ()
         if state["_parameters"] or state["_buffers"]:
-            stored = _stored_tensors(trace, state, path + "." if path else "")
+            try:
+                stored = _stored_tensors(trace, state, path + "." if path else "")
+            except RuntimeError as error:
+                if not any(map(is_lazy, (*state["_parameters"].values(), *state["_buffers"].values()))):
+                    raise
+                raise ReadError(
+                    "a lazy module has no sizes before its first forward",
+                    where=path or trace.name,
+                    values=f"it is a {type(module).__name__}",
+                    hint="call the module once with a tensor of its input's size, then read it",
+                ) from error
         kind = type(module)
         also = tuple(trace.also[path]) if path in trace.also else ()
         names = OPTIONS.get(kind)
@@ -47,7 +59,7 @@ def modules_of(trace: Trace) -> dict[str, Module]:
 def _stored_tensors(trace: Trace, state: dict[str, Any], start: str) -> tuple[StoredTensor, ...]:
     """A module's parameters, then its buffers. start: what comes before their names."""
     stored: list[StoredTensor] = []
-    for name, tensor in state["_parameters"].items():
+    for name, tensor in state["_parameters"].copy().items():
         if tensor is not None:
             first = trace.parameter_names[id(tensor)]
             same = "" if first == start + name else first

@@ -90,7 +90,7 @@ class Trace:
             modules[path] = module
             self.listed.add(id(module))
             state = module.__dict__
-            if "_parameters" not in state or "training" not in state:
+            if "_parameters" not in state:
                 raise unseen(path)
             start = path + "." if path else ""
             for name, tensor in state["_parameters"].copy().items():

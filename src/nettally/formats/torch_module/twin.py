@@ -7,6 +7,7 @@ modules of Python, functions without a closure.
 
 from __future__ import annotations
 
+import array
 import collections
 import copy
 import enum
@@ -15,6 +16,7 @@ import logging
 import pathlib
 import random
 import re
+import threading
 import types
 import weakref
 from collections import OrderedDict
@@ -44,8 +46,8 @@ SHARED = (
 """Types whose objects a forward does not change."""
 
 BASES = (
-    dict, list, set, tuple, frozenset, collections.deque, OrderedDict,
-    collections.defaultdict,
+    dict, list, set, tuple, frozenset, collections.deque, OrderedDict, collections.defaultdict,
+    types.SimpleNamespace,
 )  # fmt: skip
 """Types of Python's own that a class may extend and still be copied."""
 
@@ -101,6 +103,9 @@ class Unhooked(OrderedDict[Any, Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.hooked()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return OrderedDict, ()  # a copy is hooks of its own
 
     def setdefault(self, key: Any, default: Any = None) -> None:
         self.hooked()
@@ -454,6 +459,14 @@ def _copy(twins: Twins, thing: Any) -> Any:
     return copy.deepcopy(thing)
 
 
+def _lock(twins: Twins, lock: Any) -> Any:
+    """One that nobody holds."""
+    return threading.Lock() if type(lock) is _LOCK else threading.RLock()
+
+
+_LOCK = type(threading.Lock())
+
+
 def _iterator(twins: Twins, thing: Any) -> Any:
     try:
         return copy.copy(thing)
@@ -486,7 +499,10 @@ def _object(twins: Twins, thing: Any) -> Any:
         values = [twins.shell(value) for value in base.__iter__(thing)]
         twin = base.__new__(kind, values)
     else:
-        twin = base.__new__(kind)
+        try:
+            twin = base.__new__(kind)
+        except TypeError:  # made in C, and nowhere else
+            return _share_and_say(twins, thing)
     twins.memo[id(thing)] = twin
     if issubclass(base, dict):
         if base is collections.defaultdict:
@@ -574,6 +590,9 @@ COPIERS: dict[type, Callable[[Twins, Any], Any]] = {
     types.MethodType: _method,
     types.BuiltinFunctionType: _builtin_method,
     bytearray: _copy,
+    array.array: _copy,
+    _LOCK: _lock,
+    type(threading.RLock()): _lock,
     torch.Tensor: _tensor,
     nn.Parameter: _tensor,
 }
