@@ -483,9 +483,12 @@ def test_a_child_reads() -> None:
 def test_a_child_reads_that_was_forked_while_others_read() -> None:
     """No lock is held in the child, whose other threads are gone."""
     done, crowd = threading.Event(), Crowd()
+    ready = threading.Barrier(4)
 
     def reader() -> list[str]:
         module, inputs = made(BLOCKS)
+        numbers(BLOCKS, module, inputs)
+        ready.wait()  # a first read holds the locks of imports, and torch.manual_seed one of torch
         while not done.is_set():
             if numbers(BLOCKS, module, inputs) != right(BLOCKS):
                 return ["other numbers"]
@@ -494,6 +497,7 @@ def test_a_child_reads_that_was_forked_while_others_read() -> None:
     with quick_switches():
         for _ in range(3):
             crowd.start(reader)
+        ready.wait()
         answers = [in_a_child(reads_all) for _ in range(6)]
         done.set()
         crowd.join()

@@ -62,13 +62,14 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
         if not hooked and "forward" not in state:
             with without_overrides():
                 if x is not None and (handler := handler_of(type(self))) is not None:
+                    value = x.value
                     try:
                         y = handler(trace, self, path, x)
                     except LayerError:  # torch says it in its own words
                         del nodes[first:]
                         y = None
                     if y is not None:
-                        output = _handed_out(following, self, args[0], x, y)
+                        output = _handed_out(following, self, args[0], x, y, value)
                 if output is None and (several := several_of(type(self))) is not None:
                     if not following.values:
                         result = several(
@@ -94,15 +95,22 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
 
 
 def _handed_out(
-    following: Following, module: nn.Module, tensor: torch.Tensor, x: Shadow, y: Any
+    following: Following,
+    module: nn.Module,
+    tensor: torch.Tensor,
+    x: Shadow,
+    y: Any,
+    value: torch.Tensor | None,
 ) -> Any:
-    """The stand-in for what a layer gives: the same one as came in, where nothing was to do."""
+    """The stand-in for what a layer gives: the same one as came in, where nothing was to do.
+
+    value: that of x, before a layer that works in place has changed it.
+    """
     if following.values:
+        x.value = value
         real = following.privately(type(module).forward, (module, tensor), {})  # type: ignore[attr-defined] - a module's
         if real is tensor:
-            if y is not x:
-                value = x.value
-                x.become(y).value = value
+            x.become(y).value = value
             return tensor
         places: list[Shadow] = []
         mapped(y, places.append)

@@ -59,7 +59,7 @@ def modules_of(trace: Trace) -> dict[str, Module]:
 def _stored_tensors(trace: Trace, state: dict[str, Any], start: str) -> tuple[StoredTensor, ...]:
     """A module's parameters, then its buffers. start: what comes before their names."""
     stored: list[StoredTensor] = []
-    for name, tensor in state["_parameters"].copy().items():
+    for name, tensor in list(state["_parameters"].items()):
         if tensor is not None:
             first = trace.parameter_names[id(tensor)]
             same = "" if first == start + name else first

@@ -15,6 +15,7 @@ from .calls import prepare
 from .following import Beneath, Following
 from .inputs import Inputs, stand_ins
 from .inventory import dtype_name, modules_of, unused
+from .left_behind import left_behind
 from .process import State, aside, room_for_values
 from .shadow import Current, DependsOnValues, Slipped
 from .trace import Alike, Hooked, Met, Trace
@@ -189,8 +190,28 @@ class Run:
                 state.restore()
             with torch._C.DisableTorchFunction():
                 self.outputs = tuple(dict.fromkeys(_named(trace, output)))
-            self.twins.clear()
-            self.following.handles.clear()
+            del output
+            notes.extend(self._release())
+
+    def _release(self) -> list[str]:
+        """Lets go of the twin and of all stand-ins. Notes of what outlives them."""
+        notes: list[str] = []
+        shared = sorted(self.twins.shared)
+        if shared:
+            notes.append(
+                f"the forward has used the module's own {', '.join(shared)}, of which there is no "
+                "copy: what it changes of that is changed"
+            )
+        self.twins.clear()
+        self.inputs = self.inputs._replace(positional=(), named={})
+        handles = self.following.handles
+        names = left_behind(handles, self.trace.key)
+        handles.clear()
+        if names:
+            notes.append(
+                f"the forward has left stand-ins in {', '.join(names)}, where they have no values"
+            )
+        return notes
 
     def _output(self, notes: list[str]) -> Any:
         """What the twin's forward gives."""

@@ -93,11 +93,11 @@ class Trace:
             if "_parameters" not in state:
                 raise unseen(path)
             start = path + "." if path else ""
-            for name, tensor in state["_parameters"].copy().items():
+            for name, tensor in list(state["_parameters"].items()):
                 if tensor is not None:
                     self.parameter_names.setdefault(id(tensor), start + name)
                     self.tensors[id(tensor)] = tensor
-            for name, tensor in state["_buffers"].copy().items():
+            for name, tensor in list(state["_buffers"].items()):
                 if tensor is not None:
                     self.buffer_names.setdefault(id(tensor), start + name)
                     self.tensors[id(tensor)] = tensor
@@ -105,7 +105,7 @@ class Trace:
             if children:
                 todo.extend(
                     (start + name, child)
-                    for name, child in reversed(children.copy().items())
+                    for name, child in reversed(list(children.items()))
                     if child is not None
                 )
 

@@ -122,8 +122,8 @@ class Twins:
 
     stand_in: gives the tensor that stands for one of the user's. call: runs a twin of a module, in
     the place of its own ``__call__``. listed: the ids of modules whose parameters are not copied
-    before somebody looks at them. unhooked: hooks of all twins that have none, together. shared: what could not be copied,
-    by where it was found.
+    before somebody looks at them. unhooked: hooks of all twins that have none, together. shared: the classes of what
+    could not be copied.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Twins:
         self.unhooked = unhooked
         self.memo: dict[int, Any] = {}
         self.kept: list[Any] = []  # so that ids stay those of living objects
-        self.shared: dict[str, str] = {}
+        self.shared: set[str] = set()
         self.classes: set[type] = set()
         self.made: list[dict[str, Any]] = []
         self.todo: list[tuple[Callable[..., None], Any, Any]] = []
@@ -189,7 +189,8 @@ def _share(twins: Twins, thing: Any) -> Any:
 
 def _share_and_say(twins: Twins, thing: Any) -> Any:
     kind = type(thing)
-    twins.shared.setdefault(f"{kind.__module__}.{kind.__qualname__}", "")
+    word = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    twins.shared.add(word)
     return thing
 
 
