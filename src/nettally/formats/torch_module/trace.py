@@ -90,7 +90,9 @@ class Trace:
             modules[path] = module
             self.listed.add(id(module))
             state = module.__dict__
-            if "_parameters" not in state:
+            if "_parameters" not in state or (
+                "_c" in state and isinstance(module, torch.jit.ScriptModule)
+            ):
                 raise unseen(path)
             start = path + "." if path else ""
             for name, tensor in list(state["_parameters"].items()):
