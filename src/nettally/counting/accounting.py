@@ -96,8 +96,12 @@ class Accounting(Record):
         work = row.work
         if work is None:
             return 0
+        counts = self.counts
+        terms = counts.get(row.node.layer.kind)
+        if terms is None:
+            terms = counts.get("*", NOTHING)
         result = 0
-        for fact, times in self.terms_of(row).items():
+        for fact, times in terms.items():
             place = _PLACES.get(fact)
             amount = fact_of(row, fact) if place is None else work[place]
             if times != 1:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-LARGE = 10_000
+LARGE = 64
 """In networks of more nodes than this, what a layer says of an input is asked for only once."""
 
 

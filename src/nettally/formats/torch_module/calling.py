@@ -12,7 +12,7 @@ from torch.nn.modules import module as internals
 from ...errors import LayerError
 from ...network import NOTHING, Call
 from .fallback import mapped
-from .modules import handler_of, several_of
+from .modules import handler_of, is_sequence, several_of
 from .shadow import Current, Shadow
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
             trace.depth += 1
             if hooked:
                 output = call_impl(self, *args, **kwargs)
+            elif x is not None and is_sequence(type(self)) and "forward" not in state:
+                output = in_turn(self, args[0], x)
             else:
                 output = self.forward(*args, **kwargs)
             # not in a finally: where the forward fails, the path says where
@@ -90,6 +92,48 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
         outputs = _shapes(key, output)
         calls[place] = Call(path, trace.depth, sizes, outputs, first, len(nodes))
         return output
+
+    def in_turn(self: nn.Module, tensor: Any, x: Shadow | None) -> Any:
+        """What ``nn.Sequential`` does; between two layers nobody needs a stand-in."""
+        for module in self._modules.values():
+            state = module.__dict__  # type: ignore[union-attr] - None is no module to call
+            y = None
+            if (
+                x is not None
+                and not following.values
+                and "_compiled_call_impl" in state
+                and "forward" not in state
+                and not state["_forward_hooks"]
+                and not state["_forward_pre_hooks"]
+                and not internals._global_forward_hooks
+                and not internals._global_forward_pre_hooks
+                and (handler := handler_of(type(module))) is not None
+            ):
+                path = paths.get(id(module)) or trace.adopt(module)  # type: ignore[arg-type] - as above
+                trace.spelled = NOTHING
+                first, place = len(nodes), len(calls)
+                calls.append(None)
+                sizes = (x.sizes,)
+                try:
+                    with without_overrides():
+                        y = handler(trace, module, path, x)
+                except LayerError:
+                    del nodes[first:]
+                if type(y) is Shadow:
+                    calls[place] = Call(path, trace.depth, sizes, (y.sizes,), first, len(nodes))
+                    if y is not x:
+                        x, tensor = y, None
+                    continue
+                del calls[place:]
+            if tensor is None:
+                with without_overrides():
+                    tensor = following.handle(x)  # type: ignore[arg-type] - one of the two is there
+            tensor = module(tensor)  # type: ignore[misc] - as above
+            x = tensor.__dict__.get(key) if type(tensor) is torch.Tensor else None
+        if tensor is None:
+            with without_overrides():
+                tensor = following.handle(x)  # type: ignore[arg-type] - as above
+        return tensor
 
     return called
 

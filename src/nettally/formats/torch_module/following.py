@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import LayerError
-from .fallback import mapped
+from .fallback import mapped, unknown
 from .shadow import BY_FUNCTION, NATIVE, Answer, Shadow, ask_who_calls, shadow, unseen
 from .twin import ATOMS
 
@@ -375,8 +375,6 @@ class Following(TorchFunctionMode):
 
     def unanswered(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """A call that no handler answers."""
-        from .fallback import unknown
-
         return unknown(self, func, args, kwargs)
 
 

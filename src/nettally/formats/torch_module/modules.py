@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -370,3 +371,16 @@ def several_of(kind: type) -> Any:
     """The handler for a class of modules that take several tensors; None for all others."""
     handler = SEVERAL.get(kind)
     return handler if handler is not None and _is_torch(kind.forward) else None
+
+
+@functools.cache
+def is_sequence(kind: type) -> bool:
+    """Whether a class of modules calls its parts in turn, as ``nn.Sequential`` does."""
+    base = nn.Sequential
+    return (
+        issubclass(kind, base)
+        and kind.forward is base.forward
+        and kind.__iter__ is base.__iter__
+        and kind.__call__ is base.__call__
+        and _is_torch(base.forward)
+    )

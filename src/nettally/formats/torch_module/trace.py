@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import torch
 from torch import nn
@@ -26,6 +26,19 @@ class Hooked(BaseException):
 
 class Alike(BaseException):
     """The forward has made a tensor of a stand-in, and which one can't be told."""
+
+
+KEPT = 100_000
+
+
+class _Kept:
+    """Layers by what they are made of, and the shapes that they give: for the reads to come.
+
+    Layers do not change, and one of ResNet's takes as long to make as to find ten times.
+    """
+
+    layers: ClassVar[dict[Any, Layer]] = {}
+    shapes: ClassVar[dict[Any, Shape]] = {}
 
 
 _numbers = itertools.count()
@@ -64,8 +77,9 @@ class Trace:
         self.depth = 0
         self.calls: list[Call | None] = []
         self.owners: dict[int, str] = {}
-        self.layers: dict[Any, Layer] = {}
-        self.shapes: dict[Any, Shape] = {}
+        if len(_Kept.layers) + len(_Kept.shapes) > KEPT:
+            _Kept.layers, _Kept.shapes = {}, {}  # other ones: a run in another thread goes on
+        self.layers, self.shapes = _Kept.layers, _Kept.shapes
         self.fallbacks: dict[str, None] = {}
         self.paths: dict[int, str] = {}  # of the user's modules and of their twins
         self.listed: set[int] = set()  # the user's modules of the tree

@@ -13,6 +13,7 @@ import copy
 import enum
 import functools
 import logging
+import operator
 import pathlib
 import random
 import re
@@ -20,6 +21,7 @@ import threading
 import types
 import weakref
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -60,7 +62,12 @@ _HOOKS = frozenset(
 )
 """What torch keeps in every module and is nearly always empty."""
 
-_TABLES = frozenset(("_parameters", "_buffers", "_modules"))
+_TABLES = ("_parameters", "_buffers", "_modules")
+
+_BEGIN = tuple(nn.Module().__dict__)
+"""The names of what torch itself puts into a module, before its class does."""
+
+_hooks_of = operator.itemgetter(*_HOOKS, "_non_persistent_buffers_set")
 
 _HEAP = 1 << 9  # CPython's flag of types that are made at run time
 
@@ -137,6 +144,7 @@ class Twins:
         self.call = call
         self.listed = listed
         self.unhooked = unhooked
+        self.no_hooks = dict.fromkeys(_HOOKS, unhooked)
         self.memo: dict[int, Any] = {}
         self.kept: list[Any] = []  # so that ids stay those of living objects
         self.shared: set[str] = set()
@@ -217,7 +225,15 @@ def module(twins: Twins, live: nn.Module) -> nn.Module:
     twins.memo[number] = twin
     state = live.__dict__.copy()
     unhooked = twins.unhooked
-    for name, value in state.items():
+    values = iter(state.items())
+    if unhooked is not None and tuple(islice(state, len(_BEGIN))) == _BEGIN:
+        if not any(_hooks_of(state)):  # as nearly always
+            state.update(twins.no_hooks)
+            state["_non_persistent_buffers_set"] = set()
+            values = islice(values, len(_BEGIN), None)
+            for name in _TABLES:
+                _table(twins, twin, state, name, number in twins.listed)
+    for name, value in values:
         kind = type(value)
         if kind in ATOMS:
             continue
@@ -226,15 +242,7 @@ def module(twins: Twins, live: nn.Module) -> nn.Module:
         elif kind is set and not value:
             state[name] = set()
         elif kind is dict and name in _TABLES:
-            if not value:
-                state[name] = {}
-            elif name == "_modules":
-                state[name] = children = {}
-                twins.todo.append((_fill_dict, value.copy(), children))
-            elif number in twins.listed:
-                state[name] = Lazy(twins, twin, name, value)
-            else:
-                state[name] = twins.shell(value)
+            _table(twins, twin, state, name, number in twins.listed)
         elif kind is not tuple or not _plain(value):
             state[name] = twins.shell(value)
     if twins.call is not None:
@@ -242,6 +250,22 @@ def module(twins: Twins, live: nn.Module) -> nn.Module:
     object.__setattr__(twin, "__dict__", state)
     twins.made.append(state)
     return twin
+
+
+def _table(
+    twins: Twins, twin: nn.Module, state: dict[str, Any], name: str, listed: bool
+) -> None:
+    """A module's parameters, buffers or modules, in the state of its twin."""
+    value = state[name]
+    if not value:
+        state[name] = {}
+    elif name == "_modules":
+        state[name] = children = {}
+        twins.todo.append((_fill_dict, value.copy(), children))
+    elif listed:
+        state[name] = Lazy(twins, twin, name, value)
+    else:
+        state[name] = twins.shell(value)
 
 
 def _plain(values: tuple[Any, ...]) -> bool:
@@ -260,7 +284,7 @@ class Lazy(dict[str, Any]):
     __slots__ = ("live", "name", "twin", "twins")
 
     def __init__(self, twins: Twins, twin: nn.Module, name: str, live: dict[str, Any]) -> None:
-        self.twins, self.twin, self.name, self.live = twins, twin, name, live.copy()
+        self.twins, self.twin, self.name, self.live = twins, twin, name, live
 
     def full(self) -> dict[str, Any]:
         """A plain dict of stand-ins, which takes the place of this one."""
@@ -268,7 +292,7 @@ class Lazy(dict[str, Any]):
         if state.get(self.name) is self:
             twins = self.twins
             with torch._C.DisableTorchFunction():
-                state[self.name] = {name: twins.of(each) for name, each in self.live.items()}
+                state[self.name] = {name: twins.of(each) for name, each in self.live.copy().items()}
         return state[self.name]
 
 
