@@ -12,7 +12,8 @@ from torch.nn.modules import module as internals
 from ...errors import LayerError
 from ...network import NOTHING, Call
 from .fallback import mapped
-from .modules import handler_of, is_sequence, several_of
+from .modules import HANDLERS, handler_of, is_sequence, several_of
+from .repeating import COMPOSITE, Repeating
 from .shadow import Current, Shadow
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
     """
     paths, calls, nodes, key = trace.paths, trace.calls, trace.nodes, trace.key
     call_impl = nn.Module._call_impl
+    repeating, values, handlers = Repeating(trace), following.values, HANDLERS
     tensor_types = (torch.Tensor, nn.Parameter)
 
     def called(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -58,24 +60,40 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
             or internals._global_forward_hooks
             or internals._global_forward_pre_hooks
         )
-        output = None
+        output = same = None
         if not hooked and "forward" not in state:
+            kind = type(self)
+            known = handlers.get(kind)
+            if known is not None and known[0] is kind.forward:
+                handler = known[1]
+            else:
+                handler = handler_of(kind)
             with without_overrides():
-                if x is not None and (handler := handler_of(type(self))) is not None:
-                    value = x.value
-                    try:
-                        y = handler(trace, self, path, x)
-                    except LayerError:  # torch says it in its own words
-                        del nodes[first:]
-                        y = None
-                    if y is not None:
-                        output = _handed_out(following, self, args[0], x, y, value)
-                if output is None and (several := several_of(type(self))) is not None:
-                    if not following.values:
+                if handler is not None:
+                    if x is not None:
+                        value = x.value
+                        try:
+                            y = handler(trace, self, path, x)
+                        except LayerError:  # torch says it in its own words
+                            del nodes[first:]
+                            y = None
+                        if type(y) is Shadow and not values:  # as nearly always
+                            depth = trace.depth
+                            calls[place] = Call(path, depth, sizes, (y.sizes,), first, len(nodes))
+                            return args[0] if y is x else following.handle(y)
+                        if y is not None:
+                            output = _handed_out(following, self, args[0], x, y, value)
+                elif not values:
+                    if (several := several_of(kind)) is not None:
                         result = several(
                             trace, self, path, *following.lowered(args), **following.lowered(kwargs)
                         )
                         output = following.raised(result)
+                    elif kind in COMPOSITE:
+                        same = repeating.key_of(self, following.lowered((args, kwargs)))
+                        if same is not None:
+                            result = repeating.again(same, path, self)
+                            output = None if result is None else following.raised(result)
         if output is None:
             outer = trace.path
             trace.path = path
@@ -89,6 +107,10 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
             # not in a finally: where the forward fails, the path says where
             trace.path = outer
             trace.depth -= 1
+            if same is not None:
+                with without_overrides():
+                    given = following.lowered(output)
+                    repeating.keep(same, path, self, first, place + 1, given)
         outputs = _shapes(key, output)
         calls[place] = Call(path, trace.depth, sizes, outputs, first, len(nodes))
         return output

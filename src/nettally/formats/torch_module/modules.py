@@ -333,7 +333,8 @@ def as_stated(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
 _TORCH = str(Path(torch.__file__).parent)
 _METHODS = ("forward", "_conv_forward", "_check_input_dim", "__call__", "__getattr__")
 """What makes a layer what it is: a class that changes one of these is another layer."""
-_handlers: dict[type, tuple[Any, Any]] = {}
+HANDLERS: dict[type, tuple[Any, Any]] = {}
+"""What ``handler_of`` has found, beside the forward that the class had."""
 
 
 def handler_of(kind: type) -> Any:
@@ -343,7 +344,7 @@ def handler_of(kind: type) -> Any:
     somebody has replaced is none of torch's.
     """
     forward = kind.forward
-    known = _handlers.get(kind)
+    known = HANDLERS.get(kind)
     if known is not None and known[0] is forward:
         return known[1]
     handler = as_stated if hasattr(kind, "stated_layer") else None
@@ -352,16 +353,16 @@ def handler_of(kind: type) -> Any:
             if base in ONE:
                 same = all(
                     getattr(kind, name, None) is getattr(base, name, None)
-                    and _is_torch(getattr(base, name, None))
+                    and is_torch(getattr(base, name, None))
                     for name in _METHODS
                 )
                 handler = ONE[base] if same else None
                 break
-    _handlers[kind] = forward, handler
+    HANDLERS[kind] = forward, handler
     return handler
 
 
-def _is_torch(function: Any) -> bool:
+def is_torch(function: Any) -> bool:
     """Whether a method is as torch wrote it; what is wrapped around one is not."""
     code = getattr(function, "__code__", None)
     return code is None or code.co_filename.startswith(_TORCH)
@@ -370,7 +371,7 @@ def _is_torch(function: Any) -> bool:
 def several_of(kind: type) -> Any:
     """The handler for a class of modules that take several tensors; None for all others."""
     handler = SEVERAL.get(kind)
-    return handler if handler is not None and _is_torch(kind.forward) else None
+    return handler if handler is not None and is_torch(kind.forward) else None
 
 
 @functools.cache
@@ -382,5 +383,5 @@ def is_sequence(kind: type) -> bool:
         and kind.forward is base.forward
         and kind.__iter__ is base.__iter__
         and kind.__call__ is base.__call__
-        and _is_torch(base.forward)
+        and is_torch(base.forward)
     )

@@ -11,12 +11,13 @@ from torch import nn
 from ...layers.data_movement import DataMovement
 from ...layers.stored_tensors import Tensor
 from ...network import NOTHING, Call, Layer, Node
+from .inventory import stored_tensors
 from .shadow import Shadow, Slipped, note, shadow, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ...network import Shape
+    from ...network import Shape, StoredTensor
 
 new_node = tuple.__new__
 
@@ -29,16 +30,13 @@ class Alike(BaseException):
 
 
 KEPT = 100_000
+"""So many layers are kept for the next read."""
 
 
 class _Kept:
-    """Layers by what they are made of, and the shapes that they give: for the reads to come.
-
-    Layers do not change, and one of ResNet's takes as long to make as to find ten times.
-    """
+    """Layers by what they are made of, for the reads to come: they do not change."""
 
     layers: ClassVar[dict[Any, Layer]] = {}
-    shapes: ClassVar[dict[Any, Shape]] = {}
 
 
 _numbers = itertools.count()
@@ -77,9 +75,11 @@ class Trace:
         self.depth = 0
         self.calls: list[Call | None] = []
         self.owners: dict[int, str] = {}
-        if len(_Kept.layers) + len(_Kept.shapes) > KEPT:
-            _Kept.layers, _Kept.shapes = {}, {}  # other ones: a run in another thread goes on
-        self.layers, self.shapes = _Kept.layers, _Kept.shapes
+        if len(_Kept.layers) > KEPT:
+            _Kept.layers = {}  # another one: a run in another thread goes on
+        self.layers = _Kept.layers
+        self.shapes: dict[Any, Shape] = {}
+        self.pinned: list[Layer] = []
         self.fallbacks: dict[str, None] = {}
         self.paths: dict[int, str] = {}  # of the user's modules and of their twins
         self.listed: set[int] = set()  # the user's modules of the tree
@@ -88,6 +88,7 @@ class Trace:
         self.dtypes: dict[str, torch.dtype] = {}  # of the inputs
         self.parameter_names: dict[int, str] = {}
         self.buffer_names: dict[int, str] = {}
+        self.stored: dict[str, tuple[StoredTensor, ...]] = {}  # of each module, by its path
         self.tensors: dict[int, torch.Tensor] = {}  # so that ids stay those of living tensors
         self._walk(root)
 
@@ -109,14 +110,8 @@ class Trace:
             ):
                 raise unseen(path)
             start = path + "." if path else ""
-            for name, tensor in list(state["_parameters"].items()):
-                if tensor is not None:
-                    self.parameter_names.setdefault(id(tensor), start + name)
-                    self.tensors[id(tensor)] = tensor
-            for name, tensor in list(state["_buffers"].items()):
-                if tensor is not None:
-                    self.buffer_names.setdefault(id(tensor), start + name)
-                    self.tensors[id(tensor)] = tensor
+            if state["_parameters"] or state["_buffers"]:
+                self.stored[path] = stored_tensors(self, module, path)
             children = state["_modules"]
             if children:
                 todo.extend(
@@ -262,7 +257,7 @@ class Trace:
         shape = self.shapes.get(key)
         if shape is None:
             shape = self.shapes[key] = layer.shape(sizes)
-            self.layers.setdefault(id(layer), layer)  # so that its id stays its own
+            self.pinned.append(layer)  # so that its id stays its own
         return shape
 
     def add(

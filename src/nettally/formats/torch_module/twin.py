@@ -261,11 +261,21 @@ def _table(
         state[name] = {}
     elif name == "_modules":
         state[name] = children = {}
-        twins.todo.append((_fill_dict, value.copy(), children))
+        twins.todo.append((_fill_modules, value.copy(), children))
     elif listed:
         state[name] = Lazy(twins, twin, name, value)
     else:
         state[name] = twins.shell(value)
+
+
+def _fill_modules(twins: Twins, modules: dict[str, Any], children: dict[str, Any]) -> None:
+    memo, copiers = twins.memo, COPIERS
+    for name, child in modules.items():
+        twin = memo.get(id(child))
+        if twin is None:
+            listed = id(child) in twins.listed and copiers.get(type(child)) is module
+            twin = module(twins, child) if listed else twins.shell(child)
+        children[name] = twin
 
 
 def _plain(values: tuple[Any, ...]) -> bool:
