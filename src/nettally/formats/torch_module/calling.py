@@ -118,7 +118,7 @@ def calling(trace: Trace, following: Following) -> Callable[..., Any]:
     def in_turn(self: nn.Module, tensor: Any, x: Shadow | None) -> Any:
         """What ``nn.Sequential`` does; between two layers nobody needs a stand-in."""
         for module in self._modules.values():
-            state = module.__dict__  # type: ignore[union-attr] - None is no module to call
+            state = module.__dict__
             y = None
             if (
                 x is not None
@@ -174,14 +174,18 @@ def _handed_out(
     """
     if following.values:
         x.value = value
-        real = following.privately(type(module).forward, (module, tensor), {})  # type: ignore[attr-defined] - a module's
+        real = following.privately(type(module).forward, (module, tensor), {})
         if real is tensor:
             x.become(y).value = value
             return tensor
         places: list[Shadow] = []
         mapped(y, places.append)
         names = iter(places)
-        return mapped(real, lambda each: following.computed(each, next(names)))
+
+        def of_place(each: torch.Tensor) -> torch.Tensor:
+            return following.computed(each, next(names))
+
+        return mapped(real, of_place)
     if y is x:
         return tensor
     return following.handle(y) if type(y) is Shadow else following.raised(y)

@@ -55,7 +55,8 @@ VIEWS = frozenset(
     ("transpose", "t", "permute", "swapaxes", "swapdims", "movedim", "moveaxis", "expand",
      "expand_as", "broadcast_to", "narrow", "select", "__getitem__", "unbind", "split", "chunk",
      "split_with_sizes", "tensor_split", "squeeze", "unsqueeze", "view", "reshape", "flatten",
-     "unflatten", "view_as", "contiguous", "to", "clone", "T", "mT", "H", "mH", "unfold", "diagonal")
+     "unflatten", "view_as", "contiguous", "to", "clone", "T", "mT", "H", "mH", "unfold",
+     "diagonal")
 )  # fmt: skip
 """Functions whose result lies in the memory of their argument."""
 

@@ -19,6 +19,7 @@ def meta(x: Any) -> torch.Tensor:
         return torch.empty(x.sizes, dtype=x.kind, device="meta")
     return torch.empty(x.shape, dtype=x.dtype, device="meta")
 
+
 if TYPE_CHECKING:
     from .following import Following
 
@@ -91,9 +92,13 @@ def unknown(following: Following, func: Any, args: tuple[Any, ...], kwargs: dict
     trace = following.trace
     trace.spelled = NOTHING  # that of the call before is not this one's
     body = _opened(func)
-    if body is not None:
-        with following:
-            return body(*args, **kwargs)
+    if body is not None and func not in following.opened:
+        following.opened.add(func)  # one that calls itself is not opened twice
+        try:
+            with following:
+                return body(*args, **kwargs)
+        finally:
+            following.opened.discard(func)
     tensors: list[torch.Tensor] = []
     mapped((args, kwargs), tensors.append)
     if not tensors:
@@ -167,9 +172,8 @@ def _nodes(
 
     def node_of(tensor: torch.Tensor) -> torch.Tensor:
         nonlocal n
-        for arg, x in zip(args, xs, strict=False):
-            if tensor is arg and not in_place:
-                return arg
+        if not in_place and any(tensor is arg for arg in args):
+            return tensor
         shape = tuple(tensor.shape)
         layer: Layer = (
             Opaque(word, shape, None, (), whole=True)

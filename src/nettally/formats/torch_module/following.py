@@ -5,26 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor
+from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import LayerError
+from .copying import ATOMS
 from .fallback import mapped, unknown
+from .operators import DRAWS, DRAWS_UNASKED, EMPTY, LARGE, MAKES, Draws, is_large
 from .shadow import BY_FUNCTION, NATIVE, Answer, Shadow, ask_who_calls, shadow, unseen
-from .twin import ATOMS
 
 if TYPE_CHECKING:
     from .trace import Trace
 
 META = torch.device("meta")
-LARGE = 1_000_000
-"""Constants of more values than this are not computed."""
-
 SMALL = 100_000
-"""Tensors of at most so many values are computed for real, where all that goes into them is known."""
+"""Tensors of at most so many values are computed, where all that goes into them is known."""
 
-Tensor, Parameter = torch.Tensor, nn.Parameter
 PLAIN = (Tensor, Parameter)
 REFUSED = (LayerError, TypeError, ValueError, IndexError, KeyError)
 """What a handler raises that can't answer; torch then says what is wrong, or does it itself."""
@@ -67,6 +64,7 @@ class Following(TorchFunctionMode):
         self.kept: list[Any] = []  # so that ids stay those of living tensors
         self.handles: list[Tensor] = []
         self.started = False
+        self.opened: set[Any] = set()
         self.storages: dict[int, Any] = {}
         self.generator = torch.Generator().manual_seed(0)
 
@@ -137,13 +135,13 @@ class Following(TorchFunctionMode):
             if not self.apart:
                 self.bases[sizes, x.kind] = base
         tensor = _detach(base)
-        tensor.__dict__[self.key] = x
+        tensor.__dict__[self.key] = x  # type: ignore[index] - a tensor's is a dict
         self.handles.append(tensor)
         return tensor
 
     def known_as(self, tensor: Tensor, x: Shadow) -> Tensor:
         """The tensor itself, of which this is known from now on."""
-        tensor.__dict__[self.key] = x
+        tensor.__dict__[self.key] = x  # type: ignore[index] - a tensor's is a dict
         if not self.values:
             self.handles.append(tensor)
         return tensor
@@ -188,13 +186,13 @@ class Following(TorchFunctionMode):
 
     def stand_in(self, tensor: Tensor) -> Tensor:
         """What stands for a tensor of the user's, in the twin of what holds it."""
-        if id(tensor) not in self.trace.tensors and self.started:
-            if self.key in tensor.__dict__ or self._source(tensor) is not None:
-                return tensor  # of a module that the forward itself has made
+        late = self.started and id(tensor) not in self.trace.tensors
+        if late and (self.key in tensor.__dict__ or self._source(tensor) is not None):
+            return tensor  # of a module that the forward itself has made
         x = self.stored(tensor)
         if self.values:
-            x.value = self._cloned(tensor)
-            twin = x.value.detach()
+            value = x.value = self._cloned(tensor)
+            twin = value.detach()
         else:
             twin = _blank(tensor)
         if isinstance(tensor, Parameter):
@@ -231,7 +229,7 @@ class Following(TorchFunctionMode):
         return x
 
     def adopt(self, tensor: Tensor) -> Shadow:
-        """What is known of a tensor that was not met before: the user's own, or one made beneath."""
+        """What is known of a tensor that was not met before."""
         x = self.live.get(id(tensor))
         if x is not None:
             return x
@@ -239,7 +237,7 @@ class Following(TorchFunctionMode):
         if source is not None:  # Parameter(x), and its like: the same values under another name
             x = shadow(source.sizes, source.name, source.kind, source.value)
             x.stored, x.later = source.stored, source.later
-            tensor.__dict__[self.key] = x
+            tensor.__dict__[self.key] = x  # type: ignore[index] - a tensor's is a dict
             self.handles.append(tensor)
             if isinstance(tensor, Parameter) and x.name is None and x.stored is None:
                 self.trace.made_outside(x)
@@ -257,7 +255,7 @@ class Following(TorchFunctionMode):
         return x
 
     def _source(self, tensor: Tensor) -> Shadow | None:
-        """What is known of a stand-in with the same memory and sizes: torch made one of the other."""
+        """What is known of a stand-in that lies in the same memory: torch made one of the other."""
         if tensor.layout is not torch.strided:
             return None
         memory = tensor.untyped_storage()._cdata
@@ -313,7 +311,11 @@ class Following(TorchFunctionMode):
                     x.value = value
             return self.raised(result)
         places = iter(outputs)
-        return mapped(real, lambda value: self.computed(value, next(places)))
+
+        def of_place(value: Tensor) -> Tensor:
+            return self.computed(value, next(places))
+
+        return mapped(real, of_place)
 
     def changed(
         self,
@@ -363,7 +365,7 @@ class Following(TorchFunctionMode):
         """What a call gives that no tensor goes into: ``zeros``, ``arange``, a setting of torch."""
         if func in EMPTY and not self.beneath:
             ask_who_calls()
-        large = func in MAKES and _large(func, args, kwargs)
+        large = func in MAKES and is_large(func, args, kwargs)
         if large:
             kwargs = {name: value for name, value in kwargs.items() if name != "generator"}
             tensor = func(*args, **{**kwargs, "device": META})
@@ -378,64 +380,6 @@ class Following(TorchFunctionMode):
         return unknown(self, func, args, kwargs)
 
 
-class Draws(TorchDispatchMode):
-    """Lets operators that draw random numbers take them from this generator."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
-            name = func._schema.name.rpartition("::")[2]
-            if any(each.name == "generator" for each in func._schema.arguments):
-                generator = self.generator
-                first = next((x for x in args if isinstance(x, Tensor)), None)
-                if first is None or first.device == generator.device:
-                    return func(*args, **{**kwargs, "generator": generator})
-            elif name in _LIKE and args[0].device.type == "cpu":
-                return self._like(name, func, args, kwargs)
-        return func(*args, **kwargs)
-
-    def _like(self, name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Tensor:
-        """``rand_like`` and its kin, which take no generator."""
-        tensor = torch.ops.aten.empty_like.default(args[0], **kwargs)
-        if name == "randint_like":
-            low, high = (0, args[1]) if len(args) == 2 else args[1:3]
-            return tensor.random_(low, high, generator=self.generator)
-        return getattr(tensor, _LIKE[name])(generator=self.generator)
-
-
-_LIKE = {"rand_like": "uniform_", "randn_like": "normal_", "randint_like": "random_"}
-
-
-class Beneath(TorchDispatchMode):
-    """Answers the operators that a forward calls in C++: in TorchScript, in functions of its own.
-
-    It costs time at every operator, so it is entered only where one has got past ``Following``.
-    """
-
-    def __init__(self, following: Following) -> None:
-        super().__init__()
-        self.following = following
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        length = torch._C._len_torch_function_stack()
-        if (
-            torch._C._is_torch_function_all_disabled()
-            or not length
-            or torch._C._get_function_stack_at(length - 1) is not self.following
-        ):  # a handler asks torch itself
-            return func(*args, **(kwargs or {}))
-        with torch._C.DisableTorchFunction():
-            return self.following.unanswered(func, args, kwargs or {})
-
-
 def _value(x: Shadow) -> Any:
     return x.value
 
@@ -447,47 +391,3 @@ def _blank(tensor: Tensor) -> Tensor:
     except (RuntimeError, NotImplementedError):  # sparse or quantised
         kind = tensor.dtype if not tensor.is_quantized else torch.float32
         return _empty(tensor.shape, strides_of(tuple(tensor.shape)), dtype=kind, device=META)
-
-
-def _large(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether a call makes more values than constants may have: by the sizes among its arguments."""
-    n = 1
-    sizes = kwargs.get("size", args)
-    for size in sizes if isinstance(sizes, (tuple, list)) else (sizes,):
-        if type(size) is int:
-            n *= size
-        elif isinstance(size, (tuple, list)):
-            for each in size:
-                n *= int(each)
-    return n > LARGE
-
-
-MAKES = frozenset(
-    (torch.zeros, torch.ones, torch.empty, torch.full, torch.rand, torch.randn, torch.empty_strided)
-)
-"""Functions that make a tensor of given sizes."""
-
-EMPTY = frozenset((torch.empty, torch.empty_strided))
-
-DRAWS = frozenset(
-    getattr(space, name)
-    for space, names in (
-        (torch, ("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial",
-                 "poisson")),
-        (Tensor, ("uniform_", "normal_", "random_", "exponential_", "geometric_", "log_normal_",
-                  "cauchy_", "bernoulli_", "bernoulli", "multinomial")),
-    )
-    for name in names
-)  # fmt: skip
-"""Functions that draw random numbers, from a generator that they take."""
-
-DRAWS_UNASKED = frozenset(
-    getattr(space, name)
-    for space, names in (
-        (torch, ("rand_like", "randn_like", "randint_like", "dropout", "dropout_", "rrelu")),
-        (nn.functional, ("dropout", "rrelu", "gumbel_softmax", "dropout1d", "dropout2d",
-                         "dropout3d", "alpha_dropout", "feature_alpha_dropout")),
-    )
-    for name in names
-)  # fmt: skip
-"""Functions that draw them from torch's own."""

@@ -107,7 +107,7 @@ class _StandIns:
             for key, each in data.items():
                 self._name(str(key), each, seen)
         elif hasattr(data, "__array__") and hasattr(data, "shape"):
-            if getattr(data, "dtype", None) == object:
+            if getattr(getattr(data, "dtype", None), "hasobject", False):
                 return
             memo[id(data)] = self.of_tensor(word, torch.as_tensor(data))
             self.twins.kept.append(data)
@@ -158,7 +158,8 @@ def _from_sizes(
                 sizes = _with_batch(module, sizes, notes)
             named[word] = makes.of_size(word, sizes, _kind(kinds, i, word))
         return (), named
-    each_input = [input_size] if _is_size(input_size) else list(input_size)
+    several = isinstance(input_size, (list, tuple)) and not _is_size(input_size)
+    each_input = list(input_size) if several else [input_size]
     positional: list[torch.Tensor] = []
     for i, each in enumerate(each_input):
         sizes = _checked(each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -120,7 +120,9 @@ def unused(trace: Trace) -> list[str]:
             trace.name_of(x)
     if trace.outside:
         total = sum(n for n, _ in trace.outside.values())
-        places = list(dict.fromkeys(path or "the module's own" for _, path in trace.outside.values()))
+        places = list(
+            dict.fromkeys(path or "the module's own" for _, path in trace.outside.values())
+        )
         shown = ", ".join(places[:6]) + (" and others" if len(places) > 6 else "")
         notes.append(
             f"{total:,} parameters stand in no module: they work, and are not counted: {shown}"

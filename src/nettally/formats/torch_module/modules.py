@@ -15,7 +15,7 @@ from ...layers.linear import Linear
 from ...layers.normalization import BatchNorm, GroupNorm, LayerNorm
 from ...layers.stored_tensors import Embedding
 from ...network import NOTHING
-from . import activations, normalization, reshaping, windows  # noqa: F401 - their handlers
+from . import activations, normalization, reshaping, windows
 from .recurrent import cell, recurrent
 from .shadow import METHODS, Shadow, note, shadow
 from .twin import Lazy
@@ -23,6 +23,9 @@ from .weights import each, sides
 
 if TYPE_CHECKING:
     from .trace import Trace
+
+FAMILIES = (activations, normalization, reshaping, windows)
+"""The files of the functions that modules call below: to import them is to register theirs."""
 
 ONE: dict[type, Any] = {}
 """Handlers of modules that are called with one tensor: ``handler(trace, module, path, x)``.
@@ -324,8 +327,8 @@ def as_stated(trace: Trace, module: Any, path: str, x: Shadow) -> Shadow:
     tensors = [(name, parameters[name]) for name in layer.parameters((x.sizes,))]
     y = emit(trace, path, layer, x, tensors)
     for name, buffer in buffers_of(module).items():
-        x = buffer.__dict__.get(trace.key)
-        real = buffer if x is None else x.stored
+        known = buffer.__dict__.get(trace.key)
+        real = buffer if known is None else known.stored
         trace.owners.setdefault(id(real), f"{y.name}.{name}")
     return y
 

@@ -69,7 +69,7 @@ class _Python:
     size = 4 + 4 * 624
 
     def __init__(self) -> None:
-        self.generator: random.Random = random._inst  # type: ignore[attr-defined] - it has no other name
+        self.generator: random.Random = random._inst
         self.address = id(self.generator) + object.__basicsize__
 
     def state(self) -> Any:
@@ -156,7 +156,7 @@ class _Asked:
         return pickle.dumps(self.get())
 
     def restore(self, state: Any) -> None:
-        self.put(pickle.loads(state))
+        self.put(pickle.loads(state))  # noqa: S301 - which is our own, of this process
 
 
 def _generators() -> list[Any]:

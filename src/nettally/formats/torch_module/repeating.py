@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torch import nn
 
 from ...network import Call, Node
+from .copying import ATOMS
 from .fallback import mapped
 from .modules import is_torch, parameters_of
 from .shadow import Shadow, shadow
-from .twin import ATOMS, Unhooked
+from .twin import Unhooked
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -70,7 +71,9 @@ class Repeating:
             return None
         return type(module), settings, rest, tuple(inputs), tuple(names)
 
-    def keep(self, key: Any, path: str, module: nn.Module, first: int, call: int, output: Any) -> None:
+    def keep(
+        self, key: Any, path: str, module: nn.Module, first: int, call: int, output: Any
+    ) -> None:
         """Keeps what a module has just done. first, call: where its nodes and its calls begin."""
         trace = self.trace
         names = key[-1]

@@ -12,14 +12,16 @@ from ...errors import NettallyError, ReadError
 from ...network import NOTHING, Calls, Network
 from .calling import Guarding, calling
 from .calls import prepare
-from .following import Beneath, Following
+from .copying import with_numpy
+from .following import Following
 from .inputs import Inputs, stand_ins
 from .inventory import dtype_name, modules_of, unused
 from .left_behind import left_behind
+from .operators import Beneath
 from .process import State, aside, room_for_values
 from .shadow import Current, DependsOnValues, Slipped
 from .trace import Alike, Hooked, Met, Trace
-from .twin import Twins, Unhooked, with_numpy
+from .twin import Twins, Unhooked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Set
@@ -230,6 +232,7 @@ class Run:
         except Exception as error:
             if trace.again is not None:  # which torch has made another error of
                 raise trace.again from error
+            _ask_for_values(error)
             raise _failed(error, trace, inputs, notes) from error
         if trace.again is not None:  # which somebody has caught
             raise trace.again
@@ -312,6 +315,22 @@ def _network(
             if kind is not torch.float32
         },
     )
+
+
+def _ask_for_values(error: BaseException) -> None:
+    """Raises DependsOnValues where an error comes of a stand-in's having none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DependsOnValues):  # of which somebody has made another error
+            raise cause
+        text = str(cause)
+        if "on meta tensors" in text or "<stand-in" in text:
+            raise DependsOnValues(
+                "the forward asks for the values of a tensor",
+                values=text.splitlines()[0][:100],
+                hint="give them with input_data=...",
+            ) from error
+        cause = cause.__cause__
 
 
 def _so_far(trace: Trace, inputs: Inputs, notes: list[str]) -> Network:

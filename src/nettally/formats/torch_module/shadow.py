@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 
@@ -18,7 +18,6 @@ from ...errors import ReadError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import Self
 
 Handler = Any
 """What stands for a torch function: it takes the function's own arguments, tensors as shadows."""

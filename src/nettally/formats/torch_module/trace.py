@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 new_node = tuple.__new__
 
+
 class Hooked(BaseException):
     """The forward has added a hook to a module, whose twin is to have hooks of its own."""
 
@@ -53,8 +54,9 @@ class Trace:
     owners: which node's tensor a parameter is, by its id. layers: layers by what they were made
     of, so that equal ones are one object. values: everything is computed for real, beside the
     stand-ins, since the forward depends on it. key: the attribute by which a stand-in of this run
-    is known. shadow_of: what is known of a tensor. outside: parameters that stand in no module of the tree, by their ids. guarded: calls
-    of modules that are no twins are seen too. again: why the forward is to be followed once more.
+    is known. shadow_of: what is known of a tensor. outside: parameters that stand in no module of
+    the tree, by their ids. guarded: calls of modules that are no twins are seen too. again: why the
+    forward is to be followed once more.
     """
 
     def __init__(self, root: nn.Module, device: torch.device, values: bool = False) -> None:
@@ -179,7 +181,7 @@ class Trace:
     def _hold(self, x: Shadow) -> str:
         stored, later = x.stored, x.later
         if later is not None:
-            name = later().name
+            name = later().name or ""
         elif stored is None or not (
             id(stored) in self.parameter_names or id(stored) in self.buffer_names
         ):

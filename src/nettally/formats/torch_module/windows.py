@@ -191,7 +191,8 @@ def interpolate(
     space = input.sizes[2:]
     how = _RESIZING[mode]
     if size is not None:
-        sizes = each(size, len(space)) if not isinstance(size, Shadow) else tuple(size.tolist())
+        known = size.known("a size").tolist() if isinstance(size, Shadow) else size
+        sizes = each(known, len(space))
     else:
         scales = (
             tuple(scale_factor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from ...arith import plain
@@ -227,6 +228,7 @@ def grid(
     """
     if len(rows) > LONG and not wrap:
         return long_grid(heads, numbers, rows, terminal)
+    _import_rich()
     from rich.box import Box
     from rich.table import Table
     from rich.text import Text
@@ -250,6 +252,18 @@ def grid(
         style = "dim" if place in quiet else "bold" if place in loud else ""
         table.add_row(*[Text(cell, style=(marks or {}).get(cell, style)) for cell in row])
     return _printed(table, sum(widths) + 2 * len(heads), terminal)
+
+
+def _import_rich() -> None:
+    """rich, whose import draws a random number: Python's generator is left as it was."""
+    if "rich.style" not in sys.modules:
+        import random
+
+        state = random.getstate()
+        try:
+            __import__("rich.style")  # where it is drawn
+        finally:
+            random.setstate(state)
 
 
 def _widths(

@@ -1,0 +1,82 @@
+"""How objects are copied that are no plain containers: generators, arrays, locks, references."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from .twin import Twins
+
+
+def share(twins: Twins, thing: Any) -> Any:
+    return thing
+
+
+def share_and_say(twins: Twins, thing: Any) -> Any:
+    kind = type(thing)
+    word = (
+        kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    )
+    twins.shared.add(word)
+    return thing
+
+
+def copy_reference(twins: Twins, reference: weakref.ref[Any]) -> Any:
+    thing = reference()
+    if thing is None:
+        return reference
+    twin = twins.shell(thing)
+    return reference if twin is thing else weakref.ref(twin)
+
+
+def copy_weak(twins: Twins, thing: Any) -> Any:
+    """A mapping or a set that holds its keys or its values weakly."""
+    twin = type(thing)()
+    if isinstance(thing, weakref.WeakSet):
+        for value in list(thing):
+            twin.add(twins.shell(value))
+    else:
+        for key, value in list(thing.items()):
+            twin[twins.shell(key)] = twins.shell(value)
+    return twin
+
+
+def copy_generator(twins: Twins, generator: torch.Generator) -> torch.Generator:
+    return generator.clone_state()
+
+
+def deep_copy(twins: Twins, thing: Any) -> Any:
+    return copy.deepcopy(thing)
+
+
+def copy_lock(twins: Twins, lock: Any) -> Any:
+    """One that nobody holds."""
+    return threading.Lock() if type(lock) is LOCK else threading.RLock()
+
+
+LOCK = type(threading.Lock())
+
+
+def copy_iterator(twins: Twins, thing: Any) -> Any:
+    try:
+        return copy.copy(thing)
+    except TypeError:
+        return share_and_say(twins, thing)
+
+
+def copy_array(twins: Twins, array: Any) -> Any:
+    twin = array.copy(order="K")
+    if array.dtype.hasobject:
+        twins.todo.append((fill_array, array, twin))
+    return twin
+
+
+def fill_array(twins: Twins, array: Any, twin: Any) -> None:
+    if array.dtype.names is None:
+        for i, value in enumerate(array.flat):
+            twin.flat[i] = twins.shell(value)
