@@ -60,6 +60,15 @@ VIEWS = frozenset(
 )  # fmt: skip
 """Functions whose result lies in the memory of their argument."""
 
+SIGNS = {
+    "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "pow": "__pow__",
+    "remainder": "__mod__", "matmul": "__matmul__", "neg": "__neg__", "ne": "__ne__",
+    "lt": "__lt__", "le": "__le__", "gt": "__gt__", "ge": "__ge__", "add_": "__iadd__",
+    "sub_": "__isub__", "mul_": "__imul__", "div_": "__itruediv__", "pow_": "__ipow__",
+    "remainder_": "__imod__", "floor_divide_": "__ifloordiv__",
+}  # fmt: skip
+"""Operators that torch calls by a method's name. Tools that patch methods tell them apart."""
+
 _prepared = False
 
 
@@ -93,7 +102,10 @@ def _stands_for(name: str, handler: Handler) -> None:
         function = getattr(space, name, None)
         if callable(function):
             written = {"call": f"{title}.{name}"}
-            _register(function, Answer(handler, written, changes, name in VIEWS))
+            sign = None
+            if space is torch.Tensor and (sign_name := SIGNS.get(name)):
+                sign = {"call": f"Tensor.{sign_name}"}
+            _register(function, Answer(handler, written, changes, name in VIEWS, sign))
 
 
 def _register(function: Any, answer: Any) -> None:

@@ -64,17 +64,14 @@ BASES = (
 )  # fmt: skip
 """Types of Python's own that a class may extend and still be copied."""
 
-_HEAP = 1 << 9  # CPython's flag of types that are made at run time
+_WITH_DICT = 1 << 4  # CPython's flag of classes whose objects have a dict that it manages itself
 
 
 @functools.cache
 def _base(kind: type) -> type:
     """The nearest class that is not written in Python: what says how an object is laid out."""
     for base in kind.__mro__:
-        new = base.__dict__.get("__new__")
-        if not base.__flags__ & _HEAP or (
-            isinstance(new, types.BuiltinFunctionType) and new.__self__ is base
-        ):
+        if "__slots__" not in base.__dict__ and not base.__flags__ & _WITH_DICT:
             return base
     return object
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from ...errors import LayerError
 from .copying import ATOMS
 from .fallback import mapped, unknown
-from .operators import DRAWS, DRAWS_UNASKED, EMPTY, LARGE, MAKES, Draws, is_large
+from .operators import DRAWS, DRAWS_UNASKED, EMPTY, LARGE, MAKES, Draws, by_operator, is_large
 from .shadow import BY_FUNCTION, NATIVE, Answer, Shadow, ask_who_calls, shadow, unseen
 
 if TYPE_CHECKING:
@@ -106,7 +107,10 @@ class Following(TorchFunctionMode):
                 result = self.with_values(func, answer, args, shadows, kwargs or {})
                 if result is not NotImplemented:
                     return result
-            self.trace.spelled = answer.written
+            written = answer.written
+            if answer.sign is not None and by_operator(sys._getframe(1)):
+                written = answer.sign
+            self.trace.spelled = written
             result = answer.handler(*shadows, **kwargs) if kwargs else answer.handler(*shadows)
         except REFUSED:
             result = NotImplemented
@@ -197,6 +201,8 @@ class Following(TorchFunctionMode):
             twin = _blank(tensor)
         if isinstance(tensor, Parameter):
             twin = Tensor._make_subclass(Parameter, twin, tensor.requires_grad)
+            if tensor.grad is not None:
+                twin.grad = self.stand_in(tensor.grad)
         return self.known_as(twin, x)
 
     def _cloned(self, tensor: Tensor) -> Tensor:
@@ -242,7 +248,7 @@ class Following(TorchFunctionMode):
             if isinstance(tensor, Parameter) and x.name is None and x.stored is None:
                 self.trace.made_outside(x)
             return x
-        if tensor.is_meta and type(tensor) is Tensor and not self.trace.on_meta:
+        if tensor.is_meta and type(tensor) is Tensor:
             if not self.beneath:
                 self.trace.slip()
             raise unseen(self.trace.path)

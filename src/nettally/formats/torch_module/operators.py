@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 if TYPE_CHECKING:
+    import types
+
     from .following import Following
 
 LARGE = 1_000_000
@@ -102,6 +105,22 @@ DRAWS_UNASKED = frozenset(
     for name in names
 )  # fmt: skip
 """Functions that draw them from torch's own."""
+
+
+_OPERATORS = frozenset(
+    [code for name, code in dis.opmap.items() if name.startswith(("BINARY_OP", "COMPARE", "UNARY"))]
+)
+_codes: dict[int, tuple[Any, bytes]] = {}
+"""The bytes of code objects, which are kept with them, so that an id is one object's."""
+
+
+def by_operator(frame: types.FrameType) -> bool:
+    """Whether what the frame does just now is an operator of the language, and no call."""
+    code = frame.f_code
+    known = _codes.get(id(code))
+    if known is None:
+        known = _codes[id(code)] = code, code.co_code  # which Python makes anew each time
+    return known[1][frame.f_lasti] in _OPERATORS
 
 
 def is_large(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import pickle
 import random
 import struct
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -41,19 +42,26 @@ class State:
     """The states of gradients and of the generators of random numbers, as they are now.
 
     torch's own draws are taken from a generator of ours, so its state is put back only where the
-    forward has seeded it anew. Python's and numpy's are put back where they differ: another thread
-    that draws from them meanwhile may then draw the same numbers twice.
+    forward has seeded it anew, or where there is no other thread that may have drawn from it.
+    Python's and numpy's are put back where they differ: another thread that draws from them
+    meanwhile may then draw the same numbers twice.
     """
 
     def __init__(self) -> None:
         self.grad = torch.is_grad_enabled()
         self.seed = torch.initial_seed()
         self.torch = torch.get_rng_state()
+        self.dtype = torch.get_default_dtype()
         self.generators = [each.state() for each in _generators()]
 
     def restore(self) -> None:
         torch._C._set_grad_enabled(self.grad)
-        if torch.initial_seed() != self.seed:
+        if torch.get_default_dtype() is not self.dtype:
+            torch.set_default_dtype(self.dtype)
+        seeded = torch.initial_seed() != self.seed
+        if seeded or (
+            threading.active_count() == 1 and not torch.equal(torch.get_rng_state(), self.torch)
+        ):
             torch.set_rng_state(self.torch)
         for each, state in zip(_generators(), self.generators, strict=False):
             if each.state() != state:

@@ -131,7 +131,6 @@ class Run:
         self.trace = trace = Trace(module, _device(module), values)
         trace.name = name or type(module).__name__
         trace.guarded = self.guarded
-        trace.on_meta = any(each.is_meta for each in trace.tensors.values())
         self.modules = modules_of(trace)
         self.following = Following(trace, Slipped in needs, Alike in needs)
         trace.shadow_of = self.following.shadow_of
@@ -201,8 +200,8 @@ class Run:
         shared = sorted(self.twins.shared)
         if shared:
             notes.append(
-                f"the forward has used the module's own {', '.join(shared)}, of which there is no "
-                "copy: what it changes of that is changed"
+                f"{', '.join(shared)} of the module can't be copied: what the forward changes of "
+                "that is changed"
             )
         self.twins.clear()
         self.inputs = self.inputs._replace(positional=(), named={})

@@ -9,6 +9,7 @@ from torch import nn
 
 from ...errors import ReadError
 from .fallback import Weighted, mapped
+from .process import State
 
 if TYPE_CHECKING:
     from ...network import Network, Shape
@@ -107,8 +108,12 @@ def run_by_torch(twin: nn.Module, args: Any, kwargs: Any) -> tuple[list[Seen], i
     for each in twin.modules():
         each.register_forward_pre_hook(before, with_kwargs=True)
         each.register_forward_hook(after, with_kwargs=True)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), below:
-        twin(*args, **kwargs)
+    state = State()
+    try:
+        with torch.no_grad(), below:
+            twin(*args, **kwargs)
+    finally:
+        state.restore()
     return [each for each in seen if each is not None], below.macs
 
 

@@ -31,13 +31,15 @@ class Answer(NamedTuple):
 
     handler: the function's arguments to the shadow of what it gives. written: how one spells the
     call. changes: it works in place, on its first argument. views: what it gives may lie in memory
-    otherwise than row after row.
+    otherwise than row after row. sign: how one spells it as an operator, which torch then calls by
+    the method's name.
     """
 
     handler: Handler
     written: dict[str, Any]
     changes: bool
     views: bool
+    sign: dict[str, Any] | None = None
 
 
 NATIVE = object()
@@ -61,7 +63,17 @@ def unseen(path: str) -> ReadError:
     return ReadError(
         "a call can't be followed: it gets past torch's function protocol",
         where=path or "the module's own forward",
-        hint="modules of TorchScript do that; give the module as it was before",
+        hint="code in C++ does that, and code in another thread",
+    )
+
+
+def scripted(path: str, module: Any) -> ReadError:
+    """The error for a module of TorchScript."""
+    name = getattr(module, "original_name", type(module).__name__)
+    return ReadError(
+        f"{name} is a module of TorchScript, which can't be followed",
+        where=path or "the module itself",
+        hint="give the module as it was before torch.jit.script or torch.jit.trace",
     )
 
 

@@ -62,11 +62,16 @@ def copy_lock(twins: Twins, lock: Any) -> Any:
 LOCK = type(threading.Lock())
 
 
-def copy_iterator(twins: Twins, thing: Any) -> Any:
+def copy_iterator(twins: Twins, iterator: Any) -> Any:
+    """One at the same place, over copies of what it goes through; a generator has no copy."""
     try:
-        return copy.copy(thing)
-    except TypeError:
-        return share_and_say(twins, thing)
+        make, arguments, *state = iterator.__reduce__()
+        twin = make(*[twins.shell(each) for each in arguments])
+        if state and state[0] is not None:
+            twin.__setstate__(state[0])
+    except (TypeError, ValueError, AttributeError):
+        return share_and_say(twins, iterator)
+    return twin
 
 
 def copy_array(twins: Twins, array: Any) -> Any:

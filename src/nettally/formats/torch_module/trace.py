@@ -12,7 +12,7 @@ from ...layers.data_movement import DataMovement
 from ...layers.stored_tensors import Tensor
 from ...network import NOTHING, Call, Layer, Node
 from .inventory import stored_tensors
-from .shadow import Shadow, Slipped, note, shadow, unseen
+from .shadow import Shadow, Slipped, note, scripted, shadow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,7 +65,6 @@ class Trace:
         self.key = f"_nettally_{next(_numbers)}"
         self.guarded = False
         self.again: Met | Slipped | Hooked | Alike | None = None
-        self.on_meta = False
         self.shadow_of: Callable[[torch.Tensor], Shadow] = self.stand_in
         self.outside: dict[int, tuple[int, str]] = {}
         self.spelled: Mapping[str, Any] = NOTHING
@@ -110,7 +109,7 @@ class Trace:
             if "_parameters" not in state or (
                 "_c" in state and isinstance(module, torch.jit.ScriptModule)
             ):
-                raise unseen(path)
+                raise scripted(path, module)
             start = path + "." if path else ""
             if state["_parameters"] or state["_buffers"]:
                 self.stored[path] = stored_tensors(self, module, path)
@@ -141,6 +140,8 @@ class Trace:
 
     def met(self, tensor: torch.Tensor) -> None:
         """A parameter that the forward reaches past the twin: by a global, or a class."""
+        if id(tensor) in self.parameter_names:  # of the module itself, by another way
+            return
         if not self.guarded:
             self.again = Met()
             raise self.again

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from .copying import ATOMS, COPIERS, FAMILIES, copier_of
+from .shadow import scripted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -173,6 +174,8 @@ def module(twins: Twins, live: nn.Module) -> nn.Module:
     twin = object.__new__(type(live))
     number = id(live)
     twins.memo[number] = twin
+    if isinstance(live, torch.jit.ScriptModule):
+        raise scripted("", live)
     state = live.__dict__.copy()
     unhooked = twins.unhooked
     values = iter(state.items())
