@@ -71,7 +71,9 @@ class Accounting(Record):
 
     def terms_of(self, row: Row) -> Terms:
         """What is added up for one row."""
-        return self.terms(row.node.layer.kind)
+        counts = self.counts
+        terms = counts.get(row.node.layer.kind)
+        return counts.get("*", NOTHING) if terms is None else terms
 
     def knows(self, row: Row) -> bool:
         """Whether the operations of a row are known: counted, or left out on purpose.
@@ -96,12 +98,8 @@ class Accounting(Record):
         work = row.work
         if work is None:
             return 0
-        counts = self.counts
-        terms = counts.get(row.node.layer.kind)
-        if terms is None:
-            terms = counts.get("*", NOTHING)
         result = 0
-        for fact, times in terms.items():
+        for fact, times in self.terms_of(row).items():
             place = _PLACES.get(fact)
             amount = fact_of(row, fact) if place is None else work[place]
             if times != 1:
