@@ -83,7 +83,7 @@ def test_two_columns_give_the_same_answer() -> None:
 
 def test_fifty_five() -> None:
     """Four ways to make 55 of 224, the likeliest first, each with what it means elsewhere."""
-    found = explain(rounding_down(), "conv1.output = 55x55")
+    found = explain(rounding_down(), "conv1.output = 55x55", ())
     assert [each.text for each in found.found[:4]] == [
         "conv1: rounding up",
         "conv1: a total padding of 3 (1 before, 2 after)",

@@ -80,6 +80,7 @@ registry.FILLERS.update(
         "accountings": ("nettally.accountings",),
         "facts of rows": ("nettally.accountings.row_facts",),
         "settlers of accountings": ("nettally.accountings",),
+        "readers of accountings": ("nettally.accountings",),
     }
 )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .accountings.reckoning import Reckonings
 from .claims.check import Verdict, Verdicts
 from .counting.tally import Tally
 from .diffing import Difference
@@ -61,6 +62,18 @@ def _difference_text(difference: Difference) -> str:
     return diff_text(difference, PLAIN).rstrip()
 
 
+def _reckonings_text(reckonings: Reckonings) -> str:
+    from .rendering.tables.compare import reconcile_text
+
+    return reconcile_text(reckonings.tally, reckonings, PLAIN).rstrip()
+
+
+def _reckonings_svg(reckonings: Reckonings) -> str:
+    from .rendering.drawing.chart import reconciled
+
+    return reconciled(reckonings.tally, reckonings).svg()
+
+
 def _html(noun: Any) -> str:
     from .rendering.html.notebook import notebook
 
@@ -98,4 +111,5 @@ DISPLAYS.add(Tally, Display(_tally_text, _html, _svg, _tally_rows))
 DISPLAYS.add(Verdict, Display(_verdict_text))
 DISPLAYS.add(Verdicts, Display(_verdicts_text, _html, _verdicts_svg))
 DISPLAYS.add(Explanations, Display(_explanations_text, _html, _explanations_svg))
+DISPLAYS.add(Reckonings, Display(_reckonings_text, _html, _reckonings_svg))
 DISPLAYS.add(Difference, Display(_difference_text, _html))

@@ -10,15 +10,17 @@ from ..counting.tally import Rows, Tally, tally
 from ..display import Displayed
 from ..errors import ClaimError
 from ..record import Record
-from .claim import Claim, Claims, not_counted, parse_claim
+from .claim import Claim, not_counted
 from .comparison import compare, shown_value
+from .published import as_claims, own_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..counting.rows import Row
+    from ..counting.tally import Net
     from ..counting.values import Value
-    from ..network import Network, Shape
+    from ..formats import Sizes
+    from ..network import Shape
+    from .published import Published
 
 TALLIES = frozenset({"exact", "rounds", "truncates", "holds"})
 """The verdicts that say that a claim is true."""
@@ -63,16 +65,27 @@ class Verdicts(Displayed, tuple[Verdict, ...]):
     __slots__ = ()
 
 
-def check(network: Network | Tally, claims: Claims | Iterable[Claim | str]) -> Verdicts:
+def check(
+    network: Net,
+    claims: Published | None = None,
+    *,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Verdicts:
     """A verdict for each claim.
 
-    Raises ClaimError for a claim about a layer that is not there.
+    network, input_size, input_data: as ``tally`` takes them. claims: Claims, a claim, its text, a
+    list of either, or the path of a file; None: those that come with a network of the zoo.
+    Raises ClaimError for a claim about a layer that is not there, and where no claims are known.
     """
-    counted = network if isinstance(network, Tally) else tally(network)
-    listed = claims.claims if isinstance(claims, Claims) else claims
-    return Verdicts(
-        judge(counted, parse_claim(claim) if isinstance(claim, str) else claim) for claim in listed
-    )
+    published = own_claims(network) if claims is None else as_claims(claims)
+    counted = tally(network, input_size=input_size, input_data=input_data)
+    if published is None:
+        raise ClaimError(
+            f"no claims about {counted.network.name} come with nettally",
+            hint="claims='parameters = 60 million', a list of claims, or the path of a file",
+        )
+    return Verdicts(judge(counted, claim) for claim in published.claims)
 
 
 def judge(counted: Tally, claim: Claim) -> Verdict:

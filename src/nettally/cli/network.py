@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..counting.rows import AXES
 from ..errors import NettallyError
-from ..formats import names_code, read
+from ..formats import names_code, names_zoo, read
 from .process import collect_as_usual
 
 if TYPE_CHECKING:
@@ -99,14 +98,9 @@ def parse_input(text: str) -> tuple[str, Shape]:
     return name, tuple(int(part) for part in parts)
 
 
-def is_zoo_name(net: str) -> bool:
-    """Whether NET can only be a network of the zoo: neither a path nor a module's name."""
-    return os.sep not in net and ":" not in net and not os.path.exists(net)
-
-
 def own_claims(net: str) -> str | None:
     """The path of the claims that come with a network of the zoo; None where there are none."""
-    if not is_zoo_name(net):
+    if not names_zoo(net):
         return None
     from ..formats.zoo import claims_path
 
@@ -118,12 +112,6 @@ def accounting_called(name: str | None) -> Accounting:
 
     Raises NettallyError for a name that is not known, and for a file that is no accounting.
     """
-    from ..counting.accounting import NETTALLY, accounting
+    from ..counting.accounting import as_accounting
 
-    if name is None:
-        return NETTALLY
-    if os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
-        from ..accountings import load
-
-        return load(name)
-    return accounting(name)
+    return as_accounting(name)

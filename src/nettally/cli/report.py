@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
 from ..errors import NettallyError
+from ..formats import names_zoo
 from ..rendering.escape import escape
 from ..versions import version_of
-from .network import PLAIN, Reading, accounting_called, is_zoo_name, own_claims, read_network
+from .network import PLAIN, Reading, accounting_called, own_claims, read_network
 from .output import show, write
 from .process import TALLIES
 
@@ -65,7 +66,7 @@ def run(
         published = load(path)
         verdicts = check(counted, published)
     audit = Audit(
-        name=net if is_zoo_name(net) else os.path.basename(net),
+        name=net if names_zoo(net) else os.path.basename(net),
         tally=counted,
         provenance=Provenance(
             _typed(net, claims, output, accounting, reading),
@@ -145,7 +146,7 @@ def _files(
     from ..formats import zoo
 
     asked: list[tuple[str, str, str]] = []
-    if is_zoo_name(net):
+    if names_zoo(net):
         asked.append(
             ("network", f"zoo/{net}/network.yaml", os.path.join(zoo.ROOT, net, "network.yaml"))
         )

@@ -5,13 +5,15 @@ An explanation is a hypothesis and is worded as one. "Unexplained" is a good ans
 
 from __future__ import annotations
 
+import os
 from math import log2
 from typing import TYPE_CHECKING, Any
 
 from ..arith import plain
 from ..claims.check import Verdict, judge
-from ..claims.claim import Claim, parse_claim
+from ..claims.claim import Claim, Claims, parse_claim
 from ..claims.comparison import compare, in_form_of, shown_value
+from ..claims.published import as_claims, own_claims
 from ..counting.quantities import SUMS
 from ..counting.tally import Tally, tally
 from ..display import Displayed
@@ -25,9 +27,12 @@ from .search import MAX_PAIRS, Hit, Target, Trial, search
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..claims.published import Published
     from ..counting.rows import Row
+    from ..counting.tally import Net
     from ..counting.values import Value
-    from ..network import Network, Shape
+    from ..formats import Sizes
+    from ..network import Shape
 
 __all__ = ["Edit", "Explanation", "Explanations", "explain"]
 
@@ -105,21 +110,29 @@ class Explanations(Displayed, Record):
 
 
 def explain(
-    network: Network | Tally,
+    network: Net,
     claim: Claim | str,
-    claims: Iterable[Claim | Verdict] = (),
+    claims: Published | Iterable[Claim | Verdict] | None = None,
     *,
     most: int = 5,
     pairs: int = MAX_PAIRS,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
 ) -> Explanations:
     """Why a published figure differs from ours.
 
-    claims: the other claims about the network, or their verdicts; an explanation carries them
-    along. most: how many hypotheses are given. pairs: how many pairs of edits are tried at most.
+    network, input_size, input_data: as ``tally`` takes them. claims: the other claims about the
+    network, or their verdicts; an explanation carries them along. None: those that come with a
+    network of the zoo; where one of them is asked about, it is meant with all that they say of it.
+    most: how many hypotheses are given. pairs: how many pairs of edits are tried at most.
     Raises ClaimError for what is no claim, or is about no layer.
     """
-    base = network if isinstance(network, Tally) else tally(network)
+    published = own_claims(network) if claims is None else None
+    base = tally(network, input_size=input_size, input_data=input_data)
     asked = parse_claim(claim) if isinstance(claim, str) else claim
+    if published is not None:
+        claims = published.claims
+        asked = next((each for each in claims if each.text == asked.text), asked)
     try:
         base, asked = asked.counted_by(base), asked.replace(accounting="", input=None)
     except ClaimError as error:
@@ -129,7 +142,7 @@ def explain(
         return Explanations(asked, verdict, tried=(_not_searched(verdict, asked),))
     ours = plain(verdict.ours) if isinstance(verdict.ours, int) else verdict.ours
     target, trial = search(base, asked, ours, pairs)
-    others = _companions(base, asked, claims)
+    others = _companions(base, asked, _listed(claims))
     grouped = _minimal(trial.hits)
     full = Recount(base)
     tried = [
@@ -146,6 +159,17 @@ def explain(
         proofs(working, asked),
         _account(trial, len(tried) - len(telling)),
     )
+
+
+def _listed(
+    claims: Published | Iterable[Claim | Verdict] | None,
+) -> Iterable[Claim | Verdict]:
+    """The claims, or verdicts, one by one."""
+    if claims is None:
+        return ()
+    if isinstance(claims, (str, os.PathLike, Claim, Claims)):
+        return as_claims(claims).claims
+    return [parse_claim(each) if isinstance(each, str) else each for each in claims]
 
 
 def _not_searched(verdict: Verdict, claim: Claim) -> str:

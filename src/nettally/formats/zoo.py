@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ReadError, closest
 from .source import Source
+
+if TYPE_CHECKING:
+    from ..network import Network
 
 ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "zoo")
 """The zoo's folder; one folder a network, with ``network.yaml`` and perhaps ``claims.yaml``."""
@@ -41,6 +44,19 @@ def claims_path(name: str) -> str | None:
     """Where the claims about a network of the zoo stand, or None where there are none."""
     path = os.path.join(_folder(name), "claims.yaml")
     return path if os.path.isfile(path) else None
+
+
+def claims_of(network: Network) -> str | None:
+    """The path of the claims about a network that was read from the zoo, however it was changed.
+
+    None for any other network: a file of one's own called like ours is one's own.
+    """
+    file = network.source.file if network.source is not None else ""
+    parts = file.split("/")
+    if len(parts) != 3 or parts[::2] != ["zoo", "network.yaml"] or os.path.exists(file):
+        return None
+    path = os.path.join(ROOT, parts[1], "claims.yaml")
+    return path if parts[1] in names() and os.path.isfile(path) else None
 
 
 def zoo() -> tuple[Entry, ...]:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError, closest
 from ...network import Network
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ...claims.check import Verdict
-    from ...claims.claim import Claim, Claims
-    from ...counting.tally import Tally
+    from ...claims.claim import Claim
+    from ...claims.published import Published
+    from ...counting.tally import Net, Tally
+    from ...formats import Sizes
 
 __all__ = ["FORMATS", "LEAST_WIDTH", "MOST_WIDTH", "STYLES", "Figure", "draw", "svg_of"]
 
@@ -29,23 +32,28 @@ LEAST_WIDTH, MOST_WIDTH = 200, 20_000
 
 
 def draw(
-    network: Network | Tally,
+    network: Net,
     style: str = "volumes",
     *,
     width: int | None = None,
     theme: str = "light",
     direction: str = "auto",
     depth: int | None = None,
-    claims: Claims | Iterable[Claim | str | Verdict] = (),
+    claims: Published | Iterable[Claim | str | Verdict] = (),
+    input_size: Sizes | None = None,
+    input_data: Any = None,
 ) -> Figure:
     """A figure of a network.
 
-    style: ``volumes``, ``blocks``, ``bars`` or ``field``. width: of the figure, in pixels; what is
-    naturally wider is laid out anew, and what is narrower is scaled up. theme: ``light``, ``dark``,
-    or ``auto``. direction: of ``blocks``: ``right``, ``down`` or ``auto``. depth: how deep modules
-    are opened. claims: those that do not tally are marked, with a note.
+    network, input_size, input_data: as ``tally`` takes them. style: ``volumes``, ``blocks``,
+    ``bars`` or ``field``. width: of the figure, in pixels; what is naturally wider is laid out
+    anew, and what is narrower is scaled up. theme: ``light``, ``dark``, or ``auto``. direction: of
+    ``blocks``: ``right``, ``down`` or ``auto``. depth: how deep modules are opened. claims: those
+    that do not tally are marked, with a note; also one claim, or the path of a file of claims.
     Raises NettallyError for a style, theme or width that is none.
     """
+    from ...claims.claim import Claim
+    from ...claims.published import as_claims
     from ...counting.tally import tally
 
     _check("style", style, STYLES)
@@ -57,7 +65,9 @@ def draw(
             values=f"width {width}",
             hint=f"from {LEAST_WIDTH} to {MOST_WIDTH} pixels",
         )
-    counted = tally(network) if isinstance(network, Network) else network
+    counted = tally(network, input_size=input_size, input_data=input_data)
+    if isinstance(claims, (str, os.PathLike, Claim)):
+        claims = as_claims(claims)
     from .compose import make
 
     return make(counted, style, width, theme, direction, depth, claims)

@@ -17,6 +17,7 @@ from ..tables.contents import (
     check_table,
     diff_table,
     explain_table,
+    reconcile_table,
     tally_table,
 )
 from ..tables.table import Head, Table, TableRow
@@ -69,6 +70,8 @@ def notebook(noun: Any) -> str:
         return fragment(_network(noun))
     if kind == "Verdicts":
         return fragment(_verdicts(noun))
+    if kind == "Reckonings":
+        return fragment(reconcile_table(noun.tally, noun))
     if kind == "Explanations":
         counted = noun.verdict.counted
         name = counted.network.name if counted is not None else "the network"

@@ -1,0 +1,70 @@
+"""Where claims come from: a file, texts, or what comes with a network of the zoo."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..counting.tally import Tally
+from ..errors import ClaimError
+from ..formats import names_zoo, zoo
+from ..network import Network
+from .claim import RELATIONS, Claim, Claims, load, parse_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..counting.tally import Net
+
+    Published = Claims | Iterable[Claim | str] | str | os.PathLike[str]
+    """Claims as functions take them, see ``as_claims``."""
+
+
+def as_claims(claims: Published) -> Claims:
+    """Claims, a claim, the text of one, several of either, or the path of a file of claims.
+
+    A text without a relation (=, <, ...) is a path. Raises ClaimError for what is no claim, and
+    ReadError for a file that has none.
+    """
+    if isinstance(claims, Claims):
+        return claims
+    if isinstance(claims, str) and any(sign in claims for sign in RELATIONS):
+        return Claims("", (parse_claim(claims),))
+    if isinstance(claims, (str, os.PathLike)):
+        return load(os.fspath(claims))
+    if isinstance(claims, Claim):
+        return Claims("", (claims,))
+    try:
+        several = list(claims)
+    except TypeError:
+        raise _no_claim(claims) from None
+    return Claims("", tuple(_as_claim(each) for each in several))
+
+
+def _as_claim(claim: Claim | str) -> Claim:
+    if isinstance(claim, Claim):
+        return claim
+    if isinstance(claim, str):
+        return parse_claim(claim)
+    raise _no_claim(claim)
+
+
+def _no_claim(what: Any) -> ClaimError:
+    return ClaimError(
+        "this is neither a claim, a list of claims nor the path of a file of claims",
+        values=f"it is of the type {type(what).__name__}: {repr(what)[:60]}",
+        hint="a text, as in 'conv1.neurons = 253,440'",
+    )
+
+
+def own_claims(network: Net) -> Claims | None:
+    """The claims that come with a network of the zoo, by its name or as it was read; else None."""
+    path: str | None = None
+    if isinstance(network, (str, os.PathLike)):
+        name = os.fspath(network)
+        path = zoo.claims_path(name) if names_zoo(name) else None
+    elif isinstance(network, Tally):
+        path = zoo.claims_of(network.network)
+    elif isinstance(network, Network):
+        path = zoo.claims_of(network)
+    return None if path is None else load(path)
