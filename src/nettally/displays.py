@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .accountings.reckoning import Reckonings
 from .claims.check import Verdict, Verdicts
+from .counting.memory.estimate import Memory
 from .counting.tally import Tally
 from .diffing import Difference
 from .display import DISPLAYS, Display
@@ -62,6 +63,14 @@ def _difference_text(difference: Difference) -> str:
     return diff_text(difference, PLAIN).rstrip()
 
 
+def _memory_text(memory: Memory) -> str:
+    from .rendering.tables.memory import memory_text
+
+    notes = memory.training.tally.network.notes
+    more = "memory.training.rows has them"
+    return memory_text(memory.training, memory.inference, PLAIN, notes, more=more).rstrip()
+
+
 def _reckonings_text(reckonings: Reckonings) -> str:
     from .rendering.tables.compare import reconcile_text
 
@@ -112,4 +121,5 @@ DISPLAYS.add(Verdict, Display(_verdict_text))
 DISPLAYS.add(Verdicts, Display(_verdicts_text, _html, _verdicts_svg))
 DISPLAYS.add(Explanations, Display(_explanations_text, _html, _explanations_svg))
 DISPLAYS.add(Reckonings, Display(_reckonings_text, _html, _reckonings_svg))
+DISPLAYS.add(Memory, Display(_memory_text, _html))
 DISPLAYS.add(Difference, Display(_difference_text, _html))

@@ -123,7 +123,7 @@ def explain(
 
     network, input_size, input_data: as ``tally`` takes them. claims: the other claims about the
     network, or their verdicts; an explanation carries them along. None: those that come with a
-    network of the zoo; where one of them is asked about, it is meant with all that they say of it.
+    network of the zoo; a text that stands among those is meant with all that they say of it.
     most: how many hypotheses are given. pairs: how many pairs of edits are tried at most.
     Raises ClaimError for what is no claim, or is about no layer.
     """
@@ -132,7 +132,8 @@ def explain(
     asked = parse_claim(claim) if isinstance(claim, str) else claim
     if published is not None:
         claims = published.claims
-        asked = next((each for each in claims if each.text == asked.text), asked)
+        if isinstance(claim, str):
+            asked = next((each for each in claims if each.text == asked.text), asked)
     try:
         base, asked = asked.counted_by(base), asked.replace(accounting="", input=None)
     except ClaimError as error:

@@ -66,19 +66,13 @@ def check(
     if form == "csv":
         return as_csv.check_csv(verdicts, explained)
     if form == "svg":
-        from .drawing import draw
+        from .drawing import draw, style_for
 
         counted = next((each.counted for each in verdicts if each.counted is not None), None)
         if counted is None:
             raise NettallyError("no claim is about a figure of this network: nothing is drawn")
         return draw(counted, style_for(counted), theme="auto", claims=verdicts).svg()
     return _written(form, contents.check_table(name, work, verdicts, explained, notes))
-
-
-def style_for(counted: Tally) -> str:
-    """The figure that suits a network: a chain to scale, anything else by its blocks."""
-    chain = all(len(row.node.inputs) < 2 for row in counted.rows)
-    return "volumes" if chain else "blocks"
 
 
 def explain(form: str, name: str, explanations: Explanations, notes: Sequence[str] = ()) -> str:

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from ...counting.tally import Net, Tally
     from ...formats import Sizes
 
-__all__ = ["FORMATS", "LEAST_WIDTH", "MOST_WIDTH", "STYLES", "Figure", "draw", "svg_of"]
+__all__ = [
+    "FORMATS",
+    "LEAST_WIDTH",
+    "MOST_WIDTH",
+    "STYLES",
+    "Figure",
+    "draw",
+    "style_for",
+    "svg_of",
+]
 
 STYLES = ("volumes", "blocks", "bars", "field")
 FORMATS = ("svg", "pdf", "png", "tex")
@@ -87,9 +96,13 @@ def svg_of(noun: Network | Tally, claims: Iterable[Verdict] = ()) -> str | None:
         return None
     if not any(row.shape for row in counted.rows):
         return None
+    return draw(counted, style_for(counted), theme="auto", claims=claims).svg()
+
+
+def style_for(counted: Tally) -> str:
+    """The figure that suits a network: a chain to scale, anything else by its blocks."""
     chain = all(len(row.node.inputs) < 2 for row in counted.rows)
-    style = "volumes" if chain else "blocks"
-    return draw(counted, style, theme="auto", claims=claims).svg()
+    return "volumes" if chain else "blocks"
 
 
 def _check(what: str, name: str, known: tuple[str, ...]) -> None:

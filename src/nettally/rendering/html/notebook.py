@@ -20,6 +20,7 @@ from ..tables.contents import (
     reconcile_table,
     tally_table,
 )
+from ..tables.memory import memory_table
 from ..tables.table import Head, Table, TableRow
 from .parts import rows_html
 
@@ -62,7 +63,7 @@ border-width:0 1px;padding:0 .4em;margin-right:.4em}
 
 
 def notebook(noun: Any) -> str:
-    """The markup of a Network, a Tally, Verdicts, Explanations or a Difference."""
+    """The markup of a Network, Tally, Verdicts, Reckonings, Memory, Explanations or Difference."""
     kind = type(noun).__name__
     if kind == "Tally":
         return fragment(tally_table(noun))
@@ -72,6 +73,8 @@ def notebook(noun: Any) -> str:
         return fragment(_verdicts(noun))
     if kind == "Reckonings":
         return fragment(reconcile_table(noun.tally, noun))
+    if kind == "Memory":
+        return fragment(memory_table(noun.training, noun.inference))
     if kind == "Explanations":
         counted = noun.verdict.counted
         name = counted.network.name if counted is not None else "the network"
