@@ -100,9 +100,10 @@ def diff(
     have been read. Raises what ``tally`` raises, and NettallyError for two tallies by different
     accountings.
     """
-    sizes = {"input_size": input_size, "input_data": input_data}
     left, right = (
-        tally(net, accounting, **({} if isinstance(net, (Network, Tally)) else sizes))
+        tally(net, accounting)
+        if isinstance(net, (Network, Tally))
+        else tally(net, accounting, input_size=input_size, input_data=input_data)
         for net in (a, b)
     )
     if left.accounting.name != right.accounting.name:

@@ -13,10 +13,11 @@ from .claim import RELATIONS, Claim, Claims, load, parse_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TypeAlias
 
     from ..counting.tally import Net
 
-    Published = Claims | Iterable[Claim | str] | str | os.PathLike[str]
+    Published: TypeAlias = Claims | Iterable[Claim | str] | str | os.PathLike[str]
     """Claims as functions take them, see ``as_claims``."""
 
 

@@ -17,10 +17,11 @@ from .rows import Row, count_node, new_row, with_examples
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
+    from typing import TypeAlias
 
     from ..formats import Sizes, TorchModule
 
-    Net = str | os.PathLike[str] | TorchModule | Network | "Tally"
+    Net: TypeAlias = "str | os.PathLike[str] | TorchModule | Network | Tally"
     """A network as every function takes it that the command answers with about NET."""
 
 LARGE = 10_000

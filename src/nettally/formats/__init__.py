@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadError
@@ -16,9 +18,9 @@ from ..registry import Registry
 from .source import HEAD, MAX_TEXT, Format, Source, read_bytes, read_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from importlib.metadata import EntryPoint
-    from typing import Protocol
+    from typing import Protocol, TypeAlias
 
     class TorchModule(Protocol):
         """A ``torch.nn.Module``, as type checkers recognise it without torch."""
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
         def named_children(self) -> Iterator[tuple[str, Any]]: ...
 
-    Size = Sequence[int]
-    Sizes = Size | Sequence[Size] | Mapping[str, Size]
+    Size: TypeAlias = Sequence[int]
+    Sizes: TypeAlias = Size | Sequence[Size] | Mapping[str, Size]
 
 __all__ = [
     "FORMATS",
@@ -114,7 +116,7 @@ def read(
 
     Raises ReadError for what can't be read, NetworkError and LayerError for what can't be.
     """
-    sizes_given = inputs if input_size is None else input_size
+    sizes_given: Any = inputs if input_size is None else input_size
     if isinstance(what, Network):
         return _with_its_sizes(what, sizes_given, input_data)
     if not isinstance(what, (str, os.PathLike)):
@@ -130,13 +132,7 @@ def read(
             name, sizes_given, input_data, mode=mode, dtypes=dtypes, options=options,
             self_check=self_check,
         )  # fmt: skip
-    sizes: Mapping[str, Shape]
-    if sizes_given is None:
-        sizes = NOTHING
-    elif isinstance(sizes_given, (tuple, list)):
-        sizes = {"": tuple(sizes_given)}
-    else:
-        sizes = sizes_given
+    sizes = _sizes_by_name(sizes_given)
     if names_zoo(name):
         from . import zoo
 
@@ -178,6 +174,28 @@ def is_module(what: object) -> bool:
     """Whether it is a ``torch.nn.Module``. Nothing is one before something has imported torch."""
     torch = sys.modules.get("torch")
     return isinstance(what, getattr(getattr(torch, "nn", None), "Module", ()))
+
+
+def _sizes_by_name(sizes: Any) -> Mapping[str, Shape]:
+    """The sizes of a file's inputs; that of the only one under "". Raises ReadError."""
+    if sizes is None:
+        return NOTHING
+    if isinstance(sizes, Mapping):
+        return {str(name): _shape(size) for name, size in sizes.items()}
+    if isinstance(sizes, (tuple, list)) and len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        return {"": _shape(sizes[0])}
+    return {"": _shape(sizes)}
+
+
+def _shape(size: Any) -> Shape:
+    try:
+        return tuple(map(index, size))
+    except TypeError:
+        raise ReadError(
+            "this is not the size of an input",
+            values=repr(size)[:60],
+            hint="(3, 224, 224), or {'data': (3, 224, 224)} for one of several",
+        ) from None
 
 
 def _with_its_sizes(network: Network, sizes: Any, data: Any) -> Network:
