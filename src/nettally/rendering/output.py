@@ -80,7 +80,10 @@ def explain(form: str, name: str, explanations: Explanations, notes: Sequence[st
     if form == "json":
         return as_json.explain_json(name, explanations, notes)
     if form == "svg":
-        return explanations._repr_svg_() or ""
+        from .drawing import svg_of
+
+        counted = explanations.verdict.counted
+        return (svg_of(counted, (explanations.verdict,)) if counted is not None else None) or ""
     if form == "csv":
         return as_csv.explain_csv(explanations)
     return _written(form, contents.explain_table(name, explanations, notes))
