@@ -74,7 +74,8 @@ class Report(Record):
 
         return (
             f'<iframe title="{escape(self.audit.name)}: report" sandbox="" '
-            'style="width:100%;height:36em;box-sizing:border-box;border:1px solid rgba(128,128,128,.4)" '
+            'style="width:100%;height:36em;box-sizing:border-box;'
+            'border:1px solid rgba(128,128,128,.4)" '
             f'srcdoc="{escape(self.html())}"></iframe>'
         )
 
