@@ -276,6 +276,19 @@ def test_what_is_no_claim_says_what_is_taken(claims: Any) -> None:
         nettally.check(NAME, claims)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("parameters 60 million", "a claim needs =, <, <=, > or >="),
+        ("clams.yaml", "clams.yaml: can't open the file"),
+    ],
+)
+def test_a_text_is_a_claim_unless_it_names_a_file(text: str, words: str) -> None:
+    with pytest.raises(nettally.NettallyError) as refusal:
+        nettally.check(NAME, text)
+    assert str(refusal.value).startswith(words)
+
+
 def test_a_network_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of one's own that is called as ours are is one's own, and has no claims of ours."""
     with pytest.raises(nettally.NettallyError, match="no claims about Sequential come with"):

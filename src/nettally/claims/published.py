@@ -9,7 +9,7 @@ from ..counting.tally import Tally
 from ..errors import ClaimError
 from ..formats import names_zoo, zoo
 from ..network import Network
-from .claim import RELATIONS, Claim, Claims, load, parse_claim
+from .claim import Claim, Claims, load, parse_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,26 +20,30 @@ if TYPE_CHECKING:
     Published: TypeAlias = Claims | Iterable[Claim | str] | str | os.PathLike[str]
     """Claims as functions take them, see ``as_claims``."""
 
+ENDINGS = (".yaml", ".yml", ".json")
+
 
 def as_claims(claims: Published) -> Claims:
     """Claims, a claim, the text of one, several of either, or the path of a file of claims.
 
-    A text without a relation (=, <, ...) is a path. Raises ClaimError for what is no claim, and
-    ReadError for a file that has none.
+    A text is a path where there is such a file, or where it ends as one. Raises ClaimError for what
+    is no claim, and ReadError for a file that has none.
     """
     if isinstance(claims, Claims):
         return claims
-    if isinstance(claims, str) and any(sign in claims for sign in RELATIONS):
-        return Claims("", (parse_claim(claims),))
-    if isinstance(claims, (str, os.PathLike)):
+    if isinstance(claims, os.PathLike) or (isinstance(claims, str) and _names_a_file(claims)):
         return load(os.fspath(claims))
-    if isinstance(claims, Claim):
-        return Claims("", (claims,))
+    if isinstance(claims, (str, Claim)):
+        return Claims("", (_as_claim(claims),))
     try:
         several = list(claims)
     except TypeError:
         raise _no_claim(claims) from None
     return Claims("", tuple(_as_claim(each) for each in several))
+
+
+def _names_a_file(text: str) -> bool:
+    return text.lower().endswith(ENDINGS) or os.path.isfile(text)
 
 
 def _as_claim(claim: Claim | str) -> Claim:
