@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ..errors import ReadError
+from ..errors import ReadError, nearest
 from ..network import NOTHING, Shape
 from ..record import Record
 
@@ -88,4 +88,22 @@ def read_part(name: str, most: int, *, whole: bool) -> bytes:
         with open(name, "rb") as file:
             return file.read(most + 1 if whole else most)
     except OSError as error:
-        raise ReadError(f"can't open the file: {error.strerror}", where=name) from None
+        raise ReadError(
+            f"can't open the file: {error.strerror}", where=name, hint=neighbour(name)
+        ) from None
+
+
+def neighbour(path: str) -> str:
+    """A question where something of nearly the name lies beside a file that is not there; or "".
+
+    Of a path whose folder is not there, it is the folder that is asked for.
+    """
+    folder, name = os.path.split(path)
+    if folder and not os.path.exists(folder):
+        return neighbour(folder)
+    try:
+        beside = os.listdir(folder or ".")
+    except OSError:
+        return ""
+    near = nearest(name, beside) if not os.path.exists(path) else ()
+    return f"did you mean '{os.path.join(folder, near[0])}'?" if near else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from ..errors import ReadError, closest
-from .source import Source
+from ..errors import ReadError, closest, nearest
+from .source import Source, neighbour
 
 ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "zoo")
 """The zoo's folder; one folder a network, with ``network.yaml`` and perhaps ``claims.yaml``."""
@@ -56,8 +56,15 @@ def _folder(name: str) -> str:
             return folder
     raise ReadError(
         f"there is no file '{name}', and no network of the zoo is called so",
-        hint=closest(name, names()),
+        hint=_hint(name),
     )
+
+
+def _hint(name: str) -> str:
+    """A network or a file beside; a file first where the name has a suffix, as files have."""
+    networks, file = nearest(name, names()), neighbour(name)
+    is_file = file and (not networks or os.path.splitext(name)[1] or f"'{name}." in file)
+    return file if is_file else closest(name, names())
 
 
 def _title(name: str) -> str:
