@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arith import Named, Num, formula, show
-from ..counting.quantities import SAME, NotDerivable, certainty, names_like
+from ..counting.quantities import NotDerivable, certainty, names_like
+from ..counting.quantity_names import IS_MEASURED, SAME
 from ..counting.tally import Rows, Tally, tally
 from ..display import Displayed
-from ..errors import ClaimError
+from ..errors import ClaimError, NettallyError
 from ..record import Record
-from .claim import Claim, Claims, not_counted, parse_claim
+from .claim import Claim, Claims, not_counted, read_claim
 from .comparison import compare, shown_value
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ class Verdict(Displayed, Record):
     """What came of a claim.
 
     ours: our figure, None where there is none. status: exact, rounds, truncates, holds (an
-    inequality that is true), differs, unknown (cannot be derived). detail: by how much, by what
-    factor, or why not. counted: the tally that our figure is of.
+    inequality that is true), differs, unknown (cannot be derived), invalid (it is no claim about
+    this network). detail: by how much, by what factor, or why not. counted: the tally that our
+    figure is of. error: of an invalid claim, the whole complaint.
     """
 
     claim: Claim
@@ -37,6 +39,7 @@ class Verdict(Displayed, Record):
     status: str
     detail: str = ""
     counted: Tally | None = None
+    error: NettallyError | None = None
 
     @property
     def working(self) -> str:
@@ -56,6 +59,11 @@ class Verdict(Displayed, Record):
     def tallies(self) -> bool:
         return self.status in TALLIES
 
+    @property
+    def is_derived(self) -> bool:
+        """Whether our figure follows, so that the claim is true or false."""
+        return self.status not in ("unknown", "invalid")
+
 
 class Verdicts(Displayed, tuple[Verdict, ...]):
     """What ``check`` gives: the verdicts in the claims' order. Printed, a line each."""
@@ -64,21 +72,30 @@ class Verdicts(Displayed, tuple[Verdict, ...]):
 
 
 def check(network: Network | Tally, claims: Claims | Iterable[Claim | str]) -> Verdicts:
-    """A verdict for each claim.
+    """A verdict for each claim, whatever becomes of the others.
 
-    Raises ClaimError for a claim about a layer that is not there.
+    What is no claim, or is about a layer or a quantity that is not there, has the status invalid.
     """
     counted = network if isinstance(network, Tally) else tally(network)
     listed = claims.claims if isinstance(claims, Claims) else claims
-    return Verdicts(
-        judge(counted, parse_claim(claim) if isinstance(claim, str) else claim) for claim in listed
-    )
+    return Verdicts(_verdict(counted, claim) for claim in listed)
+
+
+def _verdict(counted: Tally, claim: Claim | str) -> Verdict:
+    claim = read_claim(claim) if isinstance(claim, str) else claim
+    try:
+        return judge(counted, claim)
+    except NettallyError as error:
+        text = f"{error.what}: {error.hint}" if error.hint else error.what
+        return Verdict(claim, None, "invalid", text, error=error)
 
 
 def judge(counted: Tally, claim: Claim) -> Verdict:
-    """The verdict on one claim."""
+    """The verdict on one claim. Raises ClaimError for what is no claim about this network."""
+    if claim.error is not None:
+        raise claim.error
     if claim.measured:
-        return Verdict(claim, None, "unknown", "measured: it cannot be derived")
+        return Verdict(claim, None, "unknown", IS_MEASURED)
     try:
         by = claim.counted_by(counted)  # its accounting and its input, which it may state
         reason = not_counted(claim, by)
@@ -89,7 +106,8 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
         return Verdict(claim, None, "unknown", str(because))
     except ClaimError as error:
         raise error.at(str(claim.source or "")) from None
-    status, detail = compare(ours, claim.printed, claim.relation)
+    called = "printed" if claim.is_printed else "claimed"
+    status, detail = compare(ours, claim.printed, claim.relation, called)
     if reason and not _is_refuted(claim, ours, status):
         return Verdict(claim, ours if reason.startswith("at least") else None, "unknown", reason)
     if status == "differs" and _may_grow(by, claim, ours):

@@ -1,6 +1,7 @@
 """The command line: where it begins and how it ends.
 
-Exit codes: 0 it tallies, 1 something differs, 2 usage or input that can't be read.
+Exit codes: 0 it tallies, 1 something differs, 2 usage, input that can't be read, or a claim that is
+none, 70 an error in nettally itself.
 
 The commands that answer a question, ``check NET``, ``tally NET`` and ``explain NET CLAIM``, are
 recognised here when they are asked without options: importing click takes three times as long as
@@ -74,10 +75,10 @@ def _quick(arguments: Sequence[str]) -> int | None:
         from .tally import run as tally
 
         return tally(arguments[1])
-    if len(arguments) == 3 and arguments[0] == "explain":
+    if len(arguments) in (2, 3) and arguments[0] == "explain":
         from .explain import run as explain
 
-        return explain(arguments[1], arguments[2])
+        return explain(*arguments[1:])
     return None
 
 

@@ -13,6 +13,7 @@ from .process import collect_as_usual
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..claims.claim import Claims
     from ..counting.accounting import Accounting
     from ..network import Network, Shape
 
@@ -101,7 +102,7 @@ def parse_input(text: str) -> tuple[str, Shape]:
 
 def is_zoo_name(net: str) -> bool:
     """Whether NET can only be a network of the zoo: neither a path nor a module's name."""
-    return os.sep not in net and ":" not in net and not os.path.exists(net)
+    return net != "-" and os.sep not in net and ":" not in net and not os.path.exists(net)
 
 
 def own_claims(net: str) -> str | None:
@@ -113,6 +114,39 @@ def own_claims(net: str) -> str | None:
     return claims_path(net)
 
 
+def standard_input_once(*paths: str) -> None:
+    """Raises NettallyError where more than one of the paths is "-"."""
+    if paths.count("-") > 1:
+        raise NettallyError(
+            "standard input can be read once only", hint="name a file for the other"
+        )
+
+
+def published_about(
+    net: str, files: Sequence[str] = (), inline: Sequence[str] = ()
+) -> Claims | None:
+    """The claims that are given, or those that come with a network of the zoo; None for neither.
+
+    files: their paths; "-" is standard input. inline: claims as they are typed.
+    """
+    from ..claims.claim import Claims, load, read_claim
+
+    paths = list(files)
+    if not files and not inline:
+        path = own_claims(net)
+        if path is None:
+            return None
+        paths = [path]
+    loaded = [load(path) for path in paths]
+    claims = [claim for each in loaded for claim in each.claims]
+    works = dict.fromkeys(each.work for each in loaded if each.work)
+    return Claims(
+        "; ".join(works),
+        (*claims, *map(read_claim, inline)),
+        ", ".join(each.source for each in loaded),
+    )
+
+
 def accounting_called(name: str | None) -> Accounting:
     """The accounting of a name or in a file, or our own.
 
@@ -122,7 +156,7 @@ def accounting_called(name: str | None) -> Accounting:
 
     if name is None:
         return NETTALLY
-    if os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
+    if name == "-" or os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
         from ..accountings import load
 
         return load(name)

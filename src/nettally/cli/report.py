@@ -12,9 +12,18 @@ from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.escape import escape
 from ..versions import version_of
-from .network import PLAIN, Reading, accounting_called, is_zoo_name, own_claims, read_network
+from .network import (
+    PLAIN,
+    Reading,
+    accounting_called,
+    is_zoo_name,
+    published_about,
+    read_network,
+    standard_input_once,
+)
 from .output import show, write
-from .process import TALLIES
+from .process import TALLIES, UNUSABLE
+from .verdicts import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
     import click
 
     from ..claims.check import Verdict
-    from ..claims.claim import Claims
     from ..counting.tally import Tally
     from ..explaining import Explanations
     from ..rendering.reports.audit import CaptionedSvg
@@ -41,36 +49,38 @@ CAPTIONS = {
 def run(
     net: str,
     *,
-    claims: str | None = None,
+    claims: Sequence[str] = (),
+    inline: Sequence[str] = (),
     output: str | None = None,
     accounting: str | None = None,
     reading: Reading = PLAIN,
 ) -> int:
-    """Write the page; 0 whatever its verdict is. Without an output it goes to stdout."""
+    """Write the page; 0 whatever its verdict is, and 2 where something claimed is no claim.
+
+    Without an output it goes to stdout.
+    """
     from ..accountings.reckoning import reconcile
     from ..rendering.reports import page as render
     from ..rendering.reports.audit import Audit, Provenance
 
     if output is None and sys.stdout.isatty():
         raise NettallyError("a page is not for a terminal", hint="name a file: -o report.html")
+    standard_input_once(net, *claims)
     network, notes = read_network(net, reading)
     counted = tally(network, accounting_called(accounting))
-    path = claims or own_claims(net)
-    published: Claims | None = None
+    published = published_about(net, claims, inline)
     verdicts: tuple[Verdict, ...] = ()
-    if path is not None:
+    if published is not None:
         from ..claims.check import check
-        from ..claims.claim import load
 
-        published = load(path)
         verdicts = check(counted, published)
     audit = Audit(
         name=net if is_zoo_name(net) else os.path.basename(net),
         tally=counted,
         provenance=Provenance(
-            _typed(net, claims, output, accounting, reading),
+            _typed(net, claims, inline, output, accounting, reading),
             version_of("nettally") or "not installed",
-            _files(net, reading.companion, claims),
+            _files(net, reading.companion, claims, inline),
         ),
         work=published.work if published is not None else "",
         verdicts=verdicts,
@@ -82,25 +92,38 @@ def run(
     page = render.report(audit)
     if output is None:
         write(page)
-        return TALLIES
+        return _code(verdicts)
     try:
         with open(output, "w", encoding="utf-8", newline="\n") as file:
             file.write(page)
     except OSError as error:
         raise NettallyError(f"can't write the page: {error.strerror}", where=output) from None
     show(f"{escape(output)}: {render.summary(audit)}\n")
-    return TALLIES
+    return _code(verdicts)
+
+
+def _code(verdicts: Sequence[Verdict]) -> int:
+    return UNUSABLE if code_of(verdicts) == UNUSABLE else TALLIES
 
 
 def _typed(
-    net: str, claims: str | None, output: str | None, accounting: str | None, reading: Reading
+    net: str,
+    claims: Sequence[str],
+    inline: Sequence[str],
+    output: str | None,
+    accounting: str | None,
+    reading: Reading,
 ) -> str:
     """The command as it can be typed again."""
-    options = {"--claims": claims, "--params": reading.companion, "--phase": reading.phase}
+    options = {"--params": reading.companion, "--phase": reading.phase}
     options |= {"--accounting": accounting, "-o": os.path.basename(output or "")}
     words = ["nettally", "report", net]
     for name, value in options.items():
         words += [name, value] if value else []
+    for path in claims:
+        words += ["--claims", path]
+    for claim in inline:
+        words += ["--claim", claim]
     for size in reading.inputs:
         words += ["--input", size]
     for stage in reading.stages:
@@ -139,7 +162,7 @@ def _figures(counted: Tally, verdicts: Sequence[Verdict]) -> tuple[CaptionedSvg,
 
 
 def _files(
-    net: str, companion: str | None, claims: str | None
+    net: str, companion: str | None, claims: Sequence[str], inline: Sequence[str]
 ) -> tuple[tuple[str, str, str, int], ...]:
     """What was read: what it is, its name, its SHA-256 and its bytes. Folders are left out."""
     from ..formats import zoo
@@ -150,14 +173,16 @@ def _files(
             ("network", f"zoo/{net}/network.yaml", os.path.join(zoo.ROOT, net, "network.yaml"))
         )
         zoo_claims = zoo.claims_path(net)
-        if claims is None and zoo_claims is not None:
+        if not claims and not inline and zoo_claims is not None:
             asked.append(("claims", f"zoo/{net}/claims.yaml", zoo_claims))
     else:
         code, colon, _ = net.partition(".py:")  # file.py:Class
         path = f"{code}.py" if colon else net
         asked.append(("network", path, path))
     asked += [
-        (what, path, path) for what, path in (("parameters", companion), ("claims", claims)) if path
+        (what, path, path)
+        for what, path in (("parameters", companion), *(("claims", path) for path in claims))
+        if path
     ]
     files: list[tuple[str, str, str, int]] = []
     for what, name, path in asked:
@@ -190,6 +215,7 @@ def command() -> click.Command:
     )
     @click.argument("net", type=o.NET)
     @o.claims_option
+    @o.claim_option
     @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
     @o.input_option
     @o.verbose_option

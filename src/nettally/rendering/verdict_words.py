@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..claims.check import Verdict
-    from ..explaining import Explanation
+    from ..explaining import Explanation, Explanations
 
 SIGNS = {
     "exact": "✓",
@@ -17,6 +17,7 @@ SIGNS = {
     "truncates": "≈",
     "differs": "✗",
     "unknown": "?",
+    "invalid": "!",
 }
 
 HOW = {
@@ -26,6 +27,7 @@ HOW = {
     "truncates": "cut off",
     "differs": "differs",
     "unknown": "cannot be derived",
+    "invalid": "cannot be judged",
 }
 """A verdict in words: how the printed value is true, or that it is not."""
 
@@ -39,7 +41,7 @@ def ours(verdict: Verdict) -> str:
 
 def tallying(verdicts: Sequence[Verdict]) -> str:
     """``50 of 54 claims tally, 4 differ; 15 more cannot be derived``."""
-    derived = [verdict for verdict in verdicts if verdict.status != "unknown"]
+    derived = [verdict for verdict in verdicts if verdict.is_derived]
     differ = sum(verdict.status == "differs" for verdict in derived)
     number = len(derived)
     if not derived:
@@ -49,8 +51,22 @@ def tallying(verdicts: Sequence[Verdict]) -> str:
     else:
         claims = "1 claim" if number == 1 else f"{number} claims"
         text = f"{number - differ} of {claims} tally, {differ} differ{'s' if differ == 1 else ''}"
-    more = len(verdicts) - number
-    return f"{text}; {more} more cannot be derived" if more else text
+    return f"{text}{others(verdicts)}"
+
+
+def others(verdicts: Sequence[Verdict]) -> str:
+    """``; 15 more cannot be derived; 1 cannot be judged``, "" where all are true or false."""
+    text = ""
+    for status, more in (("unknown", " more"), ("invalid", "")):
+        number = sum(verdict.status == status for verdict in verdicts)
+        text += f"; {number}{more} {HOW[status]}" if number else ""
+    return text
+
+
+def searched(explanations: Explanations) -> bool:
+    """Whether edits were tried at all: they are for one value that differs, not for a bound."""
+    claim = explanations.verdict.claim
+    return explanations.verdict.status == "differs" and claim.relation == "=" and not claim.every
 
 
 def chance(explanation: Explanation) -> str:

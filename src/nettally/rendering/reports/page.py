@@ -16,7 +16,7 @@ from ..tables.columns import chosen, total_of
 from ..tables.contents import architecture_table, reconcile_table, tally_table
 from ..tables.tree import full_depth
 from ..verdict_words import tallying
-from .page_claims import differing_html, open_html, tallying_html
+from .page_claims import differing_html, invalid_html, open_html, tallying_html
 
 if TYPE_CHECKING:
     from ...counting.tally import Tally
@@ -36,6 +36,7 @@ def report(audit: Audit) -> str:
     sections = [
         ("differs", "What differs", differing_html(audit)),
         ("tallies", "What tallies", tallying_html(audit)),
+        ("invalid", "What cannot be judged", invalid_html(audit)),
         ("open", "What cannot be derived", open_html(audit)),
         ("figure", "The network drawn", _figures(audit)),
         ("layers", "The network in numbers", _layers(audit)),
@@ -97,6 +98,7 @@ def _answer(audit: Audit) -> str:
         ("near", "≈", "as rounded or cut off", ("rounds", "truncates")),
         ("differs", "✗", "differ", ("differs",)),
         ("unknown", "?", "cannot be derived", ("unknown",)),
+        ("differs", "!", "cannot be judged", ("invalid",)),
     ]
     bar: list[str] = []
     legend: list[str] = []

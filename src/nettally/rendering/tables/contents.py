@@ -217,8 +217,8 @@ def explain_table(name: str, explanations: Explanations, notes: Sequence[str] = 
 def asked(name: str, verdict: Verdict) -> str:
     """What is asked and what we have: ``conv1.neurons = 253,440; alexnet has 290,400``."""
     claim, value = verdict.claim.text, ours(verdict)
-    if verdict.status == "unknown":
-        return f"{name}: {claim} cannot be derived"
+    if not verdict.is_derived:
+        return f"{name}: {claim} {HOW[verdict.status]}"
     if verdict.status == "differs":
         return f"{claim}; {name} has {value}" if value else f"{claim} differs from {name}"
     return f"{claim} tallies with {name}" + (f": {value}" if value else "")
@@ -230,7 +230,7 @@ def evidence(explanation: Explanation) -> list[str]:
     for word, claims in (("mends", explanation.fixes), ("breaks", explanation.breaks)):
         if claims:
             more = f" and {len(claims) - 4} more" if len(claims) > 4 else ""
-            texts.append(f"{word} {', '.join(claims[:4])}{more}")
+            texts.append(f"{word} {', '.join(claim.words for claim in claims[:4])}{more}")
     if explanation.similar:
         texts.append(f"so would {'; '.join(explanation.similar)}")
     return [*texts, *explanation.effects]
