@@ -9,6 +9,12 @@ if TYPE_CHECKING:
 MAX_NAMES, MAX_WORD, MAX_SHOWN, MAX_FAMILY = 1000, 60, 100, 12
 """What a suggestion compares and lists at most; a hostile file has many long names."""
 
+LEAST_LIKENESS = 0.599
+"""From this share of common letters on, as difflib reckons it, a word is near."""
+
+OTHER_IS_LESS_LIKE = 0.1
+"""By how much another word for a name has to be nearer than a name."""
+
 NO_WORDS: Mapping[str, str] = {}
 
 
@@ -100,8 +106,16 @@ def nearest(
     family = [name for name in family if words == _words(name)] or family
     if family:
         return tuple(dict.fromkeys(meant[name] for name in family))
-    letters = difflib.get_close_matches(_plain(word), list(plain.values()), 1, 0.6)
-    return tuple(meant[name] for name in plain if plain[name] in letters)[:1]
+    matcher = difflib.SequenceMatcher(b=_plain(word))
+    best, likeness = "", LEAST_LIKENESS
+    for name, each in plain.items():
+        matcher.set_seq1(each)
+        least = likeness if name in names else likeness + OTHER_IS_LESS_LIKE
+        if matcher.real_quick_ratio() > least and matcher.quick_ratio() > least:
+            ratio = matcher.ratio()
+            if ratio > least:
+                best, likeness = name, ratio if name in names else ratio - OTHER_IS_LESS_LIKE
+    return (meant[best],) if best else ()
 
 
 def _plain(name: str) -> str:

@@ -60,6 +60,11 @@ class Verdict(Displayed, Record):
         return self.status in TALLIES
 
     @property
+    def is_measured(self) -> bool:
+        """Whether nothing but a measurement could tell, so that it cannot be derived."""
+        return self.status == "unknown" and self.detail == IS_MEASURED
+
+    @property
     def is_derived(self) -> bool:
         """Whether our figure follows, so that the claim is true or false."""
         return self.status not in ("unknown", "invalid")
@@ -110,7 +115,7 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
     status, detail = compare(ours, claim.printed, claim.relation, called)
     if reason and not _is_refuted(claim, ours, status):
         return Verdict(claim, ours if reason.startswith("at least") else None, "unknown", reason)
-    if status == "differs" and _may_grow(by, claim, ours):
+    if _may_grow(by, claim, ours, status):
         return Verdict(claim, ours, "unknown", "at least this: some layers are not known")
     return Verdict(claim, ours, status, detail, counted)
 
@@ -126,13 +131,19 @@ def _is_refuted(claim: Claim, ours: Value, status: str) -> bool:
     )
 
 
-def _may_grow(counted: Tally, claim: Claim, ours: Value) -> bool:
-    """Whether layers that are not known could still make a figure of the whole net true."""
+def _may_grow(counted: Tally, claim: Claim, ours: Value, status: str) -> bool:
+    """Whether layers that are not known could still make a figure of the whole net true, or false.
+
+    What is at least so much may be equal to a larger figure, and may be beyond a bound.
+    """
     about, quantity = claim.reference or ("no sum", "")
     if about or not isinstance(ours, int):
         return False
-    sure = certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
-    return not sure and ours < claim.printed.value
+    if certainty(counted.rows, SAME.get(quantity, quantity)) == "exact":
+        return False
+    if claim.relation in ("<", "<="):
+        return status == "holds"
+    return status == "differs" and ours < claim.printed.value
 
 
 def _judge_every(counted: Tally, claim: Claim, reason: str) -> Verdict:

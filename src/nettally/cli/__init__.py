@@ -1,7 +1,6 @@
 """The command line: where it begins and how it ends.
 
-Exit codes: 0 it tallies, 1 something differs, 2 usage, input that can't be read, or a claim that is
-none, 70 an error in nettally itself.
+Exit codes: 0 it tallies, 1 something differs, 2 usage or input that can't be read.
 
 The commands that answer a question, ``check NET``, ``tally NET`` and ``explain NET CLAIM``, are
 recognised here when they are asked without options: importing click takes three times as long as

@@ -30,16 +30,13 @@ For example:
 Exit codes:
   0  it tallies (or: it was counted, listed, explained as true)
   1  something differs
-  2  usage, input that can't be read, or a claim that is none (whatever else
-     differs); the complaint is on stderr
-  70 an error in nettally itself
+  2  usage, or input that can't be read; the complaint is on stderr
   130 after Ctrl-C
 
 \b
-NET is the name of a network of the zoo (nettally zoo), a file, - for standard
-input, or the name of a PyTorch module: torchvision:resnet50,
-timm:convnext_base, package.module:factory or file.py:Class(3, width=64),
-whose code is then run.
+NET is the name of a network of the zoo (nettally zoo), a file, or the name of
+a PyTorch module: torchvision:resnet50, timm:convnext_base,
+package.module:factory or file.py:Class(3, width=64), whose code is then run.
 """
 
 NAMES = (

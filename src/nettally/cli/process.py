@@ -12,8 +12,6 @@ USUAL = (700, 10, 10)
 """The thresholds of Python's garbage collector, unless somebody sets others."""
 
 TALLIES, DIFFERS, UNUSABLE = 0, 1, 2
-OUR_ERROR = 70
-"""As sysexits.h has it, EX_SOFTWARE: an error in nettally itself."""
 INTERRUPTED = 130
 """As shells have it: 128 + SIGINT."""
 PIPE_CLOSED = 141

@@ -303,7 +303,8 @@ def _no_quantity(tally: Tally, word: str) -> Exception:
     if holders:
         hint = f"say of which: {holders[0]}.{word}"
         return ClaimError(f"'{word}' is a quantity of a layer", hint=hint)
-    hint = closest_quantity(word, (*SUMS, "layers", *SHAPES, *FIELDS))
+    fields = {name for row in tally.rows for name in row.node.layer.fields()}
+    hint = closest_quantity(word, (*SUMS, "layers", *SHAPES, *FIELDS), fields)
     return ClaimError(f"{tally.network.name} has no quantity '{word}'", hint=hint)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import closest
+from ..errors import closest, nearest
 from ..layers import kinds, layer_class
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ OTHER_WORDS = {
         "neurons": "units",
         "biases": "bias",
         "weights": "weight",
-        "memory": "bytes",
+        "memory": "bytes mem ram",
         "layers": "depth",
         "output": "output_size output_shape resolution",
         "features": "out_features",
         "channels": "out_channels maps feature_maps",
         "filters": "kernels out_channels num_output",
-        "kernel": "kernel_size filter_size window",
+        "kernel": "kernel_size window",
         "stride": "strides step",
         "padding": "pad pads",
         "kind": "type",
@@ -105,6 +105,10 @@ OTHER_WORDS = {
         "top5_error": "top_5_error top5 error_top5",
         "top1_accuracy": "top_1_accuracy acc acc1",
         "latency": "time runtime milliseconds",
+        "throughput": "speed",
+        "frames_per_second": "fps",
+        "learning_rate": "lr",
+        "file_size": "model_size disk_size download_size",
     }.items()
     for word in words.split()
 }
@@ -130,15 +134,19 @@ FILLERS = frozenset(
 """Words that say nothing of what is counted: ``total_params``, ``num_parameters``."""
 
 
-def closest_quantity(word: str, known: Iterable[str]) -> str:
+def closest_quantity(word: str, known: Iterable[str], less_likely: Iterable[str] = ()) -> str:
     """A suggestion for a word that names no quantity: "did you mean 'parameters'?" for ``params``.
 
-    known: those that there are; what is measured is suggested too.
+    known: those that there are; what is measured is suggested too. less_likely: others, of which
+    one is suggested where none of the known is near.
     """
     names = {*known, *MEASURED}
     others = {**OTHER_WORDS, **SAME}
     words = [each for each in word.casefold().split("_") if each not in FILLERS]
-    return closest("_".join(words) or word, names, others)
+    stem = "_".join(words) or word
+    if not nearest(stem, names, others) and nearest(stem, less_likely, others):
+        return closest(stem, less_likely, others)
+    return closest(stem, names, others)
 
 
 def field_names() -> frozenset[str]:

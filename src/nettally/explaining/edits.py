@@ -201,10 +201,8 @@ def _padding_behind(row: Row, where: float) -> Edit | None:
     None where windows fit, and where the same padding is tried as nearly even on both sides.
     """
     layer: Any = row.node.layer
-    if not hasattr(layer, "spare"):
-        return None
-    dropped: tuple[int, ...] = layer.spare(row.inputs[0])
-    if not all(left > 0 for left in dropped):
+    dropped: tuple[int, ...] = layer.spare(row.inputs[0]) if hasattr(layer, "spare") else (0,)
+    if min(dropped) <= 0:
         return None
     fields = layer.fields()
     pairs = tuple(

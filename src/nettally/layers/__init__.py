@@ -41,4 +41,5 @@ def closest_kind(word: str, more: Iterable[str] = ()) -> str:
 
     known = (*kinds(), *more)
     stem = word[:-2] if word[-2:].lower() in ("1d", "2d", "3d") else word
+    stem = stem[:-5] if stem.lower().endswith("layer") else stem
     return closest(stem.rstrip("_-") or word, known, OTHER_WORDS)

@@ -41,8 +41,9 @@ FAMILIES = {
 OTHER_WORDS = {
     word: kind
     for kind, words in {
-        "conv": "convolution convolutional depthwise_conv separable_conv",
-        "conv_transpose": "deconv deconvolution transposed_conv transpose_conv upconv "
+        "conv": "convolution convolutional depthwise depthwise_conv dwconv "
+        "separable_conv pointwise_conv",
+        "conv_transpose": "deconv deconvolution transposed_conv transpose_conv upconv tconv "
         "transposed_convolution",
         "local": "local_conv locally_connected",
         "max_pool": "max_pooling pooling mp",
@@ -50,8 +51,8 @@ OTHER_WORDS = {
         "global_average_pool": "gap global_avg_pool global_average_pooling global_mean_pool",
         "global_max_pool": "gmp global_max_pooling",
         "adaptive_average_pool": "adaptive_avg_pool",
-        "linear": "dense fc fully_connected inner_product gemm addmm mlp projection",
-        "batch_norm": "bn batch_normalization batch_normalisation",
+        "linear": "dense fc fully_connected inner_product ip gemm addmm mlp projection full",
+        "batch_norm": "bn bnorm batch_normalization batch_normalisation",
         "layer_norm": "ln layer_normalization layer_normalisation",
         "group_norm": "gn instance_norm instance_normalization group_normalization",
         "rms_norm": "rms_normalization",
@@ -64,17 +65,18 @@ OTHER_WORDS = {
         "sigmoid": "logistic",
         "dropout": "drop",
         "identity": "noop pass",
-        "add": "sum plus residual shortcut eltwise",
+        "add": "sum plus residual shortcut skip eltwise",
         "subtract": "sub minus",
         "multiply": "mul times product",
-        "concat": "concatenate cat join route",
+        "concat": "concatenate cat join merge route",
         "reshape": "view",
         "permute": "transpose",
         "pad": "padding zero_pad zero_padding",
         "resize": "interpolate bilinear",
         "upsample": "up_sampling unpool",
         "embedding": "embed lookup",
-        "attention": "mha self_attention multi_head_attention multihead_attention",
+        "relu": "activation rectifier",
+        "attention": "transformer mha self_attention multi_head_attention multihead_attention",
         "rnn": "simple_rnn",
     }.items()
     for word in words.split()

@@ -20,16 +20,21 @@ SIGNS = {
     "invalid": "!",
 }
 
-HOW = {
+_HOW = {
     "exact": "exact",
     "holds": "holds",
     "rounds": "rounded",
     "truncates": "cut off",
     "differs": "differs",
-    "unknown": "cannot be derived",
+    "unknown": "not known",
     "invalid": "cannot be judged",
 }
-"""A verdict in words: how the printed value is true, or that it is not."""
+MEASURED = "cannot be derived"
+
+
+def how(verdict: Verdict) -> str:
+    """A verdict in words: how the printed value is true, or that it is not, or why nobody knows."""
+    return MEASURED if verdict.is_measured else _HOW[verdict.status]
 
 
 def ours(verdict: Verdict) -> str:
@@ -56,11 +61,18 @@ def tallying(verdicts: Sequence[Verdict]) -> str:
 
 def others(verdicts: Sequence[Verdict]) -> str:
     """``; 15 more cannot be derived; 1 cannot be judged``, "" where all are true or false."""
+    words = [how(verdict) for verdict in verdicts if not verdict.is_derived]
     text = ""
-    for status, more in (("unknown", " more"), ("invalid", "")):
-        number = sum(verdict.status == status for verdict in verdicts)
-        text += f"; {number}{more} {HOW[status]}" if number else ""
+    for each in (MEASURED, _HOW["unknown"], _HOW["invalid"]):
+        more = "" if each == _HOW["invalid"] else "more "
+        text += f"; {words.count(each)} {more}{each}" if each in words else ""
     return text
+
+
+def open_words(verdict: Verdict) -> str:
+    """What is said of a claim that is neither true nor false: that it ``cannot be derived``."""
+    word = how(verdict)
+    return f"is {word}" if word == _HOW["unknown"] else word
 
 
 def searched(explanations: Explanations) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...claims.comparison import shown_value
 from ..escape import escape
 from ..terminal import BOUND, Terminal, count, noted, wrap
-from ..verdict_words import HOW, others, searched
+from ..verdict_words import open_words, others, searched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -233,7 +233,8 @@ def _each(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
 def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
     lines: list[str] = []
     for verdict in verdicts:
-        if verdict.status in ("rounds", "truncates"):
+        is_open = verdict.status == "unknown" and not verdict.is_measured
+        if is_open or verdict.status in ("rounds", "truncates"):
             lines.extend(_line(verdict, terminal))
             if verdict.detail:
                 lines.extend(wrap(escape(verdict.detail), terminal.prose, " " * 6))
@@ -242,7 +243,7 @@ def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
     for status, statuses in (("exact", ("exact", "holds")), ("unknown", ("unknown",))):
         places: dict[str, list[Claim]] = {}
         for verdict in verdicts:
-            if verdict.status in statuses:
+            if verdict.status in statuses and (verdict.is_derived or verdict.is_measured):
                 places.setdefault(verdict.claim.place, []).append(verdict.claim)
         for place, claims in places.items():
             texts = dict.fromkeys(escape(claim.text) for claim in claims)
@@ -302,7 +303,7 @@ def _asked(name: str, verdict: Verdict, terminal: Terminal) -> list[str]:
     claim = escape(verdict.claim.text)
     network = escape(name)
     if not verdict.is_derived:
-        text = f"{network}: {claim} {HOW[verdict.status]}"
+        text = f"{network}: {claim} {open_words(verdict)}"
     elif verdict.status == "differs":
         ours = (
             f"; {network} has {_ours(verdict)}"

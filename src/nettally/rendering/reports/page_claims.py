@@ -8,7 +8,7 @@ from ...claims.comparison import shown_value
 from ..escape import html_text
 from ..html.parts import CLASS_OF
 from ..tables.contents import evidence
-from ..verdict_words import HOW, SIGNS, chance, ours, searched
+from ..verdict_words import SIGNS, chance, how, ours, searched
 from .check_report import short_work
 from .steps import steps
 
@@ -151,16 +151,23 @@ def tallying_html(audit: Audit) -> str:
 
 def open_html(audit: Audit) -> str:
     """Claims that nothing but a measurement could tell."""
-    return _unjudged(audit, "unknown", "No description of a network tells these.")
+    verdicts = [verdict for verdict in audit.verdicts if verdict.is_measured]
+    return _unjudged(audit, verdicts, "No description of a network tells these.")
+
+
+def unknown_html(audit: Audit) -> str:
+    """Claims about what a layer that is not known may add to."""
+    verdicts = [v for v in audit.verdicts if v.status == "unknown" and not v.is_measured]
+    return _unjudged(audit, verdicts, "Some layers are not known, and these hang on them.")
 
 
 def invalid_html(audit: Audit) -> str:
     """What stands among the claims and is none about this network."""
-    return _unjudged(audit, "invalid", "These are no claims about this network; each says why.")
+    verdicts = [verdict for verdict in audit.verdicts if verdict.status == "invalid"]
+    return _unjudged(audit, verdicts, "These are no claims about this network; each says why.")
 
 
-def _unjudged(audit: Audit, status: str, intro: str) -> str:
-    verdicts = [verdict for verdict in audit.verdicts if verdict.status == status]
+def _unjudged(audit: Audit, verdicts: Sequence[Verdict], intro: str) -> str:
     return f'<p class="intro">{intro}</p>\n{_claims(audit, verdicts)}' if verdicts else ""
 
 
@@ -182,13 +189,13 @@ def _claim(audit: Audit, verdict: Verdict) -> str:
         details.append(f'<p class="math">{text}</p>\n')
     inside = "".join(details)
     name = CLASS_OF[verdict.status]
-    how = HOW[verdict.status] if verdict.is_derived else ""
+    word = how(verdict) if verdict.is_derived else ""
     value = html_text(ours(verdict))
     line = (
         f'<span class="sign {name}" aria-hidden="true">{SIGNS[verdict.status]}</span> '
         f"<code>{html_text(claim.text)}</code> "
         f'<span class="ours">{value and SPOKEN + value}</span> '
-        f'<span class="how">{html_text(how)}</span>'
+        f'<span class="how">{html_text(word)}</span>'
     )
     if not inside:
         return f'<li><div class="row">{line}</div></li>\n'
