@@ -477,7 +477,7 @@ def test_a_report_has_what_cannot_be_judged(command: Any, tmp_path: Path) -> Non
     page = tmp_path / "page.html"
     code, _, err = command("report", "lenet-5", "--claim", "parametrs = 3", "-o", str(page))
     assert code == 2
-    assert "1 of 1 claim cannot be judged" in err
+    assert "lenet-5 has no quantity 'parametrs'" in err
     text = page.read_text("utf-8")
     assert "What cannot be judged" in text
     assert "did you mean &#x27;parameters&#x27;?" in text or "did you mean 'parameters'?" in text

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 MAX_NAMES, MAX_WORD, MAX_SHOWN, MAX_FAMILY = 1000, 60, 100, 12
 """What a suggestion compares and lists at most; a hostile file has many long names."""
 
-LEAST_LIKENESS = 0.599
+LEAST_LIKENESS = 0.6
 """From this share of common letters on, as difflib reckons it, a word is near."""
 
 OTHER_IS_LESS_LIKE = 0.1
@@ -111,9 +111,9 @@ def nearest(
     for name, each in plain.items():
         matcher.set_seq1(each)
         least = likeness if name in names else likeness + OTHER_IS_LESS_LIKE
-        if matcher.real_quick_ratio() > least and matcher.quick_ratio() > least:
+        if matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least:
             ratio = matcher.ratio()
-            if ratio > least:
+            if ratio >= least:
                 best, likeness = name, ratio if name in names else ratio - OTHER_IS_LESS_LIKE
     return (meant[best],) if best else ()
 

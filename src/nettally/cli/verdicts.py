@@ -20,7 +20,12 @@ def code_of(verdicts: Sequence[Verdict]) -> int:
     """2 where something is no claim, which is complained about; else 1 where a claim differs."""
     errors = [(verdict.claim.text, verdict.error) for verdict in verdicts if verdict.error]
     if errors:
-        _, first = errors[0]
+        text, first = errors[0]
+        if len(errors) == 1:
+            complain(
+                first.what, where=first.where, values=first.values or text[:80], hint=first.hint
+            )
+            return UNUSABLE
         texts = [text for text, _ in errors[:MOST_NAMED]]
         more = f" and {len(errors) - MOST_NAMED} more" if len(errors) > MOST_NAMED else ""
         complain(
