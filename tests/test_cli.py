@@ -144,7 +144,7 @@ def test_diff_ends_with_1_where_something_differs() -> None:
             "error: there is no file 'alexnat', and no network of the zoo is called so\n"
             "  try: did you mean 'alexnet'?\n",
         ),
-        (("check", ".."), "error: ..: this is a folder\n  try: name a file in it\n"),
+        (("tally", ".."), "error: ..: this is a folder\n  try: name a file in it\n"),
         (
             ("explain", "alexnet", "about many"),
             "error: a claim needs =, <, <=, > or >=\n  values: about many\n"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arith import Named, Num, formula, show
-from ..counting.quantities import SAME, NotDerivable, certainty, names_like
+from ..counting.quantities import NotDerivable, certainty, names_like
+from ..counting.quantity_names import IS_MEASURED, SAME
 from ..counting.tally import Rows, Tally, tally
 from ..display import Displayed
-from ..errors import ClaimError
+from ..errors import ClaimError, NettallyError
 from ..record import Record
 from .claim import Claim, not_counted
 from .comparison import compare, shown_value
-from .published import as_claims, own_claims
+from .published import as_claims, no_claims_about, own_claims
 
 if TYPE_CHECKING:
     from ..counting.rows import Row
@@ -30,8 +31,9 @@ class Verdict(Displayed, Record):
     """What came of a claim.
 
     ours: our figure, None where there is none. status: exact, rounds, truncates, holds (an
-    inequality that is true), differs, unknown (cannot be derived). detail: by how much, by what
-    factor, or why not. counted: the tally that our figure is of.
+    inequality that is true), differs, unknown (cannot be derived), invalid (it is no claim about
+    this network). detail: by how much, by what factor, or why not. counted: the tally that our
+    figure is of. error: of an invalid claim, the whole complaint.
     """
 
     claim: Claim
@@ -39,6 +41,7 @@ class Verdict(Displayed, Record):
     status: str
     detail: str = ""
     counted: Tally | None = None
+    error: NettallyError | None = None
 
     @property
     def working(self) -> str:
@@ -58,6 +61,16 @@ class Verdict(Displayed, Record):
     def tallies(self) -> bool:
         return self.status in TALLIES
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether nothing but a measurement could tell, so that it cannot be derived."""
+        return self.status == "unknown" and self.detail == IS_MEASURED
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether our figure follows, so that the claim is true or false."""
+        return self.status not in ("unknown", "invalid")
+
 
 class Verdicts(Displayed, tuple[Verdict, ...]):
     """What ``check`` gives: the verdicts in the claims' order. Printed, a line each."""
@@ -72,26 +85,34 @@ def check(
     input_size: Sizes | None = None,
     input_data: Any = None,
 ) -> Verdicts:
-    """A verdict for each claim.
+    """A verdict for each claim, whatever becomes of the others.
 
     network, input_size, input_data: as ``tally`` takes them. claims: Claims, a claim, its text, a
     list of either, or the path of a file; None: those that come with a network of the zoo.
-    Raises ClaimError for a claim about a layer that is not there, and where no claims are known.
+    What is no claim, or is about a layer or a quantity that is not there, has the status invalid.
+    Raises ClaimError where no claims are known, and for what is neither a text nor a claim.
     """
     published = own_claims(network) if claims is None else as_claims(claims)
     counted = tally(network, input_size=input_size, input_data=input_data)
     if published is None:
-        raise ClaimError(
-            f"no claims about {counted.network.name} come with nettally",
-            hint="claims='parameters = 60 million', a list of claims, or the path of a file",
-        )
-    return Verdicts(judge(counted, claim) for claim in published.claims)
+        raise no_claims_about(counted)
+    return Verdicts(_verdict(counted, claim) for claim in published.claims)
+
+
+def _verdict(counted: Tally, claim: Claim) -> Verdict:
+    try:
+        return judge(counted, claim)
+    except NettallyError as error:
+        text = f"{error.what}: {error.hint}" if error.hint else error.what
+        return Verdict(claim, None, "invalid", text, error=error)
 
 
 def judge(counted: Tally, claim: Claim) -> Verdict:
-    """The verdict on one claim."""
+    """The verdict on one claim. Raises ClaimError for what is no claim about this network."""
+    if claim.error is not None:
+        raise claim.error
     if claim.measured:
-        return Verdict(claim, None, "unknown", "measured: it cannot be derived")
+        return Verdict(claim, None, "unknown", IS_MEASURED)
     try:
         by = claim.counted_by(counted)  # its accounting and its input, which it may state
         reason = not_counted(claim, by)
@@ -102,10 +123,11 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
         return Verdict(claim, None, "unknown", str(because))
     except ClaimError as error:
         raise error.at(str(claim.source or "")) from None
-    status, detail = compare(ours, claim.printed, claim.relation)
+    called = "printed" if claim.is_printed else "claimed"
+    status, detail = compare(ours, claim.printed, claim.relation, called)
     if reason and not _is_refuted(claim, ours, status):
         return Verdict(claim, ours if reason.startswith("at least") else None, "unknown", reason)
-    if status == "differs" and _may_grow(by, claim, ours):
+    if _may_grow(by, claim, ours, status):
         return Verdict(claim, ours, "unknown", "at least this: some layers are not known")
     return Verdict(claim, ours, status, detail, counted)
 
@@ -121,13 +143,19 @@ def _is_refuted(claim: Claim, ours: Value, status: str) -> bool:
     )
 
 
-def _may_grow(counted: Tally, claim: Claim, ours: Value) -> bool:
-    """Whether layers that are not known could still make a figure of the whole net true."""
+def _may_grow(counted: Tally, claim: Claim, ours: Value, status: str) -> bool:
+    """Whether layers that are not known could still make a figure of the whole net true, or false.
+
+    What is at least so much may be equal to a larger figure, and may be beyond a bound.
+    """
     about, quantity = claim.reference or ("no sum", "")
     if about or not isinstance(ours, int):
         return False
-    sure = certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
-    return not sure and ours < claim.printed.value
+    if certainty(counted.rows, SAME.get(quantity, quantity)) == "exact":
+        return False
+    if claim.relation in ("<", "<="):
+        return status == "holds"
+    return status == "differs" and ours < claim.printed.value
 
 
 def _judge_every(counted: Tally, claim: Claim, reason: str) -> Verdict:

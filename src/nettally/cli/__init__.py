@@ -74,10 +74,10 @@ def _quick(arguments: Sequence[str]) -> int | None:
         from .tally import run as tally
 
         return tally(arguments[1])
-    if len(arguments) == 3 and arguments[0] == "explain":
+    if len(arguments) in (2, 3) and arguments[0] == "explain":
         from .explain import run as explain
 
-        return explain(arguments[1], arguments[2])
+        return explain(*arguments[1:])
     return None
 
 

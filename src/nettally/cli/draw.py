@@ -11,11 +11,13 @@ from ..counting.tally import tally
 from ..errors import NettallyError
 from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
-from .network import PLAIN, Reading, own_claims, read_network
+from .network import PLAIN, Reading, published_about, read_network, standard_input_once
 from .output import show
 from .process import TALLIES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import click
 
     from ..claims.check import Verdict
@@ -33,7 +35,7 @@ def run(
     theme: str = "light",
     direction: str = "auto",
     depth: int | None = None,
-    claims: str | None = None,
+    claims: Sequence[str] = (),
     marks: bool = True,
     reading: Reading = PLAIN,
 ) -> int:
@@ -44,15 +46,15 @@ def run(
         ending(output)  # complains before the network is read
     elif sys.stdout.isatty():
         raise NettallyError("a figure is not for a terminal", hint="name a file: -o figure.svg")
+    standard_input_once(net, *claims)
     network, notes = read_network(net, reading)
     counted = tally(network)
     verdicts: tuple[Verdict, ...] = ()
-    path = (claims or own_claims(net)) if marks else None
-    if path is not None:
+    published = published_about(net, claims) if marks else None
+    if published is not None:
         from ..claims.check import check
-        from ..claims.claim import load
 
-        verdicts = check(counted, load(path))
+        verdicts = check(counted, published)
     figure = draw(
         counted, style, width=width, theme=theme, direction=direction, depth=depth, claims=verdicts
     )

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..counting.rows import AXES
 from ..errors import NettallyError
-from ..formats import names_code, names_zoo, read
+from ..formats import names_code, read
 from .process import collect_as_usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..claims.claim import Claims
     from ..counting.accounting import Accounting
     from ..network import Network, Shape
 
@@ -98,13 +99,27 @@ def parse_input(text: str) -> tuple[str, Shape]:
     return name, tuple(int(part) for part in parts)
 
 
-def own_claims(net: str) -> str | None:
-    """The path of the claims that come with a network of the zoo; None where there are none."""
-    if not names_zoo(net):
-        return None
-    from ..formats.zoo import claims_path
+def standard_input_once(*paths: str) -> None:
+    """Raises NettallyError where more than one of the paths is "-"."""
+    if paths.count("-") > 1:
+        raise NettallyError(
+            "standard input can be read once only", hint="name a file for the other"
+        )
 
-    return claims_path(net)
+
+def published_about(
+    net: str, files: Sequence[str] = (), inline: Sequence[str] = ()
+) -> Claims | None:
+    """The claims that are given, or those that come with a network of the zoo; None for neither.
+
+    files: their paths; "-" is standard input. inline: claims as they are typed.
+    """
+    from ..claims.claim import Claims, load, read_claim
+    from ..claims.published import joined, own_claims
+
+    if not files and not inline:
+        return own_claims(net)
+    return joined([*map(load, files), Claims("", tuple(map(read_claim, inline)))])
 
 
 def accounting_called(name: str | None) -> Accounting:

@@ -110,7 +110,16 @@ claims_option = click.option(
     "--claims",
     metavar="FILE",
     type=click.Path(),
-    help="What was published; by default the claims that come with a network of the zoo.",
+    multiple=True,
+    help="What was published, also several files, and - for standard input; by default the claims "
+    "that come with a network of the zoo.",
+)
+claim_option = click.option(
+    "--claim",
+    "inline",
+    metavar="CLAIM",
+    multiple=True,
+    help="A claim by itself, as in 'parameters <= 5M'; also several.",
 )
 accounting_option = click.option(
     "--accounting",

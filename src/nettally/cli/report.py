@@ -12,11 +12,21 @@ from ..counting.tally import tally
 from ..errors import NettallyError
 from ..formats import names_zoo
 from ..rendering.escape import escape
-from .network import PLAIN, Reading, accounting_called, own_claims, read_network
+from .network import (
+    PLAIN,
+    Reading,
+    accounting_called,
+    published_about,
+    read_network,
+    standard_input_once,
+)
 from .output import show, write
-from .process import TALLIES
+from .process import TALLIES, UNUSABLE
+from .verdicts import code_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import click
 
     from .options import Run
@@ -25,47 +35,59 @@ if TYPE_CHECKING:
 def run(
     net: str,
     *,
-    claims: str | None = None,
+    claims: Sequence[str] = (),
+    inline: Sequence[str] = (),
     output: str | None = None,
     accounting: str | None = None,
     reading: Reading = PLAIN,
 ) -> int:
-    """Write the page; 0 whatever its verdict is. Without an output it goes to stdout."""
-    from ..claims.claim import load
+    """Write the page; 0 whatever its verdict is, and 2 where something claimed is no claim.
+
+    Without an output it goes to stdout.
+    """
     from ..rendering.reports.page import summary
     from ..rendering.reports.report import Report, audit_of, files_of
 
     if output is None and sys.stdout.isatty():
         raise NettallyError("a page is not for a terminal", hint="name a file: -o report.html")
+    standard_input_once(net, *claims)
     network, notes = read_network(net, reading)
     counted = tally(network, accounting_called(accounting))
-    path = claims or own_claims(net)
     audit = audit_of(
         counted,
         net if names_zoo(net) else os.path.basename(net),
-        load(path) if path is not None else None,
-        _typed(net, claims, output, accounting, reading),
-        files_of(net, reading.companion, claims),
+        published_about(net, claims, inline),
+        _typed(net, claims, inline, output, accounting, reading),
+        files_of(net, reading.companion, claims if claims or inline else None),
         notes,
     )
     page = Report(audit)
     if output is None:
         write(page.html())
-        return TALLIES
-    page.save(output)
-    show(f"{escape(output)}: {summary(audit)}\n")
-    return TALLIES
+    else:
+        page.save(output)
+        show(f"{escape(output)}: {summary(audit)}\n")
+    return UNUSABLE if code_of(audit.verdicts) == UNUSABLE else TALLIES
 
 
 def _typed(
-    net: str, claims: str | None, output: str | None, accounting: str | None, reading: Reading
+    net: str,
+    claims: Sequence[str],
+    inline: Sequence[str],
+    output: str | None,
+    accounting: str | None,
+    reading: Reading,
 ) -> str:
     """The command as it can be typed again."""
-    options = {"--claims": claims, "--params": reading.companion, "--phase": reading.phase}
+    options = {"--params": reading.companion, "--phase": reading.phase}
     options |= {"--accounting": accounting, "-o": os.path.basename(output or "")}
     words = ["nettally", "report", net]
     for name, value in options.items():
         words += [name, value] if value else []
+    for path in claims:
+        words += ["--claims", path]
+    for claim in inline:
+        words += ["--claim", claim]
     for size in reading.inputs:
         words += ["--input", size]
     for stage in reading.stages:
@@ -89,6 +111,7 @@ def command() -> click.Command:
     )
     @click.argument("net", type=o.NET)
     @o.claims_option
+    @o.claim_option
     @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
     @o.input_option
     @o.verbose_option

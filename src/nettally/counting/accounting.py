@@ -292,6 +292,8 @@ LOADERS = Registry("readers of accountings")
 def as_accounting(which: Accounting | str | os.PathLike[str] | None) -> Accounting:
     """An accounting, itself, by its name, or in a file of one's own; None is ours.
 
+    "-" is a file on standard input.
+
     Raises NettallyError for a name that is not known, and for a file that is no accounting.
     """
     if which is None:
@@ -307,7 +309,7 @@ def as_accounting(which: Accounting | str | os.PathLike[str] | None) -> Accounti
             hint="a name of nettally.ACCOUNTINGS, such as 'keras'",
         )
     name = os.fspath(which)
-    if os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
+    if name == "-" or os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
         return LOADERS.find("file")(name)
     return accounting(name)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arith import plain
 from ..claims.check import Verdict, judge
-from ..claims.claim import Claim, Claims, parse_claim
+from ..claims.claim import Claim, Claims, parse_claim, read_claim
 from ..claims.comparison import compare, in_form_of, shown_value
 from ..claims.published import as_claims, own_claims
 from ..counting.quantities import SUMS
@@ -76,8 +76,8 @@ class Explanation(Record):
     chance: float
     ours: Value
     status: str
-    fixes: tuple[str, ...] = ()
-    breaks: tuple[str, ...] = ()
+    fixes: tuple[Claim, ...] = ()
+    breaks: tuple[Claim, ...] = ()
     supports: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     similar: tuple[str, ...] = ()
@@ -158,7 +158,7 @@ def explain(
         verdict,
         tuple(telling[:most]),
         proofs(working, asked),
-        _account(trial, len(tried) - len(telling)),
+        _account(trial, asked, len(tried) - len(telling)),
     )
 
 
@@ -170,7 +170,7 @@ def _listed(
         return ()
     if isinstance(claims, (str, os.PathLike, Claim, Claims)):
         return as_claims(claims).claims
-    return [parse_claim(each) if isinstance(each, str) else each for each in claims]
+    return [read_claim(each) if isinstance(each, str) else each for each in claims]
 
 
 def _not_searched(verdict: Verdict, claim: Claim) -> str:
@@ -181,7 +181,7 @@ def _not_searched(verdict: Verdict, claim: Claim) -> str:
     return f"nothing: edits are searched for one figure, not for '{claim.text}'"
 
 
-def _account(trial: Trial, accidents: int) -> tuple[str, ...]:
+def _account(trial: Trial, asked: Claim, accidents: int) -> tuple[str, ...]:
     kinds = (
         "input sizes, rounding, padding, stride, kernel, dilation, filters, groups, biases, layers "
         "left out, strides moved; other conventions, multiples and parts; slips of factors, "
@@ -189,11 +189,12 @@ def _account(trial: Trial, accidents: int) -> tuple[str, ...]:
     )
     hits = len(trial.hits)
     left = f"; {accidents} kinds are left out as likely accidents" if accidents else ""
+    figure = "the printed figure" if asked.is_printed else "the figure that is claimed"
     end = "all there are" if trial.complete else "the least surprising; the rest was not tried"
     return (
         f"{trial.singles:,} single edits ({kinds})",
         f"{trial.pairs:,} pairs of them: {end}",
-        f"{hits:,} of these give{'s' if hits == 1 else ''} the printed figure{left}",
+        f"{hits:,} of these give{'s' if hits == 1 else ''} {figure}{left}",
     )
 
 
@@ -220,7 +221,7 @@ def _companions(base: Tally, asked: Claim, claims: Iterable[Claim | Verdict]) ->
             verdicts.append(other if isinstance(other, Verdict) else judge(base, claim))
         except NettallyError:
             continue
-    return [verdict for verdict in verdicts if verdict.status != "unknown"]
+    return [verdict for verdict in verdicts if verdict.is_derived]
 
 
 def _tell(
@@ -231,8 +232,8 @@ def _tell(
     others: list[Verdict],
     chance: float,
 ) -> Explanation:
-    fixes: tuple[str, ...] = ()
-    breaks: tuple[str, ...] = ()
+    fixes: tuple[Claim, ...] = ()
+    breaks: tuple[Claim, ...] = ()
     supports: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     against = 0.0
@@ -281,20 +282,20 @@ def _alternative(target: Target, hit: Hit) -> str:
     return f"{text} ({fit})" if fit else text
 
 
-def _carried(edited: Tally, others: list[Verdict]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _carried(edited: Tally, others: list[Verdict]) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
     """The other claims that the edited network makes true, and those that it makes false."""
-    fixes: list[str] = []
-    breaks: list[str] = []
+    fixes: dict[str, Claim] = {}
+    breaks: dict[str, Claim] = {}
     for verdict in others:
         try:
             after = judge(edited, verdict.claim)
         except NettallyError:
             continue
         if after.tallies and not verdict.tallies:
-            fixes.append(verdict.claim.text)
+            fixes.setdefault(verdict.claim.text, verdict.claim)
         elif verdict.tallies and not after.tallies:
-            breaks.append(verdict.claim.text)
-    return tuple(dict.fromkeys(fixes)), tuple(dict.fromkeys(breaks))
+            breaks.setdefault(verdict.claim.text, verdict.claim)
+    return tuple(fixes.values()), tuple(breaks.values())
 
 
 def _supports(target: Target, base: Tally, others: list[Verdict]) -> tuple[str, ...]:

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ReadError
 from ..network import NOTHING, Network, Shape
 from ..registry import Registry
-from .source import HEAD, MAX_TEXT, Format, Source, read_bytes, read_part
+from .source import (
+    HEAD,
+    MAX_TEXT,
+    STANDARD_INPUT,
+    Format,
+    Source,
+    read_bytes,
+    read_part,
+    standard_input_as_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +45,7 @@ __all__ = [
     "FORMATS",
     "HEAD",
     "MAX_TEXT",
+    "STANDARD_INPUT",
     "Format",
     "Source",
     "format_module",
@@ -103,12 +113,12 @@ def read(
 ) -> Network:
     """A zoo name, a file, a torch module, or the name of one, as a Network.
 
-    what: ``alexnet``; a path; a ``torch.nn.Module``; ``torchvision:resnet50``,
-    ``timm:convnext_base``, ``package.module:factory``, ``file.py:Class(3)``, whose code is then
-    imported and run; or a Network, which is returned. input_size (or inputs, the same): the input's
-    sizes where the source does not say them, or others than it says: one shape, or shapes by input
-    name; of a module also a list of shapes; without a batch, a batch of 1 is meant. companion,
-    options: of files, see ``Source``.
+    what: ``alexnet``; a path, or "-" for standard input; a ``torch.nn.Module``;
+    ``torchvision:resnet50``, ``timm:convnext_base``, ``package.module:factory``,
+    ``file.py:Class(3)``, whose code is then imported and run; or a Network, which is returned.
+    input_size (or inputs, the same): the input's sizes where the source does not say them, or
+    others than it says: one shape, or shapes by input name; of a module also a list of shapes;
+    without a batch, a batch of 1 is meant. companion, options: of files, see ``Source``.
 
     Of modules only: input_data: tensors in place of sizes; mode: "eval", "train" or "same"; dtypes:
     of the inputs; keywords: further arguments of its forward; self_check: the module is also run
@@ -133,17 +143,31 @@ def read(
             self_check=self_check,
         )  # fmt: skip
     sizes = _sizes_by_name(sizes_given)
+    if name == "-":
+        with standard_input_as_file() as path:
+            return _read_file(path, STANDARD_INPUT, sizes, companion, options)
     if names_zoo(name):
         from . import zoo
 
         source = zoo.source(name)
         return _read(source.replace(inputs=sizes), "native")
-    head = read_part(name, HEAD, whole=False)
+    return _read_file(name, name, sizes, companion, options)
+
+
+def _read_file(
+    path: str,
+    name: str,
+    sizes: Mapping[str, Shape],
+    companion: str | None,
+    options: Mapping[str, str],
+) -> Network:
+    """The network in a file. name: what the user calls the file."""
+    head = read_part(path, HEAD, whole=False)
     for reader in _formats():
         if reader.sniff(head, name):
-            data = b"" if getattr(reader, "BINARY", False) else read_bytes(name)
-            return reader.read(Source(name, data, sizes, companion, name, options))
-    raise _unrecognised(name, os.stat(name).st_size, head)
+            data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
+            return reader.read(Source(name, data, sizes, companion, path, options))
+    raise _unrecognised(name, os.stat(path).st_size, head)
 
 
 def _pytorch() -> Any:
@@ -166,8 +190,13 @@ def names_code(name: str) -> bool:
 
 
 def names_zoo(name: str) -> bool:
-    """Whether it can only be the name of a network of the zoo: neither a path nor a module's."""
-    return os.sep not in name and not names_code(name) and not os.path.exists(name)
+    """Whether it can only be the name of a network of the zoo: neither a path nor a module's.
+
+    "-" is standard input.
+    """
+    if name == "-" or os.sep in name or names_code(name):
+        return False
+    return not os.path.exists(name)
 
 
 def is_module(what: object) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ReadError, closest
-from .source import Source
+from ..errors import ReadError, closest, nearest
+from .source import Source, neighbour
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -72,8 +72,15 @@ def _folder(name: str) -> str:
             return folder
     raise ReadError(
         f"there is no file '{name}', and no network of the zoo is called so",
-        hint=closest(name, names()),
+        hint=_hint(name),
     )
+
+
+def _hint(name: str) -> str:
+    """A network or a file beside; a file first where the name has a suffix, as files have."""
+    networks, file = nearest(name, names()), neighbour(name)
+    is_file = file and (not networks or os.path.splitext(name)[1] or f"'{name}." in file)
+    return file if is_file else closest(name, names())
 
 
 def _title(name: str) -> str:

@@ -102,8 +102,8 @@ def report(
         text = os.fspath(network)
         name = text if names_zoo(text) else os.path.basename(text)
         call = f"nettally.report({text!r})"
-        path = os.fspath(claims) if isinstance(claims, os.PathLike) else None
-        files = files_of(text, claims=path)
+        source = published.source if published is not None else ""
+        files = files_of(text, claims=None if claims is None else [source] if source else [])
     elif not isinstance(network, (Network, Tally)):
         call = f"nettally.report(a {type(network).__name__})"
     return Report(audit_of(counted, name, published, call, files))
@@ -158,10 +158,12 @@ def _figures(counted: Tally, verdicts: Sequence[Verdict]) -> tuple[CaptionedSvg,
     )
 
 
-def files_of(net: str, companion: str | None = None, claims: str | None = None) -> list[File]:
-    """What was read of a network that is named. Folders are left out.
+def files_of(
+    net: str, companion: str | None = None, claims: Sequence[str] | None = None
+) -> list[File]:
+    """What was read of a network that is named. Folders and standard input are left out.
 
-    companion, claims: the paths of a second file, and of claims in place of the zoo's.
+    companion: the path of a second file. claims: the paths of the files of claims; None: the zoo's.
     """
     named: list[tuple[str, str, str]] = []
     if names_zoo(net):
@@ -175,9 +177,9 @@ def files_of(net: str, companion: str | None = None, claims: str | None = None) 
         code, colon, _ = net.partition(".py:")  # file.py:Class
         path = f"{code}.py" if colon else net
         named.append(("network", path, path))
-    named += [
-        (what, path, path) for what, path in (("parameters", companion), ("claims", claims)) if path
-    ]
+    if companion:
+        named.append(("parameters", companion, companion))
+    named += [("claims", path, path) for path in claims or ()]
     files: list[File] = []
     for what, name, path in named:
         if os.path.isfile(path):
