@@ -185,6 +185,11 @@ class Claims(Record):
     claims: tuple[Claim, ...]
     source: str = ""
 
+    @property
+    def own(self) -> Claims:
+        """Those that stand in the work itself, and not in others about it."""
+        return self.replace(claims=tuple(each for each in self.claims if each.work == self.work))
+
 
 def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: Any) -> Claim:
     """A claim from its text: ``conv1.neurons = 253,440``, ``every conv*.macs <= 1G``.

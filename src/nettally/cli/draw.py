@@ -35,9 +35,13 @@ def run(
     depth: int | None = None,
     claims: str | None = None,
     marks: bool = True,
+    every_work: bool = False,
     reading: Reading = PLAIN,
 ) -> int:
-    """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs."""
+    """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs.
+
+    every_work: of a network of the zoo also what other works print about it, and not only its own.
+    """
     from ..rendering.drawing import draw
 
     if output != STDOUT:
@@ -52,7 +56,8 @@ def run(
         from ..claims.check import check
         from ..claims.claim import load
 
-        verdicts = check(counted, load(path))
+        published = load(path)
+        verdicts = check(counted, published if claims or every_work else published.own)
     figure = draw(
         counted, style, width=width, theme=theme, direction=direction, depth=depth, claims=verdicts
     )
@@ -122,6 +127,11 @@ def command() -> click.Command:
         "--marks/--no-marks",
         default=True,
         help="Whether claims that do not tally are marked (usually they are).",
+    )
+    @click.option(
+        "--every-work",
+        is_flag=True,
+        help="Mark what other works print of a network of the zoo, too.",
     )
     @o.input_option
     @o.verbose_option

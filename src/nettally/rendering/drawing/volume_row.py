@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import footnotes
+from .crossings import ink_of, is_crossed
 from .fitting import TURN, gap_before, slot_of
 from .layer_words import short, size, spec, tails
-from .model import Drawing, Group, Label, Rect, extent
+from .model import Box, Drawing, Group, Label, Rect, extent, flat
 from .solids import FONT, SMALL, Solid, box_of, numbers, solid_of
 from .text_metrics import ASCENT, LINE, clean, elide, width
 
@@ -98,7 +99,20 @@ class Row:
 
     def drawing(self) -> Drawing:
         """The row as it stands, its upper left corner at 0, 0."""
-        items: list[Item] = [*self.shapes, *self.lines, *self.labels]
+        struck = [ink_of(each) for each in self.labels if isinstance(each, Label)]
+        # a number keeps its place at its box; a line that goes through it is interrupted there
+        gaps = [
+            Box(
+                ink.left - 1,
+                ink.top - 1,
+                ink.right - ink.left + 2,
+                ink.bottom - ink.top + 2,
+                "paper",
+            )
+            for ink in struck
+            if is_crossed(ink, self.lines)
+        ]
+        items: list[Item] = [*self.shapes, *self.lines, *gaps, *self.labels]
         box = extent(items)
         part = Drawing(max(box.right, self.right), box.bottom - box.top, tuple(items))
         return part._replace(items=part.shifted(max(-box.left, 0), -box.top))
@@ -131,12 +145,21 @@ class Row:
             kind = short(layer).replace(" pool", " pooling")
             self.texts.append(Text(at.x + (at.w + at.dx) / 2, _pooling(kind), "ink", 0))
 
+    def is_taken(self, label: Label) -> bool:
+        """Whether something stands where the label would, or a line goes through it."""
+        if any(label.box.overlaps(box) for box in self.taken):
+            return True
+        return is_crossed(ink_of(label), self.lines)
+
     def above(
         self, text: str, x: float, y: float, *, bold: bool = False, accent: bool = False
     ) -> None:
         """A label there, or higher up where something stands already."""
         label = Label(x, y, text, FONT, "middle", "accent" if accent else "ink", bold)
-        while any(label.box.overlaps(other) for other in self.taken):
+        edges = flat(self.shapes)
+        while any(label.box.overlaps(other) for other in self.taken) or is_crossed(
+            ink_of(label), edges
+        ):
             label = label._replace(y=label.y - 2)
         self.labels.append(label)
         self.taken.append(label.box)
