@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .model import Box, Path, Rect, polygon
+from .model import Box, Group, Path, Rect
 from .text_metrics import width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from .model import Item, Label, Point
 
@@ -16,6 +16,8 @@ CAPITALS, DESCENDERS = 0.74, 0.22
 """How far letters reach above and below the baseline, in ems."""
 CURVE = 6
 """The straight pieces that stand for a curve."""
+STRIP = 48.0
+"""Lines are looked up by upright strips of the figure so wide, in pixels."""
 
 
 def ink_of(label: Label) -> Rect:
@@ -27,37 +29,51 @@ def ink_of(label: Label) -> Rect:
     return Rect(left, top, left + wide, bottom)
 
 
-def is_crossed(rect: Rect, items: Iterable[Item]) -> bool:
-    """Whether one of the lines, or an edge of a box, goes through the rectangle."""
-    return any(
-        _enters(start, end, rect)
-        for item in items
-        if isinstance(item, (Path, Box)) and item.stroke
-        for start, end in _pieces(item if isinstance(item, Path) else _outline(item), rect)
-    )
+class Lines:
+    """The lines and the edges of boxes of a list that may still grow."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self._items = items
+        self._seen = 0
+        self._strips: dict[int, list[tuple[Point, Point]]] = {}
+
+    def cross(self, rect: Rect) -> bool:
+        """Whether one of them goes through the rectangle."""
+        for item in self._items[self._seen :]:
+            self._add(item)
+        self._seen = len(self._items)
+        for strip in range(int(rect.left // STRIP), int(rect.right // STRIP) + 1):
+            for start, end in self._strips.get(strip, ()):
+                (x0, y0), (x1, y1) = start, end
+                if (
+                    (y0 >= rect.top or y1 >= rect.top)
+                    and (y0 <= rect.bottom or y1 <= rect.bottom)
+                    and (x0 >= rect.left or x1 >= rect.left)
+                    and (x0 <= rect.right or x1 <= rect.right)
+                    and _enters(start, end, rect)
+                ):
+                    return True
+        return False
+
+    def _add(self, item: Item) -> None:
+        if isinstance(item, Group):
+            for each in item.items:
+                self._add(each)
+        elif isinstance(item, (Path, Box)) and item.stroke:
+            for start, end in _pieces(item) if isinstance(item, Path) else _edges(item):
+                left, right = min(start[0], end[0]), max(start[0], end[0])
+                for strip in range(int(left // STRIP), int(right // STRIP) + 1):
+                    self._strips.setdefault(strip, []).append((start, end))
 
 
-def _outline(box: Box) -> Path:
-    right, bottom = box.x + box.w, box.y + box.h
-    corners = [(box.x, box.y), (right, box.y), (right, bottom), (box.x, bottom)]
-    return polygon(corners, "", box.stroke)
+def _edges(box: Box) -> tuple[tuple[Point, Point], ...]:
+    left, top, right, bottom = box.x, box.y, box.x + box.w, box.y + box.h
+    a, b, c, d = (left, top), (right, top), (right, bottom), (left, bottom)
+    return ((a, b), (b, c), (c, d), (d, a))
 
 
-def _is_near(path: Path, rect: Rect) -> bool:
-    xs = [x for _, values in path.steps for x in values[0::2]]
-    ys = [y for _, values in path.steps for y in values[1::2]]
-    return (
-        min(xs) <= rect.right
-        and max(xs) >= rect.left
-        and min(ys) <= rect.bottom
-        and max(ys) >= rect.top
-    )
-
-
-def _pieces(path: Path, rect: Rect) -> Iterator[tuple[Point, Point]]:
-    """The path as straight pieces; none where it is far from the rectangle."""
-    if not _is_near(path, rect):
-        return
+def _pieces(path: Path) -> Iterator[tuple[Point, Point]]:
+    """The path as straight pieces."""
     at = start = (0.0, 0.0)
     for name, values in path.steps:
         if name == "M":

@@ -89,8 +89,12 @@ def _broken(
 
 def _length(stages: Sequence[Stage], scale: Scale, row: Sequence[int]) -> float:
     total = 0.0
+    slots: dict[tuple[object, ...], Slot] = {}  # many stages are alike
     for n, i in enumerate(row):
-        slot = slot_of(stages[i], scale)
+        key = (stages[i].volumes, stages[i].pooled)
+        slot = slots.get(key)
+        if slot is None:
+            slot = slots[key] = slot_of(stages[i], scale)
         total += slot.left + slot.right
         if n + 1 < len(row):
             total += gap_before(stages[row[n + 1]], scale)
