@@ -290,3 +290,32 @@ def test_a_skip_of_what_pooling_leaves_begins_there(shared: FilePath) -> None:
     skips = {stage.name: stage.skips for stage in stages}
     for score in ("score_pool3", "score_pool4"):
         assert any(skip.pooled for skip in skips[score])
+
+
+# --- and so does a box ---------------------------------------------------------------------------
+
+
+def texts(network: Network, style: str) -> list[str]:
+    return [label.text for label in draw(network, style, depth=0).labels]
+
+
+def test_a_block_says_the_size_of_what_is_read_within_it() -> None:
+    """The map of a comes from within the module, and is not as large as what leaves it."""
+    nodes = (
+        conv("m.a", "image", 4).replace(module="m"),
+        conv("m.b", "m.a", 6, stride=2).replace(module="m"),
+        conv("far", "m.a", 8, stride=2),
+        Node("end", layer("concat"), ("m.b", "far")),
+    )
+    found = texts(Network("within", {"image": (1, 3, 32, 32)}, nodes), "blocks")
+    assert {"6×16×16", "and 4×32×32"} <= set(found)
+
+
+def test_a_block_has_the_channels_first_wherever_they_are_kept() -> None:
+    """A normalisation over the last axis keeps maps as height, width, channels."""
+    nodes = (
+        Node("m.norm", layer("layer_norm"), ("image",), module="m"),
+        Node("m.act", layer("linear", 96), ("m.norm",), module="m"),
+        Node("m.out", layer("linear", 24), ("m.act",), module="m"),
+    )
+    assert "24×56×48" in texts(Network("last", {"image": (1, 56, 48, 24)}, nodes), "blocks")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...arith import plain
-from .layer_words import family
+from .layer_words import family, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,10 @@ def volume_of(unit: Unit, *, tokens: bool = False) -> Volume:
     sizes = [plain(n) for n in shape]
     if len(sizes) < 3:
         return Volume(sizes[1] if len(sizes) > 1 else 1, 1, 1, flat=True)
-    axis = len(sizes) - 1 if unit.input and tokens and len(sizes) == 3 else _channel_axis(unit)
+    rows = unit.rows
+    if unit.main is not None:
+        rows = rows[: next(n for n, row in enumerate(rows) if row is unit.main) + 1]
+    axis = len(sizes) - 1 if unit.input and tokens and len(sizes) == 3 else _channel_axis(rows)
     channels = sizes[axis]
     space = [n for place, n in enumerate(sizes) if place not in (0, axis)]
     if all(n == 1 for n in space) and not (len(space) == 1 and axis == 2):
@@ -71,11 +74,16 @@ def has_tokens(unit: Unit) -> bool:
     return False
 
 
-def _channel_axis(unit: Unit) -> int:
-    """The axis of the channels, or features, of the unit's own output; 1 where nothing tells."""
-    rows = unit.rows
-    if unit.main is not None:
-        rows = rows[: next(n for n, row in enumerate(rows) if row is unit.main) + 1]
+def size_of(unit: Unit) -> str:
+    """The unit's output as ``96×55×55``: the channels of a map first, wherever they are kept."""
+    shape = unit.shape
+    if shape is not None and len(shape) == 4 and _channel_axis(unit.rows) == 3:
+        shape = (shape[0], shape[3], shape[1], shape[2])
+    return size(shape)
+
+
+def _channel_axis(rows: Sequence[Row]) -> int:
+    """The axis of the channels, or features, of the last layer; 1 where nothing tells."""
     first = next((n for n in range(len(rows) - 1, -1, -1) if _axis_stated(rows[n])), None)
     if first is None:
         return 1
