@@ -17,10 +17,11 @@ from nettally.layers import layer_class
 from nettally.network import Layer, Network, Node
 from nettally.rendering.drawing import STYLES, Figure, draw
 from nettally.rendering.drawing.model import Box, Dot, Item, Label, Path, flat
+from nettally.rendering.drawing.palette import DARK, LIGHT
 from nettally.rendering.drawing.stage_graph import Graph
 from nettally.rendering.drawing.stages import stages_of
 from nettally.rendering.drawing.units import units_of
-from test_figure import WIDTHS, ZOO, assert_whole, counted, verdicts
+from test_figure import WIDTHS, ZOO, assert_whole, contrast, counted, verdicts
 from test_figure_layout import networks
 
 Place = tuple[float, float]
@@ -135,6 +136,41 @@ def test_a_line_through_a_label_is_seen() -> None:
         (("M", (label.x - 40, label.y - 3)), ("L", (label.x + 40, label.y - 3))), stroke="line"
     )
     assert struck(figure.replace(items=(*figure.items, line))) == ["c3"]
+
+
+def covers(item: Item, x: float, y: float) -> bool:
+    """Whether the place is on a filled item: a box, a dot, or a shape of straight lines."""
+    if isinstance(item, Box):
+        return item.x <= x <= item.x + item.w and item.y <= y <= item.y + item.h
+    if isinstance(item, Dot):
+        return dist((item.x, item.y), (x, y)) <= item.r
+    corners = [(values[0], values[1]) for name, values in item.steps if name in "ML"]
+    inside = False
+    for (ax, ay), (bx, by) in pairwise([*corners, corners[0]]):
+        if (ay > y) != (by > y) and x < ax + (y - ay) / (by - ay) * (bx - ax):
+            inside = not inside
+    return inside
+
+
+@pytest.mark.parametrize("name", ["alexnet", "lenet-5", "googlenet", "u-net", "vgg-16"])
+def test_each_label_stands_out_from_what_it_stands_on(name: str) -> None:
+    """WCAG 2.1, 1.4.3: at least 4.5 to 1, at the label's middle and at its ends."""
+    found = counted(name)
+    for style in STYLES:
+        items = flat(draw(found, style, claims=verdicts(found)).items)
+        for n, label in enumerate(items):
+            if not isinstance(label, Label):
+                continue
+            box, y = label.box, label.y - label.size * 0.35
+            for x in (box.left, (box.left + box.right) / 2, box.right):
+                grounds = [
+                    item.fill
+                    for item in items[:n]
+                    if not isinstance(item, Label) and item.fill and covers(item, x, y)
+                ]
+                for colours in (LIGHT, DARK):
+                    ground = colours[grounds[-1] if grounds else "paper"]
+                    assert contrast(colours[label.colour], ground) >= 4.5, (label.text, grounds)
 
 
 # --- positions are no pixels ---------------------------------------------------------------------
@@ -315,7 +351,7 @@ def test_a_block_has_the_channels_first_wherever_they_are_kept() -> None:
     """A normalisation over the last axis keeps maps as height, width, channels."""
     nodes = (
         Node("m.norm", layer("layer_norm"), ("image",), module="m"),
-        Node("m.act", layer("linear", 96), ("m.norm",), module="m"),
-        Node("m.out", layer("linear", 24), ("m.act",), module="m"),
+        Node("m.act", layer("linear", 96, axis=3), ("m.norm",), module="m"),
+        Node("m.out", layer("linear", 24, axis=3), ("m.act",), module="m"),
     )
     assert "24×56×48" in texts(Network("last", {"image": (1, 56, 48, 24)}, nodes), "blocks")

@@ -126,10 +126,10 @@ def window_on(source: Solid, volume: Volume, kernel: tuple[int, int], v: float) 
 def edge_labels(corners: Sequence[Point], high: int, wide: int) -> list[Label]:
     """The window's height and width, at its near edge and under it."""
     middle = (corners[0][1] + corners[3][1]) / 2 + FONT * 0.36
-    left = Label(corners[0][0] - 2.5, middle, number_of(high), FONT, "end", "accent")
+    left = Label(corners[0][0] - 2.5, middle, number_of(high), FONT, "end", "accent.ink")
     x = (corners[3][0] + corners[2][0]) / 2 + 1
     y = max(corners[3][1] + 1.5, left.box.bottom) + ASCENT * FONT
-    return [left, Label(x, y, number_of(wide), FONT, "middle", "accent")]
+    return [left, Label(x, y, number_of(wide), FONT, "middle", "accent.ink")]
 
 
 def closed(points: Sequence[Point]) -> tuple[Step, ...]:

@@ -120,7 +120,7 @@ def _kernel_size(
         if crossed and 2 * c + 1 > len(sources):  # lines go up from here
             x, y = source.on_right(0.5, 1)
             under = y + source.dy / 2 + ASCENT * FONT + 1
-            number = Label(x, under, stage.kernel, FONT, "middle", "accent")
+            number = Label(x, under, stage.kernel, FONT, "middle", "accent.ink")
             while any(number.box.overlaps(box) for box in row.taken):
                 number = number._replace(y=number.y + 2)
             row.labels.append(number)

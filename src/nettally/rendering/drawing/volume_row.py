@@ -157,7 +157,7 @@ class Row:
         self, text: str, x: float, y: float, *, bold: bool = False, accent: bool = False
     ) -> None:
         """A label there, or higher up where something stands already."""
-        label = Label(x, y, text, FONT, "middle", "accent" if accent else "ink", bold)
+        label = Label(x, y, text, FONT, "middle", "accent.ink" if accent else "ink", bold)
         left, right = label.box.left, label.box.right
         taken = [box for box in self.taken if box.left < right and box.right > left]
         while any(label.box.overlaps(box) for box in taken) or self.edges.cross(ink_of(label)):
