@@ -138,7 +138,7 @@ def test_a_line_through_a_label_is_seen() -> None:
     assert struck(figure.replace(items=(*figure.items, line))) == ["c3"]
 
 
-def covers(item: Item, x: float, y: float) -> bool:
+def covers(item: Box | Dot | Path, x: float, y: float) -> bool:
     """Whether the place is on a filled item: a box, a dot, or a shape of straight lines."""
     if isinstance(item, Box):
         return item.x <= x <= item.x + item.w and item.y <= y <= item.y + item.h
