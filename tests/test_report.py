@@ -332,6 +332,24 @@ def test_a_report_of_a_file_with_claims(
     assert page.count(hashlib.sha256((tmp_path / "c.yaml").read_bytes()).hexdigest()) == 1
 
 
+def test_the_figure_marks_the_claims_of_its_own_paper() -> None:
+    """The page lists what others printed, too; claims that somebody gives are all marked."""
+    own = nettally.report("vgg-16").audit
+    given = nettally.report("vgg-16", claims_path("vgg-16")).audit
+    assert own.verdicts == given.verdicts
+    assert "CS231n" not in own.figures[0].svg
+    assert "CS231n" in given.figures[0].svg
+    assert [name for what, name, *_ in own.provenance.files if what == "claims"] == [
+        "zoo/vgg-16/claims.yaml"
+    ]
+    assert [name for what, name, *_ in given.provenance.files] == [
+        "zoo/vgg-16/network.yaml",
+        claims_path("vgg-16"),
+    ]
+    typed = nettally.report("vgg-16", "parameters = 138M").audit
+    assert [what for what, *_ in typed.provenance.files] == ["network"]
+
+
 def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "lenet-5", "-o", str(tmp_path / "no" / "x.html")]) == 2
     assert "can't write the page: No such file or directory" in capsys.readouterr().err

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arith import Named, Num, formula, show
-from ..counting.quantities import NotDerivable, certainty, names_like
+from ..counting.quantities import NotDerivable, certainty, matching, names_like
 from ..counting.quantity_names import IS_MEASURED, SAME
 from ..counting.tally import Rows, Tally, tally
 from ..display import Displayed
 from ..errors import ClaimError, NettallyError
 from ..record import Record
-from .claim import Claim, not_counted
 from .comparison import compare, shown_value
 from .published import as_claims, no_claims_about, own_claims
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from ..counting.values import Value
     from ..formats import Sizes
     from ..network import Shape
+    from .claim import Claim
     from .published import Published
 
 TALLIES = frozenset({"exact", "rounds", "truncates", "holds"})
@@ -115,7 +115,7 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
         return Verdict(claim, None, "unknown", IS_MEASURED)
     try:
         by = claim.counted_by(counted)  # its accounting and its input, which it may state
-        reason = not_counted(claim, by)
+        reason = _not_counted(claim, by)
         if claim.every:
             return _judge_every(counted, claim, reason)
         ours = claim.value(counted)
@@ -130,6 +130,41 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
     if _may_grow(by, claim, ours, status):
         return Verdict(claim, ours, "unknown", "at least this: some layers are not known")
     return Verdict(claim, ours, status, detail, counted)
+
+
+def _not_counted(claim: Claim, counted: Tally) -> str:
+    """Why the operations that are claimed are "at least", or not to be had, by this accounting; "".
+
+    counted: by the accounting of the claim.
+    """
+    convention = counted.accounting
+    for about, quantity in claim.quantities:
+        if quantity != "operations":
+            continue
+        if not convention.counts_operations:
+            return f"the accounting '{convention.name}' counts no operations"
+        rows = _rows(claim, counted, about)
+        if certainty(counted, "operations", rows) == "exact":
+            continue
+        kinds = dict.fromkeys(
+            row.node.layer.kind
+            for row in rows
+            if row.work is not None and not convention.knows(row)
+        )
+        if kinds:
+            return (
+                f"at least this: what '{convention.name}' counts for {', '.join(kinds)} is not "
+                "known"
+            )
+    return ""
+
+
+def _rows(claim: Claim, counted: Tally, about: str) -> tuple[Row, ...]:
+    """The rows that a figure is the sum of; of a pattern, those of every name that matches."""
+    if not about:
+        return counted.rows
+    names = names_like(counted, about) if about == claim.every else (about,)
+    return tuple(row for name in names for row in matching(counted, name))
 
 
 def _is_refuted(claim: Claim, ours: Value, status: str) -> bool:

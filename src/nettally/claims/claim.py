@@ -7,8 +7,7 @@ from math import log10
 from typing import TYPE_CHECKING, Any
 
 from .. import expression
-from ..counting.certainty import certainty
-from ..counting.quantities import COUNTS, SAME, evaluate, matching, measure, names_like
+from ..counting.quantities import COUNTS, SAME, evaluate, measure
 from ..errors import ClaimError, NettallyError, closest
 from ..network import Span
 from ..record import Record
@@ -17,7 +16,6 @@ from .printed import Printed, parse_printed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..counting.rows import Row
     from ..counting.tally import Tally
     from ..counting.values import Value
     from ..formats.encodings.yaml import Mapping
@@ -183,47 +181,17 @@ def _names(tree: expression.Tree) -> Iterator[str]:
             yield from _names(argument)
 
 
-def not_counted(claim: Claim, counted: Tally) -> str:
-    """Why the operations that are claimed are "at least", or not to be had, by this accounting; "".
-
-    counted: by the accounting of the claim.
-    """
-    convention = counted.accounting
-    for about, quantity in claim.quantities:
-        if quantity != "operations":
-            continue
-        if not convention.counts_operations:
-            return f"the accounting '{convention.name}' counts no operations"
-        rows = _rows(claim, counted, about)
-        if certainty(counted, "operations", rows) == "exact":
-            continue
-        kinds = dict.fromkeys(
-            row.node.layer.kind
-            for row in rows
-            if row.work is not None and not convention.knows(row)
-        )
-        if kinds:
-            return (
-                f"at least this: what '{convention.name}' counts for {', '.join(kinds)} is not "
-                "known"
-            )
-    return ""
-
-
-def _rows(claim: Claim, counted: Tally, about: str) -> tuple[Row, ...]:
-    """The rows that a figure is the sum of; of a pattern, those of every name that matches."""
-    if not about:
-        return counted.rows
-    names = names_like(counted, about) if about == claim.every else (about,)
-    return tuple(row for name in names for row in matching(counted, name))
-
-
 class Claims(Record):
     """A file of claims: the work they stand in, and the claims."""
 
     work: str
     claims: tuple[Claim, ...]
     source: str = ""
+
+    @property
+    def own(self) -> Claims:
+        """Those that stand in the work itself, and not in others about it."""
+        return self.replace(claims=tuple(each for each in self.claims if each.work == self.work))
 
 
 def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: Any) -> Claim:

@@ -13,7 +13,7 @@ from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
 from .network import PLAIN, Reading, published_about, read_network, standard_input_once
 from .output import show
-from .process import TALLIES
+from .verdicts import code_of_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +37,15 @@ def run(
     depth: int | None = None,
     claims: Sequence[str] = (),
     marks: bool = True,
+    every_work: bool = False,
     reading: Reading = PLAIN,
 ) -> int:
-    """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs."""
+    """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs.
+
+    2 where something claimed is no claim.
+
+    every_work: of a network of the zoo also what other works print about it, and not only its own.
+    """
     from ..rendering.drawing import draw
 
     if output != STDOUT:
@@ -54,13 +60,13 @@ def run(
     if published is not None:
         from ..claims.check import check
 
-        verdicts = check(counted, published)
+        verdicts = check(counted, published if claims or every_work else published.own)
     figure = draw(
         counted, style, width=width, theme=theme, direction=direction, depth=depth, claims=verdicts
     )
     if output == STDOUT:
         sys.stdout.write(figure.svg())
-        return TALLIES
+        return code_of_document(verdicts)
     figure.save(output)
     wide, high = round(figure.width * figure.scale), round(figure.height * figure.scale)
     message = f"{escape(os.path.basename(output))}: {style}, {wide} x {high} pixels"
@@ -71,7 +77,7 @@ def run(
             f"; {differing} {what} not tally, and {'is' if differing == 1 else 'are'} noted on it"
         )
     show("\n".join([message, *map(escape, notes)]) + "\n")
-    return TALLIES
+    return code_of_document(verdicts)
 
 
 # Long, since each option is declared in it.
@@ -124,6 +130,11 @@ def command() -> click.Command:
         "--marks/--no-marks",
         default=True,
         help="Whether claims that do not tally are marked (usually they are).",
+    )
+    @click.option(
+        "--every-work",
+        is_flag=True,
+        help="Mark what other works print of a network of the zoo, too.",
     )
     @o.input_option
     @o.verbose_option

@@ -21,8 +21,7 @@ from .network import (
     standard_input_once,
 )
 from .output import show, write
-from .process import TALLIES, UNUSABLE
-from .verdicts import code_of
+from .verdicts import code_of_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +59,7 @@ def run(
         _typed(net, claims, inline, output, accounting, reading),
         files_of(net, reading.companion, claims if claims or inline else None),
         notes,
+        every_work=bool(claims or inline),
     )
     page = Report(audit)
     if output is None:
@@ -67,7 +67,7 @@ def run(
     else:
         page.save(output)
         show(f"{escape(output)}: {summary(audit)}\n")
-    return UNUSABLE if code_of(audit.verdicts) == UNUSABLE else TALLIES
+    return code_of_document(audit.verdicts)
 
 
 def _typed(

@@ -36,3 +36,8 @@ def code_of(verdicts: Sequence[Verdict]) -> int:
         )
         return UNUSABLE
     return DIFFERS if any(verdict.status == "differs" for verdict in verdicts) else TALLIES
+
+
+def code_of_document(verdicts: Sequence[Verdict]) -> int:
+    """The same of a command that writes a page or a figure: 0 whatever its claims say."""
+    return UNUSABLE if code_of(verdicts) == UNUSABLE else TALLIES

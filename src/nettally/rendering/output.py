@@ -46,7 +46,7 @@ def tally(
     if form == "svg":
         from .drawing import draw
 
-        return draw(counted, "bars", theme="auto", depth=depth).svg()
+        return draw(counted, "bars", theme="auto", depth=depth, claims=()).svg()
     if form == "latex" and depth is None:
         return _written(form, contents.architecture_table(counted, columns, notes))
     return _written(form, contents.tally_table(counted, columns, depth, notes))

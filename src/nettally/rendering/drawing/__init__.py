@@ -48,7 +48,7 @@ def draw(
     theme: str = "light",
     direction: str = "auto",
     depth: int | None = None,
-    claims: Published | Iterable[Claim | str | Verdict] = (),
+    claims: Published | Iterable[Claim | str | Verdict] | None = None,
     input_size: Sizes | None = None,
     input_data: Any = None,
 ) -> Figure:
@@ -59,10 +59,12 @@ def draw(
     anew, and what is narrower is scaled up. theme: ``light``, ``dark``, or ``auto``. direction: of
     ``blocks``: ``right``, ``down`` or ``auto``. depth: how deep modules are opened. claims: those
     that do not tally are marked, with a note; also one claim, or the path of a file of claims.
-    Raises NettallyError for a style, theme or width that is none.
+    None: what a network of the zoo has in its own paper; () for none.
+    Raises NettallyError for a style, theme or width that is none, and for what is no claim.
     """
+    from ...claims.check import check
     from ...claims.claim import Claim
-    from ...claims.published import as_claims
+    from ...claims.published import as_claims, own_claims
     from ...counting.tally import tally
 
     _check("style", style, STYLES)
@@ -75,7 +77,10 @@ def draw(
             hint=f"from {LEAST_WIDTH} to {MOST_WIDTH} pixels",
         )
     counted = tally(network, input_size=input_size, input_data=input_data)
-    if isinstance(claims, (str, os.PathLike, Claim)):
+    if claims is None:
+        published = own_claims(network)
+        claims = () if published is None else check(counted, published.own)
+    elif isinstance(claims, (str, os.PathLike, Claim)):
         claims = as_claims(claims)
     from .compose import make
 

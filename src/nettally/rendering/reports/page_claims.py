@@ -70,7 +70,8 @@ def _quotation(claim: Claim, work: str) -> str:
     """What is printed, and where; "" where it is not quoted."""
     if not claim.quote:
         return ""
-    other = short_work(claim.work) if claim.work != work else ""
+    named = claim.work == work or claim.place.startswith(claim.work)
+    other = "" if named else short_work(claim.work)
     place = ", ".join(html_text(each) for each in (other, claim.place) if each)
     footer = f"<footer>{place}</footer>" if place else ""
     return f"<blockquote><p>“{html_text(claim.quote)}”</p>{footer}</blockquote>\n"

@@ -106,7 +106,8 @@ def report(
         files = files_of(text, claims=None if claims is None else [source] if source else [])
     elif not isinstance(network, (Network, Tally)):
         call = f"nettally.report(a {type(network).__name__})"
-    return Report(audit_of(counted, name, published, call, files))
+    every_work = claims is not None
+    return Report(audit_of(counted, name, published, call, files, every_work=every_work))
 
 
 def audit_of(
@@ -116,18 +117,26 @@ def audit_of(
     command: str,
     files: Sequence[File],
     notes: Sequence[str] = (),
+    *,
+    every_work: bool = True,
 ) -> Audit:
-    """Everything that a report says. command: how it was asked for. files: what was read."""
+    """Everything that a report says. command: how it was asked for. files: what was read.
+
+    every_work: the figure marks all claims that do not tally, and not the work's own only.
+    """
     verdicts = check(counted, published) if published is not None else ()
+    work = published.work if published is not None else ""
     return Audit(
         name=name,
         tally=counted,
         provenance=Provenance(command, version_of("nettally") or "not installed", tuple(files)),
-        work=published.work if published is not None else "",
+        work=work,
         verdicts=tuple(verdicts),
         explained=_explained(counted, verdicts),
         reckonings=reconcile(counted),
-        figures=_figures(counted, verdicts),
+        figures=_figures(
+            counted, [each for each in verdicts if every_work or each.claim.work == work]
+        ),
         notes=tuple(notes),
     )
 
