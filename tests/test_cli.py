@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from nettally.cli import options
+from nettally.cli import options, process
 from nettally.cli.completion import SHELLS
 from nettally.cli.network import parse_input
-from nettally.cli.parser import COMMANDS
+from nettally.cli.parser import CODES, COMMANDS
 from nettally.errors import NettallyError
 from nettally.formats.zoo import names
 
@@ -116,8 +117,8 @@ def test_diff_ends_with_1_where_something_differs() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("tally",), "error: Missing argument 'NET'.\n  try: nettally tally --help\n"),
-        (("frob",), "error: No such command 'frob'.\n  try: nettally --help\n"),
+        (("tally",), "error: tally needs NET\n  try: nettally tally --help\n"),
+        (("frob",), "error: there is no command 'frob'\n  try: nettally --help\n"),
         (
             ("tally", "alexnet", "--columns", "neuronz"),
             "error: there is no column 'neuronz'\n  try: did you mean 'neurons'?\n",
@@ -242,8 +243,16 @@ def test_each_command_has_an_example_in_its_help(command: str) -> None:
 
 def test_help_says_the_exit_codes() -> None:
     text = nettally("--help").stdout
-    for code, meaning in ((0, "it tallies"), (1, "something differs"), (2, "usage")):
-        assert f"{code}  {meaning}" in text
+    for code, meaning in CODES.items():
+        assert re.search(rf"\n  {code} +{re.escape(meaning[:30])}", text)
+    assert {int(code) for code in CODES} == {
+        process.TALLIES,
+        process.DIFFERS,
+        process.UNUSABLE,
+        process.AT_FAULT,
+        process.INTERRUPTED,
+        process.PIPE_CLOSED,
+    }
 
 
 def test_without_arguments_it_helps_and_is_a_usage_error() -> None:

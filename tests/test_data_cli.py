@@ -70,7 +70,7 @@ def test_what_is_refused_is_told_and_ends_with_2(tmp_path, capsys):
         (("info", tmp_path / "in"), "the folder holds no packed data"),
         (("verify", tmp_path / "in"), "the folder holds no packed data"),
         (("pack", tmp_path / "in", tmp_path / "out", "--hold-out", 1), "--hold-out"),
-        (("pack", tmp_path / "in"), "Missing argument 'OUT'"),
+        (("pack", tmp_path / "in"), "data pack needs OUT"),
     ):
         code, out, err = run(capsys, *arguments)
         assert (code, out) == (2, "")

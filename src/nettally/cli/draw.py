@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from ..errors import NettallyError
 from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
 from .network import PLAIN, Reading, own_claims, read_network
-from .output import show
+from .output import STDOUT, destination, tell
 from .process import TALLIES
 
 if TYPE_CHECKING:
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
     from ..claims.check import Verdict
     from .options import Run
-
-STDOUT = "-"
 
 
 def run(
@@ -42,24 +38,20 @@ def run(
 
     if output != STDOUT:
         ending(output)  # complains before the network is read
-    elif sys.stdout.isatty():
-        raise NettallyError("a figure is not for a terminal", hint="name a file: -o figure.svg")
     network, notes = read_network(net, reading)
     counted = tally(network)
     verdicts: tuple[Verdict, ...] = ()
-    path = (claims or own_claims(net)) if marks else None
-    if path is not None:
+    published = (claims or own_claims(net)) if marks else None
+    if published is not None:
         from ..claims.check import check
         from ..claims.claim import load
 
-        verdicts = check(counted, load(path))
+        verdicts = check(counted, load(published))
     figure = draw(
         counted, style, width=width, theme=theme, direction=direction, depth=depth, claims=verdicts
     )
-    if output == STDOUT:
-        sys.stdout.write(figure.svg())
-        return TALLIES
-    figure.save(output)
+    with destination(output, "a figure", ".svg") as path:
+        figure.save(path)
     wide, high = round(figure.width * figure.scale), round(figure.height * figure.scale)
     message = f"{escape(os.path.basename(output))}: {style}, {wide} x {high} pixels"
     differing = sum(verdict.status == "differs" for verdict in verdicts)
@@ -68,7 +60,7 @@ def run(
         message += (
             f"; {differing} {what} not tally, and {'is' if differing == 1 else 'are'} noted on it"
         )
-    show("\n".join([message, *map(escape, notes)]) + "\n")
+    tell(output, "\n".join([message, *map(escape, notes)]) + "\n")
     return TALLIES
 
 

@@ -63,6 +63,24 @@ def with_reading(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "reading": Reading(**asked)}
 
 
+def with_extra(extra: str, run: Run) -> Run:
+    """The run of a command that needs an extra: without it, the command says which."""
+    command = click.get_current_context().command_path
+
+    def run_or_say() -> int:
+        try:
+            return run()
+        except ImportError as error:
+            from ..extras import missing_library
+
+            refusal = missing_library(error, command, extra)
+            if refusal is None:
+                raise
+            raise refusal from None
+
+    return run_or_say
+
+
 # --- how NET is read ------------------------------------------------------------------------------
 
 
@@ -93,9 +111,7 @@ stage_option = click.option(
     metavar="NAME",
     help="A stage that the layers of a Caffe file ask for.",
 )
-verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, help="Say what only a closer look needs."
-)
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the reader's details.")
 self_check_option = click.option(
     "--self-check",
     is_flag=True,
@@ -160,7 +176,7 @@ output_option = click.option(
     metavar="FILE",
     type=click.Path(),
     required=True,
-    help="Where the picture goes: .png or .svg.",
+    help="Where the picture goes: .png or .svg (- is SVG on stdout).",
 )
 theme_option = click.option("--theme", type=click.Choice(("light", "dark")), default="light")
 scaling_option = click.option(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from ..errors import NettallyError
 from ..rendering.escape import escape
 from ..versions import version_of
 from .network import PLAIN, Reading, accounting_called, is_zoo_name, own_claims, read_network
-from .output import show, write
+from .output import STDOUT, refuse_a_terminal, show, write
 from .process import TALLIES
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ def run(
     from ..rendering.reports import page as render
     from ..rendering.reports.audit import Audit, Provenance
 
-    if output is None and sys.stdout.isatty():
-        raise NettallyError("a page is not for a terminal", hint="name a file: -o report.html")
+    if output in (None, STDOUT):
+        refuse_a_terminal("a report", ".html")
     network, notes = read_network(net, reading)
     counted = tally(network, accounting_called(accounting))
     path = claims or own_claims(net)
@@ -80,7 +79,7 @@ def run(
         notes=notes,
     )
     page = render.report(audit)
-    if output is None:
+    if output is None or output == STDOUT:
         write(page)
         return TALLIES
     try:
@@ -190,7 +189,13 @@ def command() -> click.Command:
     )
     @click.argument("net", type=o.NET)
     @o.claims_option
-    @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
+    @click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=click.Path(),
+        help="Where the page goes (- is stdout, as without it).",
+    )
     @o.input_option
     @o.verbose_option
     @o.self_check_option

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NettallyError
 from ..rendering.escape import escape
 from .network import PLAIN, Reading, read_network
-from .output import here
+from .output import here, refuse_stdout
 from .process import TALLIES, collect_as_usual
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def run(
 
     collect_as_usual()  # this runs for days
     keep_freed_memory()
+    refuse_stdout(output, "a run", "-o runs/NAME")
     asked = {name: value for name, value in settings.items() if value is not None}
     if taken_up is not None:
         return _take_up(taken_up, net, data, asked, changed_too=bool(changes or epochs or batch))
@@ -267,6 +268,6 @@ def command() -> click.Command:
     @o.stage_option
     def train_command(net: str | None, **asked: Any) -> options.Run:
         """Train a network on packed images, by a recipe; it can be stopped and resumed any time."""
-        return partial(run, net, **o.with_reading(asked))
+        return o.with_extra("train", partial(run, net, **o.with_reading(asked)))
 
     return train_command

@@ -103,6 +103,6 @@ def command() -> click.Command:
     @click.option("--broken", is_flag=True, help="List every image that was left out, and why.")
     def info_command(path: str, **options: Any) -> Run:
         """Print what a packed folder holds: splits, classes, mean, what was left out."""
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return info_command

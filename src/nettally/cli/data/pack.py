@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
 from ...rendering.escape import escape
-from ..output import show
+from ..output import refuse_stdout, show
 from ..process import TALLIES
 from ..progress import RateBar, time_text
 from .summary import left_out, splits_table
@@ -47,6 +47,7 @@ def run(
     from ...data.packing.pack import Options, pack
     from ...data.packing.source import Photos
 
+    refuse_stdout(out, "packed data", "nettally data pack DIR OUT")
     names = _class_names(classes) if classes else ()
     images = find(source, name=name, classes=names, devkit=devkit)
     options = Options(Square(side, resample, grey, upright), order, held_out, mirror, name)
@@ -195,6 +196,6 @@ def command() -> click.Command:
         folders, WebDataset's or ILSVRC's; a folder of idx files (MNIST) or of CIFAR's batches.
         Images that cannot be read are listed and left out.
         """
-        return partial(run, source, out, workers=workers or 0, **options)
+        return o.with_extra("train", partial(run, source, out, workers=workers or 0, **options))
 
     return pack_command

@@ -50,6 +50,6 @@ def command() -> click.Command:
 
         Exit code 1 where one differs.
         """
-        return partial(run, path)
+        return o.with_extra("train", partial(run, path))
 
     return verify_command

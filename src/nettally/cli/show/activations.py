@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
 from ...rendering import pictures
-from .picture import saved, split_of_run
+from .picture import check_ending, saved, split_of_run
 
 if TYPE_CHECKING:
     import click
@@ -35,7 +35,7 @@ def run(
     from ...viewing.nearest_images import one_of
     from ...viewing.show import activations
 
-    pictures.ending(output)
+    check_ending(output)
     trained = open_run(path)
     if image is not None and index is not None:
         raise NettallyError(
@@ -85,6 +85,6 @@ def command() -> click.Command:
     @o.theme_option
     def activations_command(path: str, **options: Any) -> Run:
         """Draw the maps of a layer for one image, each a tile."""
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return activations_command
