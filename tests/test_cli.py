@@ -14,11 +14,9 @@ from pathlib import Path
 import pytest
 
 from nettally.cli import options, process
-from nettally.cli.completion import SHELLS
 from nettally.cli.network import parse_input
 from nettally.cli.parser import CODES, COMMANDS
 from nettally.errors import NettallyError
-from nettally.formats.zoo import names
 
 GOLDEN = Path(__file__).parent / "golden"
 UNUSUAL = ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "_NETTALLY_COMPLETE", "PYTHONIOENCODING")
@@ -249,7 +247,7 @@ def test_help_says_the_exit_codes() -> None:
         process.TALLIES,
         process.DIFFERS,
         process.UNUSABLE,
-        process.AT_FAULT,
+        process.OUR_ERROR,
         process.INTERRUPTED,
         process.PIPE_CLOSED,
     }
@@ -381,45 +379,7 @@ def test_the_quick_way_and_clicks_way_say_the_same(arguments: tuple[str, ...]) -
     )
 
 
-# Completion
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_completion_prints_a_script(shell: str) -> None:
-    done = nettally("completion", shell)
-    assert done.returncode == 0
-    assert "_NETTALLY_COMPLETE" in done.stdout
-
-
-OF_RUNS = ("classify", "evaluate", "features")
-"""Commands that take a run, of which the shell completes the folder."""
-
-
-@pytest.mark.parametrize(
-    "command",
-    [name for name in COMMANDS if COMMANDS.find(name).command().params and name not in OF_RUNS],
-)
-def test_the_networks_of_the_zoo_are_completed(command: str) -> None:
-    if command == "completion":
-        words, expected = f"nettally {command} b", {"bash"}
-    elif command == "schema":
-        words, expected = f"nettally {command} r", {"reconcile"}
-    else:
-        words, expected = (
-            f"nettally {command} alexnet-t",
-            {name for name in names() if name.startswith("alexnet-t")},
-        )
-    done = nettally(_NETTALLY_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD="2")
-    assert {line.partition(",")[2] for line in done.stdout.split()} == expected
-
-
-def test_accountings_are_completed() -> None:
-    done = nettally(
-        _NETTALLY_COMPLETE="bash_complete",
-        COMP_WORDS="nettally tally alexnet --accounting torchi",
-        COMP_CWORD="4",
-    )
-    assert done.stdout.split() == ["plain,torchinfo"]
+# Options
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ..rendering.escape import escape
 from ..rendering.layer_line import size
 from ..rendering.terminal import terminal
 from .process import (
-    AT_FAULT,
+    OUR_ERROR,
     PROGRAM,
     UNUSABLE,
     complain,
@@ -55,7 +55,7 @@ def failed(error: Exception, words: Sequence[str], *, debug: bool) -> int:
         write_to_stderr(traced(refusal))
     if refusal is None:
         complain(_report_of(error, words, debug=debug))
-        return AT_FAULT
+        return OUR_ERROR
     complain(refusal.what, where=refusal.where, values=refusal.values, hint=refusal.hint)
     return UNUSABLE
 

@@ -111,6 +111,7 @@ def command() -> click.Command:
     @click.option(
         "--layer",
         metavar="NAME",
+        type=o.LAYER,
         help="Any layer; usually the last hidden one after its activation.",
     )
     @o.data_option

@@ -1,12 +1,12 @@
-"""What several commands have in common: kinds of arguments, and options, each by itself."""
+"""What several commands have in common: options, each by itself, and the kinds of arguments."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from .arguments import ACCOUNTING, CLAIM, COLUMNS, LAYER, LAYER_OR_MODULE, NET
 from .network import Reading
 
 if TYPE_CHECKING:
@@ -15,46 +15,14 @@ if TYPE_CHECKING:
     Command = Callable[..., Any]
     Run = Callable[[], int]
 
+__all__ = ("ACCOUNTING", "CLAIM", "COLUMNS", "LAYER", "LAYER_OR_MODULE", "NET")
+
 FORMATS = ("table", "markdown", "latex", "html", "csv", "json")
-
-
-class Net(click.types.StringParamType):
-    """A zoo name or a file; the shell completes both."""
-
-    name = "net"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The zoo's names; where none fits, files."""
-        from ..formats.zoo import names
-
-        fitting = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
-        return fitting or [CompletionItem(incomplete, type="file")]
-
-
-class AccountingName(click.types.StringParamType):
-    """An accounting, by its name or in a file; the shell completes it. It is read when used."""
-
-    name = "name"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The accountings' names; where none fits, files."""
-        from ..accountings import ACCOUNTINGS
-
-        fitting = [CompletionItem(name) for name in ACCOUNTINGS if name.startswith(incomplete)]
-        return fitting or [CompletionItem(incomplete, type="file")]
 
 
 def examples(*lines: str) -> str:
     """The end of a command's help: lines that can be typed."""
     return "\n".join(["\b", "For example:", *(f"  {line}" for line in lines)])
-
-
-NET = Net()
-ACCOUNTING = AccountingName()
 
 
 def with_reading(options: dict[str, Any]) -> dict[str, Any]:

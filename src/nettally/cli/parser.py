@@ -5,6 +5,7 @@ click parses, and hands back what is to be run: a closed pipe or Ctrl-C is ours 
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,9 @@ For example:
 CODES = {
     "0": "it tallies (or: it was counted, listed, explained as true)",
     "1": "something differs: a claim, a network, a checksum",
-    "2": "the question can't be understood, or what it needs can't be read or written; "
-    "the complaint is on stderr",
-    "70": "an error of nettally's own; please report it, with what --debug shows",
+    "2": "the question can't be understood: usage, a claim that is none, what can't be read or "
+    "written; the complaint is on stderr",
+    "70": "an error in nettally itself; please report it, with what --debug shows",
     "130": "after Ctrl-C",
     "141": "nobody reads the output any more (| head)",
 }
@@ -116,6 +117,10 @@ def cli() -> None:
 
 def parse_and_run(arguments: Sequence[str]) -> int:
     """The exit code of a command line. Raises NettallyError also for what click refuses."""
+    if COMPLETE in os.environ:
+        from .shells import register
+
+        register()
     try:
         asked: Run | int = cli.main(
             list(arguments),

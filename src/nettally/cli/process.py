@@ -13,8 +13,8 @@ USUAL = (700, 10, 10)
 """The thresholds of Python's garbage collector, unless somebody sets others."""
 
 TALLIES, DIFFERS, UNUSABLE = 0, 1, 2
-AT_FAULT = 70
-"""As sysexits.h has it: an internal error, which is ours and not the user's."""
+OUR_ERROR = 70
+"""As sysexits.h has it, EX_SOFTWARE: an error in nettally itself."""
 INTERRUPTED = 130
 """As shells have it: 128 + SIGINT."""
 PIPE_CLOSED = 141

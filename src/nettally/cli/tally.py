@@ -82,9 +82,17 @@ def command() -> click.Command:
         epilog=usage,
     )
     @click.argument("net", type=o.NET)
-    @click.option("--working", metavar="LAYER", help="The arithmetic of one layer or module.")
     @click.option(
-        "--columns", metavar="LIST", help="With commas: output,parameters,share (see below)."
+        "--working",
+        metavar="LAYER",
+        type=o.LAYER_OR_MODULE,
+        help="The arithmetic of one layer or module.",
+    )
+    @click.option(
+        "--columns",
+        metavar="LIST",
+        type=o.COLUMNS,
+        help="With commas: output,parameters,share (see below).",
     )
     @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
     @o.input_option

@@ -76,7 +76,9 @@ def command() -> click.Command:
     @click.argument("path", metavar="RUN", type=click.Path())
     @click.option("--image", metavar="FILE", type=click.Path(), help="An image file.")
     @click.option("--index", type=click.IntRange(0), help="An image of the split; the first is 0.")
-    @click.option("--layer", metavar="NAME", help="Usually the first, after its activation.")
+    @click.option(
+        "--layer", metavar="NAME", type=o.LAYER, help="Usually the first, after its activation."
+    )
     @o.data_option
     @o.split_option
     @o.scaling_option

@@ -41,7 +41,7 @@ def command() -> click.Command:
         ),
     )
     @click.argument("path", metavar="RUN", type=click.Path())
-    @click.option("--layer", metavar="NAME", help="Another layer than the first.")
+    @click.option("--layer", metavar="NAME", type=o.LAYER, help="Another layer than the first.")
     @o.scaling_option
     @o.which_option
     @o.output_option

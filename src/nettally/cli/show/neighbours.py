@@ -83,6 +83,7 @@ def command() -> click.Command:
     @click.option(
         "--layer",
         metavar="NAME",
+        type=o.LAYER,
         help="Usually the last hidden one after its activation; of fc7, where there is one.",
     )
     @click.option(
