@@ -217,6 +217,59 @@ def test_parse_input_refuses(text: str) -> None:
         parse_input(text)
 
 
+CAFFE = """
+name: "n"
+input: "image"
+{shape}
+layer {{ name: "c" type: "Convolution" bottom: "image" top: "c"
+  convolution_param {{ num_output: 2 kernel_size: 3 }} }}
+"""
+MODULE = """
+import torch
+def Net(): return torch.nn.Conv2d(3, 4, 3)
+"""
+DARKNET = "[net]\nheight=9\nwidth=9\nchannels=4\n[convolutional]\nfilters=2\nsize=3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "net", "size", "words"),
+    [
+        ("", "", "alexnet", "224x224", "--input 3x224x224"),
+        ("", "", "alexnet", "data=100x100", "--input data=3x100x100"),
+        ("", "", "alexnet", "7", "--input 3x224x224"),
+        ("", "", "alexnet", "1x1x3x9x9", "--input 3x224x224"),
+        ("", "", "lenet-5", "36x36", "--input 1x36x36"),
+        ("n.cfg", DARKNET, "n.cfg", "20x30", "--input 4x20x30"),
+        (
+            "n.prototxt",
+            CAFFE.format(shape="input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9"),
+            "n.prototxt",
+            "20x20",
+            "--input 3x20x20",
+        ),
+        ("n.prototxt", CAFFE.format(shape=""), "n.prototxt", "20x20", "--input 3x20x20"),
+        ("n.py", MODULE, "n.py:Net", "20x20", "--input 3x20x20"),
+    ],
+)
+def test_a_size_without_channels(
+    name: str, text: str, net: str, size: str, words: str, tmp_path: Path
+) -> None:
+    """The complaint ends with what to type; and typing that is the end of it."""
+    if name:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = nettally("tally", net, "--input", size, cwd=tmp_path)
+    assert done.returncode == 2
+    hint = done.stderr.splitlines()[-1]
+    assert hint == f"  try: {words} (channels first, then space)"
+    assert nettally("tally", net, *words.split(), cwd=tmp_path).returncode == 0
+
+
+def test_another_trouble_with_a_size_keeps_its_hint(tmp_path: Path) -> None:
+    assert "no input is called 'date'" in nettally("tally", "alexnet", "--input", "date=9x9").stderr
+    done = nettally("tally", "alexnet", "--input", "3x9x9")
+    assert "a larger input" in done.stderr
+
+
 @pytest.mark.parametrize("form", ["json", "csv", "markdown"])
 def test_formats(form: str) -> None:
     done = nettally("tally", "alexnet", "--format", form)
