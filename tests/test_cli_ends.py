@@ -142,13 +142,13 @@ def test_counting_needs_no_extra(words: tuple[str, ...], tmp_path: Path) -> None
 
 @pytest.mark.parametrize("module", EXTRAS["train"])
 def test_training_says_which_library_is_missing(module: str, tmp_path: Path) -> None:
-    """Each by itself: the others are there. torchmetrics is not needed before an evaluation."""
+    """Each by itself: the others are there. Images are packed already, and need no Pillow."""
     (tmp_path / "a.png").write_bytes(b"")
     (tmp_path / "small.yaml").write_text(
         "nettally: 1\nname: n\ninput: 1x8x8\nlayers:\n  - f: linear 10\n", encoding="utf-8"
     )
     done = without(module, "train", "small.yaml", "--steps", "1", "-o", "run", cwd=tmp_path)
-    if module in ("torchmetrics", "PIL"):
+    if module == "PIL":
         assert done.returncode == 0
     else:
         assert done.returncode == 2
@@ -492,6 +492,50 @@ def test_help_keeps_to_the_terminal(
     long = [line for line in lines if len(line) > columns and "nettally " not in line]
     assert not long
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("columns", [40, 71])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "classify run a.png",
+        "data info digits",
+        "diff alexnet alexnet-torchvision",
+        "diff alexnet alexnet",
+        "draw alexnet -o beside.svg",
+        "export run -o beside.onnx",
+        "features run a.png -o beside.npy",
+        "formats",
+        "memory alexnet --all",
+        "reconcile alexnet",
+        "report lenet-5 -o beside.html",
+        "show filters run -o beside.svg",
+        "tally alexnet",
+        "tally alexnet --columns output,parameters --input 2x3x227x227 -v",
+        "tally resnet-50 --depth 1",
+        "train small.yaml --dry-run --batch 1",
+        "train small.yaml --steps 1",
+        "zoo",
+    ],
+)
+def test_what_is_printed_keeps_to_the_terminal(
+    words: str,
+    columns: int,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All but a word that is longer by itself, as a path may be."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.chdir(folder)
+    assert run(words.split()) in (0, 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert not [
+        line
+        for line in lines
+        if len(line) > columns and len(line.replace(": ", ":").split()[-1]) < columns - 9
+    ]
 
 
 def test_the_group_without_a_command_is_a_usage_error() -> None:

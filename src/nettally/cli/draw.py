@@ -60,7 +60,7 @@ def run(
         message += (
             f"; {differing} {what} not tally, and {'is' if differing == 1 else 'are'} noted on it"
         )
-    tell(output, "\n".join([message, *map(escape, notes)]) + "\n")
+    tell(output, message, *map(escape, notes))
     return TALLIES
 
 

@@ -72,7 +72,7 @@ def _export(
             f"{int(counted.parameters):,} parameters, {int(counted.macs):,} multiply-accumulates; "
             f"nettally tally {escape(os.path.basename(output))} counts the same"
         )
-    tell(output, "\n".join([*lines, *map(escape, notes)]) + "\n")
+    tell(output, *lines, *map(escape, notes))
     return TALLIES
 
 

@@ -87,7 +87,7 @@ def run(
     line += f"float32 {' x '.join(f'{size:,}' for size in shape)}"
     if left_out:
         line += f"; {len(left_out)} left out"
-    tell(STDOUT if labels == STDOUT else output, line + "\n")
+    tell(STDOUT if labels == STDOUT else output, line)
     return UNUSABLE if left_out else TALLIES
 
 

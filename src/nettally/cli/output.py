@@ -6,7 +6,7 @@ import os
 import sys
 
 from ..errors import NettallyError
-from ..rendering.terminal import Terminal, printable, terminal
+from ..rendering.terminal import Terminal, printable, terminal, wrap
 
 STDOUT = "-"
 """The name of a file that is stdout, as most commands have it."""
@@ -85,7 +85,14 @@ def refuse_stdout(output: str | None, what: str, hint: str) -> None:
         raise NettallyError(f"{what} is a folder, and can't go to standard output", hint=hint)
 
 
-def tell(output: str, text: str) -> None:
+def tell(output: str, *texts: str) -> None:
     """Say what was written, for a person; stdout stays clean where the file itself goes there."""
     if output != STDOUT:
-        show(text)
+        show("".join(f"{line}\n" for line in prose(*texts)))
+
+
+def prose(*texts: str) -> list[str]:
+    """Sentences in lines that fit the terminal; in a file or a pipe, a line each."""
+    if here().wide:
+        return list(texts)
+    return [line for text in texts for line in wrap(text, here().width, rest="  ")]

@@ -12,7 +12,7 @@ from ..errors import NettallyError
 from ..rendering.escape import escape
 from ..versions import version_of
 from .network import PLAIN, Reading, accounting_called, is_zoo_name, own_claims, read_network
-from .output import STDOUT, refuse_a_terminal, show, write
+from .output import STDOUT, refuse_a_terminal, tell, write
 from .process import TALLIES
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def run(
             file.write(page)
     except OSError as error:
         raise NettallyError(f"can't write the page: {error.strerror}", where=output) from None
-    show(f"{escape(output)}: {render.summary(audit)}\n")
+    tell(output, f"{escape(output)}: {render.summary(audit)}")
     return TALLIES
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
 from ...rendering.escape import escape
-from ..output import refuse_stdout, show
+from ..output import prose, refuse_stdout, show
 from ..process import TALLIES
 from ..progress import RateBar, time_text
 from .summary import left_out, splits_table
@@ -65,15 +65,16 @@ def run(
             bar.close()
             sys.stderr.write("stopped; the same command goes on after the last whole shard\n")
             raise
-    lines = [_outcome(report, out), "", splits_table(report.manifest)]
+    lines = [*prose(_outcome(report, out)), "", splits_table(report.manifest)]
     lines += left_out(report.manifest, out)
     if isinstance(images, Photos) and images.skipped:
         each = ", ".join(
             f"{count:,} {escape(end)}" for end, count in sorted(images.skipped.items())
         )
         total = sum(images.skipped.values())
-        lines += ["", f"{total:,} other file{'s were' if total != 1 else ' was'} skipped: {each}"]
-    lines += [f"note: {escape(note)}" for note in images.notes]
+        text = f"{total:,} other file{'s were' if total != 1 else ' was'} skipped: {each}"
+        lines += ["", *prose(text)]
+    lines += prose(*(f"note: {escape(note)}" for note in images.notes))
     show("\n".join(lines) + "\n")
     return TALLIES
 

@@ -37,5 +37,5 @@ def saved(picture: Picture, output: str, theme: str) -> int:
     with destination(output, "a picture", ".svg") as path:
         pictures.save(picture, path, theme)
     message = f"{escape(os.path.basename(output))}: {escape(picture.title)}, "
-    tell(output, message + f"{picture.width} x {picture.height} pixels\n")
+    tell(output, f"{message}{picture.width} x {picture.height} pixels")
     return TALLIES

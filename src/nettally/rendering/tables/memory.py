@@ -32,7 +32,8 @@ def memory_text(
     shapes = " + ".join("x".join(map(str, shape)) for shape in network.inputs.values())
     kinds = trained.dtype or f"{trained.width} bytes a value"
     title = f"{escape(network.name)}: memory, input {shapes}, {kinds}"
-    lines = [terminal.style(title, "bold"), "", _totals(trained, used, terminal), ""]
+    heading = [terminal.style(line, "bold") for line in wrap(title, terminal.prose)]
+    lines = [*heading, "", _totals(trained, used, terminal), ""]
     if trained.rows:
         lines += [*_largest(trained, terminal, every=every), ""]
     lines += _rules(trained, used, terminal.prose)
@@ -69,7 +70,8 @@ def _largest(trained: Training, terminal: Terminal, *, every: bool) -> list[str]
     left = len(largest) - len(shown)
     if left > 0:
         rest = sum(row.bytes for row in largest[SHOWN:])
-        lines.append(f"and {count(left, 'layer')} with {_size(rest)} MB (--all lists them)")
+        text = f"and {count(left, 'layer')} with {_size(rest)} MB (--all lists them)"
+        lines += wrap(text, terminal.prose)
     return lines
 
 
