@@ -15,7 +15,7 @@ from ..errors import NettallyError
 from ..registry import Registry
 from ..rendering.terminal import terminal
 from ..versions import version_of
-from .process import COMPLETE, INTERRUPTED, PROGRAM, UNUSABLE, write_to_stderr
+from .process import COMPLETE, INTERRUPTED, PROGRAM
 from .usage import Group, refusal
 
 if TYPE_CHECKING:
@@ -130,9 +130,6 @@ def parse_and_run(arguments: Sequence[str]) -> int:
             terminal_width=min(terminal(sys.stdout).width, MAX_WIDTH) - 2,
         )
     except click.UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and later
-            write_to_stderr(error.format_message() + "\n")
-            return UNUSABLE
         raise refusal(error, cli, arguments) from None
     except click.ClickException as error:
         raise NettallyError(error.format_message()) from None

@@ -189,8 +189,8 @@ def split(line: str) -> tuple[list[str], str, str]:
     try:
         words.extend(lexer)
     except ValueError:  # it ends within quotes, or behind a backslash
-        quote = lexer.state if lexer.state in ("'", '"') else ""
-        return words, lexer.token, quote
+        state = str(getattr(lexer, "state", ""))  # the quote that is open, which no stub knows
+        return words, lexer.token, state if state in ("'", '"') else ""
     if not words or line[-1].isspace():
         return words, "", ""
     return words[:-1], words[-1], ""

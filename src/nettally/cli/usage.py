@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import NettallyError, closest
-from .process import PROGRAM
+from .process import PROGRAM, UNUSABLE, write_to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,9 +21,10 @@ class Formatter(click.HelpFormatter):
     """Sets help for narrow terminals too."""
 
     def write_dl(
-        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
         """Terms and what they mean, in two columns where there is room."""
+        rows = list(rows)
         if self.width >= NARROW or max(len(term) for term, _ in rows) < self.width // 3:
             super().write_dl(rows, col_max, col_spacing)
             return
@@ -57,6 +58,13 @@ class Group(click.Group):
     """A group that suggests a command where the one that is named does not exist."""
 
     context_class = Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What click does; without a command the help is shown, as a usage error."""
+        if not args and not ctx.resilient_parsing:
+            write_to_stderr(ctx.get_help() + "\n")
+            ctx.exit(UNUSABLE)
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by its name; None where there is none."""
