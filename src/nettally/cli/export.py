@@ -68,10 +68,10 @@ def _export(
         f"{escape(os.path.basename(output))}: {escape(network.name)}, {of}, {size:,} bytes",
     ]
     if ending == ".onnx":
-        lines.append(
-            f"{int(counted.parameters):,} parameters, {int(counted.macs):,} multiply-accumulates; "
-            f"nettally tally {escape(os.path.basename(output))} counts the same"
-        )
+        lines += [
+            f"{int(counted.parameters):,} parameters, {int(counted.macs):,} multiply-accumulates;",
+            f"nettally tally {escape(os.path.basename(output))} counts the same",
+        ]
     tell(output, *lines, *map(escape, notes))
     return TALLIES
 
