@@ -215,23 +215,32 @@ def bash(path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bash]:
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
-        ("nettally che", "nettally check "),
-        ("nettally tally alexnet --accounting=torchi", "--accounting=torchinfo "),
-        ("nettally tally alexnet --columns output,para", "--columns output,parameters "),
-        ("nettally tally alexnet --working relu1", "--working relu1 "),
-        ("nettally check alexnet --claims my", "--claims my-claims.yaml "),
-        ("nettally check alexnet --claims=my", "--claims=my-claims.yaml "),
-        ("nettally explain alexnet 'conv1.neurons = 2", "'conv1.neurons = 253,440' "),
-        (r"nettally explain alexnet conv1.neurons\ =\ 2", r"conv1.neurons\ =\ 253,440 "),
-        ("nettally explain resnet-50 conv1.mac", "conv1.macs "),
-        ("nettally tally alexnet-ow", "tally alexnet-own.onnx "),
-        ("nettally tally only", r"tally only\ one.onnx "),
+        ("che", "check "),
+        ("tally alexnet --accounting=torchi", "tally alexnet --accounting=torchinfo "),
+        (
+            "tally alexnet --columns output,para",
+            "tally alexnet --columns output,parameters ",
+        ),
+        ("tally alexnet --working relu1", "tally alexnet --working relu1 "),
+        ("check alexnet --claims my", "check alexnet --claims my-claims.yaml "),
+        ("check alexnet --claims=my", "check alexnet --claims=my-claims.yaml "),
+        (
+            "explain alexnet 'conv1.neurons = 2",
+            "explain alexnet 'conv1.neurons = 253,440' ",
+        ),
+        (
+            r"explain alexnet conv1.neurons\ =\ 2",
+            r"explain alexnet conv1.neurons\ =\ 253,440 ",
+        ),
+        ("explain resnet-50 conv1.mac", "explain resnet-50 conv1.macs "),
+        ("tally alexnet-ow", "tally alexnet-own.onnx "),
+        ("tally only", r"tally only\ one.onnx "),
     ],
 )
 def test_a_key_in_bash(keys: str, line: str, bash: Bash) -> None:
-    bash.type(f"{keys}\t")
+    bash.type(f"nettally {keys}\t")
     try:
-        assert bash.until(line)
+        assert bash.until(f"> nettally {line}")
     finally:
         bash.type("\x15\n")
         time.sleep(0.1)
