@@ -18,7 +18,7 @@ from .process import (
     PIPE_CLOSED,
     UNUSABLE,
     complain,
-    discard,
+    discard_output,
     open_missing_streams,
 )
 
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # nobody reads on (``| head``): it ends without a word
-        discard(sys.stdout)
+        discard_output()
         return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -21,7 +21,7 @@ from .process import (
     PROGRAM,
     UNUSABLE,
     complain,
-    discard,
+    discard_output,
     write_to_stderr,
 )
 
@@ -68,10 +68,10 @@ def _refused_by_the_system(error: OSError) -> NettallyError | None:
         return NettallyError(error.strerror, where=os.fsdecode(error.filename))
     # commands say by themselves which file they can't write: this is stdout
     if error.errno == errno.EBADF:
-        discard(sys.stdout)
+        discard_output()
         return NettallyError("standard output is closed")
     if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EIO):
-        discard(sys.stdout)
+        discard_output()
         return NettallyError(f"can't write to standard output: {error.strerror}")
     return None
 

@@ -46,11 +46,11 @@ def complain(what: str, *, where: str = "", values: str = "", hint: str = "") ->
 
 def write_to_stderr(text: str) -> None:
     """Write at once. Where that can't be, nobody can be told, and the exit code remains."""
-    try:
+    from contextlib import suppress
+
+    with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
-    except OSError:
-        discard(sys.stderr)
 
 
 # --- the standard streams -------------------------------------------------------------------------
@@ -72,9 +72,9 @@ def open_missing_streams() -> None:
             setattr(sys, name, stream)
 
 
-def discard(stream: object) -> None:
-    """Let a stream that can't be written lead nowhere, also when Python closes it at the end."""
+def discard_output() -> None:
+    """Let a stdout that can't be written lead nowhere, also when Python closes it at the end."""
     from contextlib import suppress
 
-    with suppress(OSError, ValueError, AttributeError):  # it is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined] - else suppressed
+    with suppress(OSError, ValueError):  # it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
