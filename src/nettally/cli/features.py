@@ -46,19 +46,7 @@ def run(
     )
     from ..viewing.show import last_hidden
 
-    for name in (output, labels):
-        if name is not None and name != STDOUT and not name.lower().endswith(".npy"):
-            raise NettallyError("features are written as .npy", where=name, hint="-o features.npy")
-    if output == labels == STDOUT:
-        raise NettallyError(
-            "features and labels can't both go to standard output", hint="--labels labels.npy"
-        )
-    if images and (split or labels):
-        raise NettallyError(
-            "features are taken of image files, or of a split",
-            values=f"{len(images)} files and {'--split' if split else '--labels'}",
-            hint="leave out one of the two",
-        )
+    _check_options(images, output, labels, split)
     trained = open_run(path)
     layer = layer or last_hidden(trained.network)
     check_layer(trained, layer)
@@ -89,6 +77,25 @@ def run(
         line += f"; {len(left_out)} left out"
     tell(STDOUT if labels == STDOUT else output, line)
     return UNUSABLE if left_out else TALLIES
+
+
+def _check_options(
+    images: Sequence[str], output: str, labels: str | None, split: str | None
+) -> None:
+    """Raise NettallyError for names that are not written, and for two sources at once."""
+    for name in (output, labels):
+        if name is not None and name != STDOUT and not name.lower().endswith(".npy"):
+            raise NettallyError("features are written as .npy", where=name, hint="-o features.npy")
+    if output == labels == STDOUT:
+        raise NettallyError(
+            "features and labels can't both go to standard output", hint="--labels labels.npy"
+        )
+    if images and (split or labels):
+        raise NettallyError(
+            "features are taken of image files, or of a split",
+            values=f"{len(images)} files and {'--split' if split else '--labels'}",
+            hint="leave out one of the two",
+        )
 
 
 def command() -> click.Command:
