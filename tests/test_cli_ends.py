@@ -404,7 +404,7 @@ def test_every_output_says_what_a_dash_is() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint", "hint"),
     [
-        ("chek alexnet", "there is no command 'chek'", "did you mean 'check'?"),
+        ("talli alexnet", "there is no command 'talli'", "did you mean 'tally'?"),
         ("alexnet", "there is no command 'alexnet'", "nettally tally alexnet"),
         ("data pak", "there is no command of data 'pak'", "did you mean 'pack'?"),
         ("show frob", "there is no command of show 'frob'", "nettally show --help"),
