@@ -20,6 +20,12 @@ from nettally.rendering.drawing.files import converted
 from test_figure import counted, parsed, verdicts
 
 
+@pytest.fixture(autouse=True)
+def a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command says stands in one line, whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def test_the_command_writes_what_draw_makes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

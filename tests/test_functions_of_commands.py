@@ -20,7 +20,7 @@ from torch import nn
 
 import nettally
 from nettally import cli
-from nettally.cli.options import Net
+from nettally.cli.arguments import Net
 from nettally.cli.parser import COMMANDS
 from nettally.network import Network
 

@@ -294,8 +294,11 @@ def test_the_working_of_a_module_with_one_layer_that_counts_is_that_layers() -> 
 # The command
 
 
-def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 0 also where something differs: the page was made. Its verdict is printed."""
+    monkeypatch.setenv("COLUMNS", "200")  # it stands in one line, whoever runs the test
     target = tmp_path / "report.html"
     assert run(["report", "alexnet", "-o", str(target)]) == 0
     printed, complaints = capsys.readouterr()

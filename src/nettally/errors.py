@@ -12,6 +12,9 @@ MAX_NAMES, MAX_WORD, MAX_SHOWN, MAX_FAMILY = 1000, 60, 100, 12
 LEAST_LIKENESS = 0.6
 """From this share of common letters on, as difflib reckons it, a word is near."""
 
+LEAST_START = 2
+"""So many letters of a word, at least, are a beginning that it can be known by."""
+
 OTHER_IS_LESS_LIKE = 0.1
 """By how much another word for a name has to be nearer than a name."""
 
@@ -87,8 +90,8 @@ def nearest(
     """The known words that are near; () where none is.
 
     Near is, in this order: the same but for capitals and hyphens; another word for it, by ``also``;
-    the same words in another order; a family, whose members have the word in their names; and one
-    word of which only a few letters differ.
+    the same words in another order; a family, whose members have the word in their names; one word
+    of which only a few letters differ; and the only one that begins so.
     """
     import difflib
 
@@ -115,7 +118,11 @@ def nearest(
             ratio = matcher.ratio()
             if ratio >= least:
                 best, likeness = name, ratio if name in names else ratio - OTHER_IS_LESS_LIKE
-    return (meant[best],) if best else ()
+    if best:
+        return (meant[best],)
+    start = _plain(word)
+    longer = {meant[name] for name, each in plain.items() if each.startswith(start)}
+    return tuple(longer) if len(longer) == 1 and len(start) >= LEAST_START else ()
 
 
 def _plain(name: str) -> str:

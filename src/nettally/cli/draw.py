@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from ..errors import NettallyError
 from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
 from .network import PLAIN, Reading, published_about, read_network, standard_input_once
-from .output import show
+from .output import STDOUT, destination, tell
 from .verdicts import code_of_document
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
     from ..claims.check import Verdict
     from .options import Run
-
-STDOUT = "-"
 
 
 def run(
@@ -50,8 +46,6 @@ def run(
 
     if output != STDOUT:
         ending(output)  # complains before the network is read
-    elif sys.stdout.isatty():
-        raise NettallyError("a figure is not for a terminal", hint="name a file: -o figure.svg")
     standard_input_once(net, *claims)
     network, notes = read_network(net, reading)
     counted = tally(network)
@@ -64,10 +58,8 @@ def run(
     figure = draw(
         counted, style, width=width, theme=theme, direction=direction, depth=depth, claims=verdicts
     )
-    if output == STDOUT:
-        sys.stdout.write(figure.svg())
-        return code_of_document(verdicts)
-    figure.save(output)
+    with destination(output, "a figure", ".svg") as path:
+        figure.save(path)
     wide, high = round(figure.width * figure.scale), round(figure.height * figure.scale)
     message = f"{escape(os.path.basename(output))}: {style}, {wide} x {high} pixels"
     differing = sum(verdict.status == "differs" for verdict in verdicts)
@@ -76,7 +68,7 @@ def run(
         message += (
             f"; {differing} {what} not tally, and {'is' if differing == 1 else 'are'} noted on it"
         )
-    show("\n".join([message, *map(escape, notes)]) + "\n")
+    tell(output, message, *map(escape, notes))
     return code_of_document(verdicts)
 
 

@@ -155,7 +155,7 @@ def command() -> click.Command:
         ),
     )
     @click.argument("net", type=o.NET)
-    @click.argument("claim", required=False)
+    @click.argument("claim", type=o.CLAIM, required=False)
     @o.claims_option
     @click.option("--most", type=click.IntRange(1, 50), default=5, help="How many explanations.")
     @o.input_option

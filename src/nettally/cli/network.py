@@ -10,7 +10,7 @@ from ..formats import names_code, read
 from .process import collect_as_usual
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..claims.claim import Claims
     from ..counting.accounting import Accounting
@@ -58,13 +58,17 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
     sizes = dict(map(parse_input, plain))
     if len(sizes) < len(reading.inputs):
         raise NettallyError("one input is given two sizes", values=", ".join(reading.inputs))
-    network = read(
-        net,
-        sizes or None,
-        companion=reading.companion,
-        options=options,
-        self_check=reading.self_check,
-    )
+    try:
+        network = read(
+            net,
+            sizes or None,
+            companion=reading.companion,
+            options=options,
+            self_check=reading.self_check,
+        )
+    except NettallyError as error:
+        error.hint = _sizes_to_type(net, sizes, reading.companion, options) or error.hint
+        raise
     notes: list[str] = []
     for name, size in sizes.items():
         of = name if name in network.inputs else next(iter(network.inputs), "")
@@ -73,6 +77,33 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
     if reading.verbose:
         notes.extend(network.details)
     return network, tuple(notes)
+
+
+def _sizes_to_type(
+    net: str, sizes: Mapping[str, Shape], companion: str | None, options: Mapping[str, str]
+) -> str:
+    """What to type for sizes with the wrong number of axes; "" where they are not the trouble.
+
+    The file's own sizes say how many there are, and how many channels. A module's code is not run
+    once more, and standard input can't be read twice: two axes are taken for an image without its
+    channels.
+    """
+    stated: Mapping[str, Shape] = {}
+    if sizes and net != "-" and not names_code(net):
+        try:
+            stated = read(net, companion=companion, options=options).inputs
+        except NettallyError:
+            stated = {}  # it needs sizes
+    words: list[str] = []
+    for name, size in sizes.items():
+        shape = stated.get(name) if name or len(stated) != 1 else next(iter(stated.values()))
+        if not stated and len(size) == 2:
+            shape = (1, 3, *size)
+        if shape is None or len(size) in (len(shape), len(shape) - 1):
+            continue
+        whole = (shape[1], *size) if len(size) == len(shape) - 2 else shape[1:]
+        words.append(f"--input {name}{'=' * bool(name)}{'x'.join(map(str, whole))}")
+    return f"{' '.join(words)} (channels first, then space)" if words else ""
 
 
 def _spelled(shape: Shape) -> str:

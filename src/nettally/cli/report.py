@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from ..errors import NettallyError
 from ..formats import names_zoo
 from ..rendering.escape import escape
 from .network import (
@@ -20,7 +18,7 @@ from .network import (
     read_network,
     standard_input_once,
 )
-from .output import show, write
+from .output import STDOUT, refuse_a_terminal, tell, write
 from .verdicts import code_of_document
 
 if TYPE_CHECKING:
@@ -47,8 +45,8 @@ def run(
     from ..rendering.reports.page import summary
     from ..rendering.reports.report import Report, audit_of, files_of
 
-    if output is None and sys.stdout.isatty():
-        raise NettallyError("a page is not for a terminal", hint="name a file: -o report.html")
+    if output in (None, STDOUT):
+        refuse_a_terminal("a report", ".html")
     standard_input_once(net, *claims)
     network, notes = read_network(net, reading)
     counted = tally(network, accounting_called(accounting))
@@ -62,11 +60,11 @@ def run(
         every_work=bool(claims or inline),
     )
     page = Report(audit)
-    if output is None:
+    if output is None or output == STDOUT:
         write(page.html())
     else:
         page.save(output)
-        show(f"{escape(output)}: {summary(audit)}\n")
+        tell(output, f"{escape(output)}: {summary(audit)}")
     return code_of_document(audit.verdicts)
 
 
@@ -112,7 +110,13 @@ def command() -> click.Command:
     @click.argument("net", type=o.NET)
     @o.claims_option
     @o.claim_option
-    @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where the page goes.")
+    @click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=click.Path(),
+        help="Where the page goes (- is stdout, as without it).",
+    )
     @o.input_option
     @o.verbose_option
     @o.self_check_option

@@ -177,9 +177,11 @@ def _pytorch() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
+        from ..extras import to_install
+
         raise ReadError(
             "to read a PyTorch module, torch must be installed",
-            hint="pip install torch, or name a file",
+            hint=to_install("torch", "name a file"),
         ) from None
 
 

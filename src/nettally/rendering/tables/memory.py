@@ -36,7 +36,8 @@ def memory_text(
     network = trained.tally.network
     shapes = " + ".join("x".join(map(str, shape)) for shape in network.inputs.values())
     title = f"{escape(network.name)}: memory, input {shapes}, {_kinds(trained)}"
-    lines = [terminal.style(title, "bold"), "", _totals(trained, used, terminal), ""]
+    heading = [terminal.style(line, "bold") for line in wrap(title, terminal.prose)]
+    lines = [*heading, "", _totals(trained, used, terminal), ""]
     if trained.rows:
         lines += [*_largest(trained, terminal, every, more), ""]
     for rule in _rules(trained, used):
@@ -108,7 +109,8 @@ def _largest(trained: Training, terminal: Terminal, every: bool, more: str) -> l
     left = len(largest) - len(shown)
     if left > 0:
         rest = sum(row.bytes for row in largest[SHOWN:])
-        lines.append(f"and {count(left, 'layer')} with {_size(rest)} MB ({more})")
+        text = f"and {count(left, 'layer')} with {_size(rest)} MB ({more})"
+        lines += wrap(text, terminal.prose)
     return lines
 
 
