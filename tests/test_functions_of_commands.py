@@ -229,6 +229,39 @@ def test_an_explanation_carries_the_claims_of_the_zoo(
     assert not nettally.explain(network, "conv1.neurons = 253,440", ()).found[0].supports
 
 
+@pytest.mark.parametrize("net", ["alexnet", "read", "tally"])
+def test_without_a_claim_each_that_differs_is_explained(
+    net: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network: Any = "alexnet" if net == "alexnet" else nettally.read("alexnet")
+    network = nettally.tally(network) if net == "tally" else network
+    answers = nettally.explain(network)
+    assert cli.run(["explain", "alexnet", "--format", "json"]) == 1
+    printed_verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    assert [each.status for each in answers.verdicts] == [v["status"] for v in printed_verdicts]
+    differing = [each for each in printed_verdicts if each["status"] == "differs"]
+    assert len(answers) == len(differing) > 2
+    for place, answer in answers.by_place.items():
+        assert answers.verdicts[place].claim == answer.claim
+        assert texts(answer) == [each["text"] for each in printed_verdicts[place]["explanations"]]
+    assert cli.run(["explain", "alexnet"]) == 1
+    assert capsys.readouterr().out.split() == str(answers).split()
+    assert "<table" in (answers._repr_html_() or "")
+    assert "<svg" in (answers._repr_svg_() or "")
+
+
+def test_claims_that_are_given_are_those_that_are_explained() -> None:
+    """As texts, as verdicts, and without any; what is no claim is among the verdicts."""
+    claims = ["conv1.neurons = 253,440", "neuron = 5", "parameters = 60 million"]
+    answers = nettally.explain("alexnet", claims=claims)
+    assert [each.status for each in answers.verdicts] == ["differs", "invalid", "truncates"]
+    assert answers == nettally.explain("alexnet", claims=answers.verdicts)
+    assert repr(answers) == "<ExplainedClaims of alexnet: 1 of 3 differ>"
+    assert nettally.explain("alexnet", claims=()) == ()
+    with pytest.raises(nettally.NettallyError, match="no claims about Sequential come with"):
+        nettally.explain(small(), input_size=SIZE)
+
+
 def test_an_accounting_is_a_name_a_file_or_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from .counting.memory.estimate import Memory
 from .counting.tally import Tally
 from .diffing import Difference
 from .display import DISPLAYS, Display
-from .explaining import Explanations
+from .explaining import ExplainedClaims, Explanations
 from .network import Network
 from .rendering.terminal import Terminal
 
@@ -55,6 +55,18 @@ def _explanations_text(explanations: Explanations) -> str:
     counted = explanations.verdict.counted
     name = counted.network.name if counted is not None else "the network"
     return explain_report(name, explanations, PLAIN).rstrip()
+
+
+def _explained_claims_text(answers: ExplainedClaims) -> str:
+    from .rendering.reports.check_report import explain_reports
+
+    return explain_reports(
+        answers.name, answers.work, answers.verdicts, answers.by_place, PLAIN
+    ).rstrip()
+
+
+def _explained_claims_svg(answers: ExplainedClaims) -> str | None:
+    return _verdicts_svg(answers.verdicts)
 
 
 def _difference_text(difference: Difference) -> str:
@@ -120,6 +132,7 @@ DISPLAYS.add(Tally, Display(_tally_text, _html, _svg, _tally_rows))
 DISPLAYS.add(Verdict, Display(_verdict_text))
 DISPLAYS.add(Verdicts, Display(_verdicts_text, _html, _verdicts_svg))
 DISPLAYS.add(Explanations, Display(_explanations_text, _html, _explanations_svg))
+DISPLAYS.add(ExplainedClaims, Display(_explained_claims_text, _html, _explained_claims_svg))
 DISPLAYS.add(Reckonings, Display(_reckonings_text, _html, _reckonings_svg))
 DISPLAYS.add(Memory, Display(_memory_text, _html))
 DISPLAYS.add(Difference, Display(_difference_text, _html))

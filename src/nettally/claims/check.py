@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arith import Named, Num, formula, show
-from ..counting.quantities import NotDerivable, certainty, matching, names_like
+from ..counting.certainty import certainty
+from ..counting.quantities import NotDerivable, matching, names_like
+from ..counting.quantities import certainty as certainty_of_facts
 from ..counting.quantity_names import IS_MEASURED, SAME
 from ..counting.tally import Rows, Tally, tally
 from ..display import Displayed
@@ -186,7 +188,7 @@ def _may_grow(counted: Tally, claim: Claim, ours: Value, status: str) -> bool:
     about, quantity = claim.reference or ("no sum", "")
     if about or not isinstance(ours, int):
         return False
-    if certainty(counted.rows, SAME.get(quantity, quantity)) == "exact":
+    if certainty_of_facts(counted.rows, SAME.get(quantity, quantity)) == "exact":
         return False
     if claim.relation in ("<", "<="):
         return status == "holds"

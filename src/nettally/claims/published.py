@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..counting.tally import Net
 
-    Published: TypeAlias = Claims | Iterable[Claim | str] | str | os.PathLike[str]
+    Published: TypeAlias = Claims | Claim | Iterable[Claim | str] | str | os.PathLike[str]
     """Claims as functions take them, see ``as_claims``."""
 
 ENDINGS = (".yaml", ".yml", ".json")

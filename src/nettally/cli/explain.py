@@ -112,7 +112,6 @@ def _all_that_differ(
     notes: Sequence[str],
 ) -> int:
     """Print the hypotheses on each claim that differs; the exit code is that of ``check``."""
-    from ..claims.check import check
     from ..explaining import explain
 
     if published is None:
@@ -120,12 +119,8 @@ def _all_that_differ(
             f"no claims about {net} come with nettally",
             hint="say which figure, or give a file of claims with --claims FILE",
         )
-    verdicts = check(counted, published)
-    explained = {
-        place: explain(counted, verdict.claim, verdicts, most=most)
-        for place, verdict in enumerate(verdicts)
-        if verdict.status == "differs"
-    }
+    answers = explain(counted, None, published, most=most)
+    verdicts, explained = answers.verdicts, answers.by_place
     if form == "table":
         from ..rendering.reports.check_report import explain_reports
 

@@ -94,7 +94,7 @@ STYLE = "\n".join(
 
 
 def notebook(noun: Any) -> str:
-    """The markup of a Network, Tally, Verdicts, Reckonings, Memory, Explanations or Difference."""
+    """The markup of a noun that ``nettally.displays`` shows as a table."""
     kind = type(noun).__name__
     if kind == "Tally":
         return fragment(tally_table(noun))
@@ -110,6 +110,8 @@ def notebook(noun: Any) -> str:
         counted = noun.verdict.counted
         name = counted.network.name if counted is not None else "the network"
         return fragment(explain_table(name, noun))
+    if kind == "ExplainedClaims":
+        return fragment(check_table(noun.name, noun.work, noun.verdicts, noun.by_place))
     return fragment(diff_table(noun))
 
 
