@@ -273,10 +273,31 @@ def test_claims_on_standard_input(command: Any) -> None:
     assert "layers = 9" in out
 
 
-def test_standard_input_is_read_once(command: Any) -> None:
-    code, _, err = command("check", "-", "--claims", "-", stdin=NET)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "-", "--claims", "-"),
+        ("draw", "-", "--claims", "-", "-o", "-"),
+        ("report", "lenet-5", "--claims", "-", "--accounting", "-"),
+        ("tally", "-", "--accounting", "-"),
+        ("diff", "-", "-"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_standard_input_is_read_once(command: Any, words: tuple[str, ...]) -> None:
+    code, _, err = command(*words, stdin=NET)
     assert code == 2
     assert "standard input can be read once only" in err
+
+
+def test_an_accounting_on_standard_input(command: Any) -> None:
+    text = "name: mine\ncounts: {'*': {macs: 2}}\n"
+    code, out, _ = command("tally", "lenet-5", "--accounting", "-", stdin=text)
+    assert code == 0
+    assert "mine" in out
+    code, _, err = command("tally", "lenet-5", "--accounting", "-", stdin="nam: mine\n")
+    assert code == 2
+    assert "standard input:1: an accounting has no 'nam'" in err
 
 
 def test_what_stands_on_standard_input_is_named(command: Any) -> None:

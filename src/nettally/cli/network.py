@@ -130,7 +130,7 @@ def parse_input(text: str) -> tuple[str, Shape]:
     return name, tuple(int(part) for part in parts)
 
 
-def standard_input_once(*paths: str) -> None:
+def standard_input_once(*paths: str | None) -> None:
     """Raises NettallyError where more than one of the paths is "-"."""
     if paths.count("-") > 1:
         raise NettallyError(

@@ -47,7 +47,7 @@ def run(
 
     if output in (None, STDOUT):
         refuse_a_terminal("a report", ".html")
-    standard_input_once(net, *claims)
+    standard_input_once(net, accounting, *claims)
     network, notes = read_network(net, reading)
     counted = tally(network, accounting_called(accounting))
     audit = audit_of(

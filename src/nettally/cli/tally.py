@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from .network import PLAIN, Reading, accounting_called, read_network
+from .network import PLAIN, Reading, accounting_called, read_network, standard_input_once
 from .output import here, show, write
 from .process import TALLIES
 
@@ -27,6 +27,7 @@ def run(
     reading: Reading = PLAIN,
 ) -> int:
     """Print the tally, or the working of one layer."""
+    standard_input_once(net, accounting)
     convention = accounting_called(accounting)
     network, notes = read_network(net, reading)
     if working is not None:
