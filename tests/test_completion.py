@@ -64,6 +64,8 @@ ALEXNET = [node.name for node in read("alexnet").nodes]
         ("nettally explain alexnet 'conv1.neurons = 2", {"conv1.neurons = 253,440"}),
         (r"nettally explain alexnet conv1.neurons\ =\ 2", {r"\ 253,440"}),
         ("nettally explain resnet-50 conv1.mac", {"conv1.macs"}),
+        ("nettally check resnet-50 --claim conv1.mac", {"conv1.macs"}),
+        ("nettally explain - conv1.mac", set()),
         ("nettally explain nin po", {"pool1.", "pool2.", "pool3."}),
         ("nettally explain resnet-50 opera", {"operations"}),
         ("nettally train --recipe alexnet-2012-", {"alexnet-2012-code"}),
