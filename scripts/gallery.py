@@ -42,7 +42,7 @@ def pictures() -> dict[str, str]:
     for name, title in NETWORKS.items():
         counted = nettally.tally(nettally.read(name))
         path = claims_path(name)
-        verdicts = check(counted, load(path)) if path else ()
+        verdicts = check(counted, load(path).own) if path else ()
         page.append(f"\n## {title}\n")
         for style in STYLES:
             figure = nettally.draw(counted, style, theme="auto", claims=verdicts)

@@ -15,7 +15,7 @@ from nettally.claims.claim import Claim, load, parse_claim
 from nettally.claims.comparison import compare, difference, shown_value
 from nettally.claims.printed import parse_printed
 from nettally.counting.values import Shape
-from nettally.errors import ClaimError, NettallyError
+from nettally.errors import ClaimError
 from nettally.formats import Source
 from nettally.formats.native import read
 from nettally.formats.zoo import claims_path
@@ -63,7 +63,7 @@ PAPER = [
     (
         "(conv1.height - 2 + 1) // 2 + 1 - pool1.height = 0",
         "differs",
-        "printed is 1 less than ours",
+        "is 1 less than ours",
     ),
     ("log2(fc8.neurons) = 10", "rounds", "rounded to 1"),
     ("(256 - input.width) * (256 - input.width) * 2 = 2048", "exact", ""),
@@ -128,7 +128,7 @@ def test_ten_bits_are_a_little_less(alexnet: Tally) -> None:
         ("conv1.rounding = 3", "differs"),
         ("conv1.neurons = 55x55", "differs"),
         ("accuracy = 57 %", "unknown"),
-        ("conv1.speed = 3", "unknown"),
+        ("conv1.latency = 3", "unknown"),
     ],
 )
 def test_relations(alexnet: Tally, text: str, status: str) -> None:
@@ -242,27 +242,42 @@ claims:
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("name: net\n", 0, "this is no file of claims"),
         ("claims:\n  - claim: a = 1\n    plaze: 3\n", 3, "a claim has no 'plaze'"),
         ("claims:\n  - claim: a = 1\n    place: [3]\n", 3, "'place' is one piece of text"),
         ("claims:\n  - place: table 1\n", 2, "a claim without 'claim:'"),
         ("claims:\n  - [a]\n", 2, "a claim is a line, or 'claim:' with its place"),
         ("claims:\n  - claim: a = 1\n    thousand: 12\n", 2, "thousand is 1000 or 1024"),
         ("claims:\n  - claim: a = 1\n    input: 3xx\n", 2, "this is no size of an input"),
+        ("claims:\n  - claim: a = 1\n    measured: yes\n", 2, "measured is true or false"),
         ("claims:\n\n  - neurons = few\n", 3, "this is not a figure"),
     ],
 )
-def test_a_broken_file_says_where(tmp_path: Path, text: str, line: int, what: str) -> None:
-    path = written(tmp_path, text)
-    with pytest.raises(NettallyError) as caught:
+def test_a_broken_claim_says_where(
+    tmp_path: Path, alexnet: Tally, text: str, line: int, what: str
+) -> None:
+    """It stands among the others with its error, and the one behind it is judged."""
+    path = written(tmp_path, text + "  - parameters = 60,965,224\n")
+    claims = load(path)
+    broken, sound = claims.claims
+    assert broken.error is not None
+    assert (broken.error.what, broken.error.where) == (what, f"{path}:{line}")
+    verdicts = check(alexnet, claims)
+    assert [verdict.status for verdict in verdicts] == ["invalid", "exact"]
+    assert verdicts[0].error is broken.error
+    assert sound.error is None
+
+
+def test_what_is_no_file_of_claims(tmp_path: Path) -> None:
+    path = written(tmp_path, "name: net\n")
+    with pytest.raises(ClaimError, match="this is no file of claims") as caught:
         load(path)
-    assert caught.value.what == what
-    assert caught.value.where == (f"{path}:{line}" if line else path)
+    assert caught.value.where == path
 
 
 def test_the_name_of_a_field_is_suggested(tmp_path: Path) -> None:
-    with pytest.raises(ClaimError, match="did you mean 'place'"):
-        load(written(tmp_path, "claims:\n  - claim: a = 1\n    plaze: 3\n"))
+    (claim,) = load(written(tmp_path, "claims:\n  - claim: a = 1\n    plaze: 3\n")).claims
+    assert claim.error is not None
+    assert claim.error.hint == "did you mean 'place'?"
 
 
 def test_what_is_not_known_is_no_lie() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,12 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from nettally.cli import options
-from nettally.cli.completion import SHELLS
+from nettally.cli import options, process
 from nettally.cli.network import parse_input
-from nettally.cli.parser import COMMANDS
+from nettally.cli.parser import CODES, COMMANDS
 from nettally.errors import NettallyError
-from nettally.formats.zoo import names
 
 GOLDEN = Path(__file__).parent / "golden"
 UNUSUAL = ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "_NETTALLY_COMPLETE", "PYTHONIOENCODING")
@@ -116,8 +115,8 @@ def test_diff_ends_with_1_where_something_differs() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("tally",), "error: Missing argument 'NET'.\n  try: nettally tally --help\n"),
-        (("frob",), "error: No such command 'frob'.\n  try: nettally --help\n"),
+        (("tally",), "error: tally needs NET\n  try: nettally tally --help\n"),
+        (("frob",), "error: there is no command 'frob'\n  try: nettally --help\n"),
         (
             ("tally", "alexnet", "--columns", "neuronz"),
             "error: there is no column 'neuronz'\n  try: did you mean 'neurons'?\n",
@@ -144,7 +143,7 @@ def test_diff_ends_with_1_where_something_differs() -> None:
             "error: there is no file 'alexnat', and no network of the zoo is called so\n"
             "  try: did you mean 'alexnet'?\n",
         ),
-        (("check", ".."), "error: ..: this is a folder\n  try: name a file in it\n"),
+        (("tally", ".."), "error: ..: this is a folder\n  try: name a file in it\n"),
         (
             ("explain", "alexnet", "about many"),
             "error: a claim needs =, <, <=, > or >=\n  values: about many\n"
@@ -218,6 +217,59 @@ def test_parse_input_refuses(text: str) -> None:
         parse_input(text)
 
 
+CAFFE = """
+name: "n"
+input: "image"
+{shape}
+layer {{ name: "c" type: "Convolution" bottom: "image" top: "c"
+  convolution_param {{ num_output: 2 kernel_size: 3 }} }}
+"""
+MODULE = """
+import torch
+def Net(): return torch.nn.Conv2d(3, 4, 3)
+"""
+DARKNET = "[net]\nheight=9\nwidth=9\nchannels=4\n[convolutional]\nfilters=2\nsize=3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "net", "size", "words"),
+    [
+        ("", "", "alexnet", "224x224", "--input 3x224x224"),
+        ("", "", "alexnet", "data=100x100", "--input data=3x100x100"),
+        ("", "", "alexnet", "7", "--input 3x224x224"),
+        ("", "", "alexnet", "1x1x3x9x9", "--input 3x224x224"),
+        ("", "", "lenet-5", "36x36", "--input 1x36x36"),
+        ("n.cfg", DARKNET, "n.cfg", "20x30", "--input 4x20x30"),
+        (
+            "n.prototxt",
+            CAFFE.format(shape="input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9"),
+            "n.prototxt",
+            "20x20",
+            "--input 3x20x20",
+        ),
+        ("n.prototxt", CAFFE.format(shape=""), "n.prototxt", "20x20", "--input 3x20x20"),
+        ("n.py", MODULE, "n.py:Net", "20x20", "--input 3x20x20"),
+    ],
+)
+def test_a_size_without_channels(
+    name: str, text: str, net: str, size: str, words: str, tmp_path: Path
+) -> None:
+    """The complaint ends with what to type; and typing that is the end of it."""
+    if name:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = nettally("tally", net, "--input", size, cwd=tmp_path)
+    assert done.returncode == 2
+    hint = done.stderr.splitlines()[-1]
+    assert hint == f"  try: {words} (channels first, then space)"
+    assert nettally("tally", net, *words.split(), cwd=tmp_path).returncode == 0
+
+
+def test_another_trouble_with_a_size_keeps_its_hint(tmp_path: Path) -> None:
+    assert "no input is called 'date'" in nettally("tally", "alexnet", "--input", "date=9x9").stderr
+    done = nettally("tally", "alexnet", "--input", "3x9x9")
+    assert "a larger input" in done.stderr
+
+
 @pytest.mark.parametrize("form", ["json", "csv", "markdown"])
 def test_formats(form: str) -> None:
     done = nettally("tally", "alexnet", "--format", form)
@@ -242,8 +294,16 @@ def test_each_command_has_an_example_in_its_help(command: str) -> None:
 
 def test_help_says_the_exit_codes() -> None:
     text = nettally("--help").stdout
-    for code, meaning in ((0, "it tallies"), (1, "something differs"), (2, "usage")):
-        assert f"{code}  {meaning}" in text
+    for code, meaning in CODES.items():
+        assert re.search(rf"\n  {code} +{re.escape(meaning[:30])}", text)
+    assert {int(code) for code in CODES} == {
+        process.TALLIES,
+        process.DIFFERS,
+        process.UNUSABLE,
+        process.OUR_ERROR,
+        process.INTERRUPTED,
+        process.PIPE_CLOSED,
+    }
 
 
 def test_without_arguments_it_helps_and_is_a_usage_error() -> None:
@@ -372,45 +432,7 @@ def test_the_quick_way_and_clicks_way_say_the_same(arguments: tuple[str, ...]) -
     )
 
 
-# Completion
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_completion_prints_a_script(shell: str) -> None:
-    done = nettally("completion", shell)
-    assert done.returncode == 0
-    assert "_NETTALLY_COMPLETE" in done.stdout
-
-
-OF_RUNS = ("classify", "evaluate", "features")
-"""Commands that take a run, of which the shell completes the folder."""
-
-
-@pytest.mark.parametrize(
-    "command",
-    [name for name in COMMANDS if COMMANDS.find(name).command().params and name not in OF_RUNS],
-)
-def test_the_networks_of_the_zoo_are_completed(command: str) -> None:
-    if command == "completion":
-        words, expected = f"nettally {command} b", {"bash"}
-    elif command == "schema":
-        words, expected = f"nettally {command} r", {"reconcile"}
-    else:
-        words, expected = (
-            f"nettally {command} alexnet-t",
-            {name for name in names() if name.startswith("alexnet-t")},
-        )
-    done = nettally(_NETTALLY_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD="2")
-    assert {line.partition(",")[2] for line in done.stdout.split()} == expected
-
-
-def test_accountings_are_completed() -> None:
-    done = nettally(
-        _NETTALLY_COMPLETE="bash_complete",
-        COMP_WORDS="nettally tally alexnet --accounting torchi",
-        COMP_CWORD="4",
-    )
-    assert done.stdout.split() == ["plain,torchinfo"]
+# Options
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_packing_tells_what_came_of_it(tmp_path, capsys, monkeypatch):
     code, said, _ = run(capsys, "pack", tmp_path / "in", out, "--side", 16, "--workers", 1)
     assert code == 0
     assert re.match(
-        rf"packed: 16 images, 15\.5 kB, in {re.escape(str(out))}; \d+\.\d s, [\d,]+ images/s\n",
-        said,
+        rf"packed: 16 images, 15\.5 kB, in {re.escape(str(out))}; \d+\.\d s, [\d,]+ images/s ",
+        " ".join(said.split()),
     )
     assert "train           12       0 to 6       1  9.22 kB\n" in said
     assert "validation       4       0 to 2       1  3.07 kB\n" in said
@@ -70,7 +70,7 @@ def test_what_is_refused_is_told_and_ends_with_2(tmp_path, capsys):
         (("info", tmp_path / "in"), "the folder holds no packed data"),
         (("verify", tmp_path / "in"), "the folder holds no packed data"),
         (("pack", tmp_path / "in", tmp_path / "out", "--hold-out", 1), "--hold-out"),
-        (("pack", tmp_path / "in"), "Missing argument 'OUT'"),
+        (("pack", tmp_path / "in"), "data pack needs OUT"),
     ):
         code, out, err = run(capsys, *arguments)
         assert (code, out) == (2, "")

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 import nettally
-from nettally.claims.claim import Claims, load, parse_claim
+from nettally.claims.claim import Claim, Claims, load, parse_claim
 from nettally.counting.quantities import measure
 from nettally.counting.tally import Tally
 from nettally.errors import ClaimError
@@ -36,6 +36,10 @@ def answer(name: str, text: str, carried: bool = True, pairs: int = 5000) -> Exp
 
 def first(name: str, text: str) -> Explanation:
     return answer(name, text).found[0]
+
+
+def texts(claims: tuple[Claim, ...]) -> list[str]:
+    return [claim.text for claim in claims]
 
 
 def rounding_down() -> Network:
@@ -83,7 +87,7 @@ def test_two_columns_give_the_same_answer() -> None:
 
 def test_fifty_five() -> None:
     """Four ways to make 55 of 224, the likeliest first, each with what it means elsewhere."""
-    found = explain(rounding_down(), "conv1.output = 55x55")
+    found = explain(rounding_down(), "conv1.output = 55x55", ())
     assert [each.text for each in found.found[:4]] == [
         "conv1: rounding up",
         "conv1: a total padding of 3 (1 before, 2 after)",
@@ -109,8 +113,8 @@ def test_fifty_five_with_the_papers_claims() -> None:
     found = explain(rounding_down(), "conv1.output = 55x55", claims_about("alexnet").claims)
     by_text = {each.text: each for each in found.found}
     assert found.found[0].text == "conv1: rounding up"
-    assert not any("input" in text for text in found.found[0].breaks)
-    assert "input.values = 150,528" in by_text["an input of 227x227"].breaks
+    assert not any("input" in text for text in texts(found.found[0].breaks))
+    assert "input.values = 150,528" in texts(by_text["an input of 227x227"].breaks)
     assert by_text["an input of 227x227"].score > by_text["conv1: padding 2"].score
 
 
@@ -203,7 +207,7 @@ def test_groups_ignored() -> None:
     assert first("alexnet", "parameters = 62.4M").ours == 62_378_344
     assert first("alexnet", "macs = 1.14G").ours == 1_135_256_096
     assert set(first("alexnet", "macs = 1.14G").edits[0].changes) == {"conv2", "conv4", "conv5"}
-    assert "conv2.kernel_volume = 5x5x48" in first("alexnet", "macs = 1.14G").breaks
+    assert "conv2.kernel_volume = 5x5x48" in texts(first("alexnet", "macs = 1.14G").breaks)
 
 
 def test_an_accident_never_comes_first() -> None:
@@ -281,7 +285,7 @@ def test_a_round_figure_proves_nothing() -> None:
     ("text", "reason"),
     [
         ("conv2.neurons = 186,624", "nothing: the figure tallies"),
-        ("top1_error = 37.5 %", "nothing: 'top1_error' does not follow from a description"),
+        ("top1_error = 37.5 %", "nothing: measured: it cannot be derived"),
         (
             "every conv*.parameters / parameters <= 1 %",
             "nothing: edits are searched for one figure",
@@ -304,15 +308,17 @@ def test_what_is_about_nothing() -> None:
 def test_an_input_of_another_size_is_found_and_carried() -> None:
     best = first("squeezenet-1.0", "input.output = 224x224x3 (HWC)")
     assert best.text == "an input of 224x224"
-    assert "conv1.output = 111x111x96 (HWC)" in best.breaks
+    assert "conv1.output = 111x111x96 (HWC)" in texts(best.breaks)
 
 
 def test_what_an_edit_means_elsewhere() -> None:
     found = explain(counted("alexnet"), "conv1.output = 54x54", claims_about("alexnet").claims)
     best = found.found[0]
     assert best.text in ("conv1: rounding down", "all convolutions: rounding down (5 layers)")
-    assert "conv1.neurons = 253,440" not in best.fixes
-    assert "conv1.output = 55x55" not in best.breaks  # a rival of the figure that is asked about
+    assert "conv1.neurons = 253,440" not in texts(best.fixes)
+    assert "conv1.output = 55x55" not in texts(
+        best.breaks
+    )  # a rival of the figure that is asked about
     assert "at conv1: 1 pixel dropped" in best.effects
     assert any("macs 724,406,816 → " in effect for effect in best.effects)
 

@@ -14,7 +14,7 @@ import pytest
 
 import nettally
 from nettally.claims.check import Verdict, check
-from nettally.claims.claim import load
+from nettally.claims.claim import load, parse_claim
 from nettally.counting.tally import Tally, tally
 from nettally.errors import NettallyError
 from nettally.formats.zoo import claims_path
@@ -126,7 +126,7 @@ def test_depth_opens_modules() -> None:
 @pytest.mark.parametrize("wide", [None, *WIDTHS])
 def test_alexnet_has_the_labels_of_figure_2(wide: int | None) -> None:
     """The paper's numbers, as often as it has them: two columns, 48 to 2048 maps in each."""
-    figure = draw(counted("alexnet"), width=wide)
+    figure = draw(counted("alexnet"), width=wide, claims=())
     found = Counter(label.text for label in figure.labels)
     expected = {
         "224": 2,  # height and width of the input
@@ -220,7 +220,7 @@ def test_volumes_have_no_wrong_number(name: str) -> None:
             if shape and len(shape) > 1:  # of one column
                 true.update(int(shape[1]) // n for n in (2, 3, 4))
         true.update((*kernel(layer), *stride(layer)))
-    figure = draw(found)
+    figure = draw(found, claims=())
     shown = [
         int(each)
         for label in figure.labels
@@ -237,10 +237,10 @@ def test_volumes_have_no_wrong_number(name: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_claims_that_do_not_tally_are_marked_and_noted(style: str) -> None:
     found = counted("alexnet")
-    plain = draw(found, style)
+    plain = draw(found, style, claims=())
     marked = draw(found, style, claims=verdicts(found))
     said = " ".join(label.text for label in marked.labels)
-    assert "conv1.neurons = 253,440 is printed (figure 2, caption); ours is" in said
+    assert "conv1.neurons: 253,440 is printed (figure 2, caption); ours is" in said
     assert "290,400" in said
     assert "4 published figures marked as not tallying" in marked.desc
     numbers = Counter(label.text for label in marked.labels if label.colour == "paper")
@@ -248,6 +248,39 @@ def test_claims_that_do_not_tally_are_marked_and_noted(style: str) -> None:
     assert set(numbers) == {"1", "2", "3", "4"}
     assert numbers["1"] == 3  # at both, and before the note
     assert not any(label.colour == "paper" for label in plain.labels)
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote", "note"),
+    [
+        ("conv1.neurons = 253,440", "253,440", "conv1.neurons: 253,440 is printed; ours is"),
+        ("macs = 700 million", "", "macs: 700 million is printed; ours is 724,406,816"),
+        (
+            "(conv1.height - 2 + 1) // 2 + 1 - pool1.height = 0",
+            "equivalent dimensions",
+            "“equivalent dimensions” is printed; (conv1.height - 2 + 1) // 2 + 1 - pool1.height "
+            "is 1, and not 0",
+        ),
+        ("conv1.height - pool1.height = 0", "", "conv1.height - pool1.height = 0; ours is 28"),
+        (
+            "fc6.parameters / parameters > 90 %",
+            "nearly all",
+            "“nearly all” is printed; fc6.parameters / parameters is 61.93 %, and not > 90 %",
+        ),
+        ("parameters <= 5M", "", "parameters <= 5M; ours is 60,965,224"),
+        (
+            "every conv*.parameters / parameters <= 1 %",
+            "no more than 1%",
+            "“no more than 1%” is printed: not for conv3 (1.452 %), conv4 (1.089 %)",
+        ),
+        ("norm1.alpha / norm1.size = 1e-4", "α = 10⁻⁴", "“α = 10⁻⁴” is printed; norm1.alpha"),
+    ],
+)
+def test_a_note_quotes_the_work_and_not_our_expression(claim: str, quote: str, note: str) -> None:
+    """A figure is printed, or words are; a formula that we made of them is not."""
+    figure = draw(counted("alexnet"), "bars", width=4000, claims=[parse_claim(claim, quote=quote)])
+    (text,) = [label.text for label in figure.labels if label.text.startswith(note)]
+    assert is_measured(text)
 
 
 def test_a_claim_is_marked_at_its_layer() -> None:
@@ -412,13 +445,15 @@ def test_notebooks_show_networks_and_tallies() -> None:
     one = network._repr_svg_()
     assert one == nettally.tally(network)._repr_svg_()
     assert one is not None
-    parsed(one)
+    fits = 'style="max-width:100%;height:auto" '
+    assert one.count(fits) == 1
+    parsed(one.replace(fits, ""))
     assert "to scale" in one
     many = nettally.read("resnet-18")._repr_svg_()
     assert many is not None
     assert "how they are connected" in many
     figure = nettally.draw(network)
-    assert figure._repr_svg_() == str(figure) == figure.svg()
+    assert figure._repr_svg_().replace(fits, "") == str(figure) == figure.svg()
     assert repr(figure).startswith("<Figure volumes: ")
 
 

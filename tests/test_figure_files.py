@@ -11,11 +11,19 @@ from typing import Any
 import pytest
 
 import nettally
+from nettally.claims.claim import Claims, load
 from nettally.cli import run
 from nettally.errors import NettallyError
+from nettally.formats.zoo import claims_path
 from nettally.rendering.drawing import draw
 from nettally.rendering.drawing.files import converted
-from test_figure import counted, parsed
+from test_figure import counted, parsed, verdicts
+
+
+@pytest.fixture(autouse=True)
+def a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command says stands in one line, whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 def test_the_command_writes_what_draw_makes(
@@ -25,13 +33,14 @@ def test_the_command_writes_what_draw_makes(
     assert run(["draw", "alexnet", "-o", str(path)]) == 0
     said = capsys.readouterr()
     assert said.out == (
-        "alexnet.svg: volumes, 943 x 391 pixels; 4 claims do not tally, and are noted on it\n"
+        "alexnet.svg: volumes, 943 x 399 pixels; 4 claims do not tally, and are noted on it\n"
     )
     assert not said.err
     parsed(path.read_text(encoding="utf-8"))
+    assert path.read_text(encoding="utf-8") == draw(counted("alexnet")).svg()
     assert run(["draw", "alexnet", "--no-marks", "-o", str(path)]) == 0
     assert capsys.readouterr().out.startswith("alexnet.svg: volumes, 943 x")
-    assert path.read_text(encoding="utf-8") == draw(counted("alexnet")).svg()
+    assert path.read_text(encoding="utf-8") == draw(counted("alexnet"), claims=()).svg()
 
 
 def test_the_options_of_the_command(tmp_path: Path) -> None:
@@ -56,13 +65,13 @@ def test_claims_of_ones_own_and_another_input(
     assert said[0].endswith("; 1 claim does not tally, and is noted on it")
     assert said[1].startswith("input data: 3x256x256 is read as channels 3, height 256")
     text = path.read_text(encoding="utf-8")
-    assert "fc6.neurons = 5 is printed; ours is 4096" in text.replace("4,096", "4096")
+    assert "fc6.neurons: 5 is printed; ours is 4096" in text.replace("4,096", "4096")
     assert ">256</text>" in text
 
 
 def test_svg_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["draw", "lenet-5", "--no-marks", "-o", "-"]) == 0
-    assert capsys.readouterr().out == draw(counted("lenet-5")).svg()
+    assert capsys.readouterr().out == draw(counted("lenet-5"), claims=()).svg()
 
 
 @pytest.mark.parametrize("name", ["figure.bmp", "figure", "figure.svg.zip"])
@@ -146,9 +155,59 @@ def test_latex_is_a_document_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "figure.tex"
     assert run(["draw", "alexnet", "-o", str(path)]) == 0
     text = path.read_text(encoding="ascii")
+    # the page is cut by standalone, or where that is not installed by geometry, to the same size
+    assert r"\IfFileExists{standalone.cls}{%" in text
     assert r"\documentclass[tikz,border=0pt]{standalone}" in text
+    figure = draw(counted("alexnet"), claims=verdicts(counted("alexnet")))
+    sizes = re.search(r"paperwidth=([\d.]+)pt,paperheight=([\d.]+)pt", text)
+    assert sizes
+    assert float(sizes[1]) == pytest.approx(figure.width * 0.75, abs=0.01)
+    assert float(sizes[2]) == pytest.approx(figure.height * 0.75, abs=0.01)
     assert r"{\ntsize{6.75}55}" in text
-    assert nettally.draw(nettally.read("alexnet")).tex().count(r"\node") < text.count(r"\node")
+    plain = nettally.draw("alexnet", claims=()).tex()
+    assert plain.count(r"\node") < text.count(r"\node")
+
+
+def test_what_is_no_claim_is_complained_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command draws the others; the function has nobody to complain to, and raises."""
+    claims = tmp_path / "claims.yaml"
+    claims.write_text("claims:\n  - fc6.neuron = 5\n  - fc6.neurons = 5\n", encoding="utf-8")
+    path = tmp_path / "figure.svg"
+    assert run(["draw", "vgg-16", "--claims", str(claims), "-o", str(path)]) == 2
+    said = capsys.readouterr()
+    assert "1 claim does not tally" in said.out
+    assert "did you mean 'neurons'" in said.err
+    with pytest.raises(NettallyError, match=r"no (quantity )?'neuron'"):
+        draw(counted("vgg-16"), claims=claims)
+
+
+def test_a_figure_has_the_notes_of_its_own_paper(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """VGG-16's paper has no figure that differs; others printed some that do."""
+    path = tmp_path / "figure.svg"
+    words = ["draw", "vgg-16", "--style", "bars", "-o", str(path)]
+    assert run(words) == 0
+    assert "tally" not in capsys.readouterr().out
+    assert "CS231n" not in path.read_text(encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == draw("vgg-16", "bars").svg()
+    assert run([*words, "--every-work"]) == 0
+    assert "claims do not tally, and are noted on it" in capsys.readouterr().out
+    assert "CS231n" in path.read_text(encoding="utf-8")
+
+
+def test_a_claim_of_another_work_names_it() -> None:
+    """In every file of the zoo: what is not in the work itself says in which it is."""
+    for entry in nettally.zoo():
+        path = claims_path(entry.name)
+        published = load(path) if path else Claims("", ())
+        for claim in published.claims:
+            if claim.work != published.work:
+                assert claim.place.startswith(claim.work), (entry.name, claim.text)
+            else:
+                assert " et al. " not in claim.place, (entry.name, claim.text)
 
 
 def test_the_gallery_is_as_drawn() -> None:

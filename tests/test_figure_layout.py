@@ -211,7 +211,7 @@ def test_u_net_is_a_u() -> None:
 
 def test_skips_of_u_net_are_arcs() -> None:
     found = stages_of(tally(nettally.read("u-net")), 26)
-    skips = {(found[j].name, stage.name) for stage in found for j in stage.skips}
+    skips = {(found[j].name, stage.name) for stage in found for j, _, _ in stage.skips}
     assert skips == {(f"down{n}", f"up{n}") for n in range(1, 5)}
 
 

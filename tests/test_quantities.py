@@ -176,8 +176,9 @@ layers:
 @pytest.mark.parametrize(
     ("about", "quantity", "reason"),
     [
-        ("", "top1_error", "'top1_error' does not follow from a description of the network"),
-        ("conv1", "speed", "'speed' does not follow from a description of the network"),
+        ("", "top1_error", "measured: it cannot be derived"),
+        ("conv1", "latency", "measured: it cannot be derived"),
+        ("input", "latency", "measured: it cannot be derived"),
     ],
 )
 def test_what_cannot_be_derived(alexnet: Tally, about: str, quantity: str, reason: str) -> None:

@@ -157,6 +157,7 @@ def test_a_registry_names_modules_of_its_own_room_only() -> None:
         "accountings",
         "facts of rows",
         "settlers of accountings",
+        "readers of accountings",
     }
 
 

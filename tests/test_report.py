@@ -294,8 +294,11 @@ def test_the_working_of_a_module_with_one_layer_that_counts_is_that_layers() -> 
 # The command
 
 
-def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 0 also where something differs: the page was made. Its verdict is printed."""
+    monkeypatch.setenv("COLUMNS", "200")  # it stands in one line, whoever runs the test
     target = tmp_path / "report.html"
     assert run(["report", "alexnet", "-o", str(target)]) == 0
     printed, complaints = capsys.readouterr()
@@ -330,6 +333,24 @@ def test_a_report_of_a_file_with_claims(
     assert "0 of 1 claim tally, 1 differs." in outline.text
     assert "input data: 3x9x9 is read as channels 3, height 9, width 9" in outline.text
     assert page.count(hashlib.sha256((tmp_path / "c.yaml").read_bytes()).hexdigest()) == 1
+
+
+def test_the_figure_marks_the_claims_of_its_own_paper() -> None:
+    """The page lists what others printed, too; claims that somebody gives are all marked."""
+    own = nettally.report("vgg-16").audit
+    given = nettally.report("vgg-16", claims_path("vgg-16")).audit
+    assert own.verdicts == given.verdicts
+    assert "CS231n" not in own.figures[0].svg
+    assert "CS231n" in given.figures[0].svg
+    assert [name for what, name, *_ in own.provenance.files if what == "claims"] == [
+        "zoo/vgg-16/claims.yaml"
+    ]
+    assert [name for what, name, *_ in given.provenance.files] == [
+        "zoo/vgg-16/network.yaml",
+        claims_path("vgg-16"),
+    ]
+    typed = nettally.report("vgg-16", "parameters = 138M").audit
+    assert [what for what, *_ in typed.provenance.files] == ["network"]
 
 
 def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

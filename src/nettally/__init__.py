@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .claims.check import check as check
     from .claims.claim import Claim as Claim
     from .claims.printed import Printed as Printed
-    from .counting import memory as memory
     from .counting.accounting import Accounting as Accounting
+    from .counting.memory.estimate import memory as memory
     from .counting.receptive_field import receptive_fields as receptive_fields
     from .counting.tally import Tally as Tally
     from .counting.tally import tally as tally
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .network import verify as verify
     from .rendering.drawing import Figure as Figure
     from .rendering.drawing import draw as draw
+    from .rendering.reports.report import report as report
     from .rendering.tables.summary import summary as summary
 
 _HOME = {
@@ -55,6 +56,7 @@ _HOME = {
     "NettallyError": "errors",
     "Explanation": "explaining",
     "explain": "explaining",
+    "memory": "counting.memory.estimate",
     "receptive_fields": "counting.receptive_field",
     "layer_class": "layers",
     "Network": "network",
@@ -64,6 +66,7 @@ _HOME = {
     "write": "formats.native",
     "Figure": "rendering.drawing",
     "draw": "rendering.drawing",
+    "report": "rendering.reports.report",
     "summary": "rendering.tables.summary",
     "zoo": "formats.zoo",
     "Tally": "counting.tally",
@@ -71,15 +74,13 @@ _HOME = {
     "build": "building.build",
 }
 
-_MODULES = {"memory": "counting.memory"}
-"""Modules that are public under a shorter name: their functions are called by it."""
-
 registry.FILLERS.update(
     {
         "displays": ("nettally.displays",),
         "accountings": ("nettally.accountings",),
         "facts of rows": ("nettally.accountings.row_facts",),
         "settlers of accountings": ("nettally.accountings",),
+        "readers of accountings": ("nettally.accountings",),
     }
 )
 
@@ -93,8 +94,6 @@ def __getattr__(name: str) -> Any:
         return version_of("nettally")
     from importlib import import_module
 
-    if name in _MODULES:
-        return import_module(f".{_MODULES[name]}", __name__)
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'nettally' has no attribute '{name}'")
@@ -104,4 +103,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_MODULES})
+    return sorted((*_HOME, "__version__"))

@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .arith import plain
-from .counting.accounting import NETTALLY, Accounting
+from .counting.accounting import REGISTRY
 from .counting.tally import Tally, tally
 from .display import Displayed
-from .network import NOTHING
+from .errors import NettallyError
+from .network import NOTHING, Network
 from .record import Record
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from .counting.accounting import Accounting
     from .counting.rows import Row
-    from .network import Network, Node
+    from .counting.tally import Net
+    from .formats import Sizes
+    from .network import Node
 
 
 class Pair(Record):
@@ -81,12 +86,28 @@ class Difference(Displayed, Record):
         return plain(self.b.neurons) - plain(self.a.neurons)
 
 
-def diff(a: Network, b: Network, accounting: Accounting = NETTALLY) -> Difference:
+def diff(
+    a: Net,
+    b: Net,
+    accounting: Accounting | str | os.PathLike[str] | None = None,
+    *,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Difference:
     """Align two networks layer by layer, by name and then by likeness, and count what differs.
 
-    Raises what ``tally`` raises.
+    a, b, accounting: as ``tally`` takes them. input_size, input_data: of both, those aside that
+    have been read. Raises what ``tally`` raises, and NettallyError for two tallies by different
+    accountings.
     """
-    left, right = tally(a, accounting), tally(b, accounting)
+    left, right = (
+        tally(net, accounting)
+        if isinstance(net, (Network, Tally))
+        else tally(net, accounting, input_size=input_size, input_data=input_data)
+        for net in (a, b)
+    )
+    if left.accounting.name != right.accounting.name:
+        left, right = _by_one_accounting(left, right, a, b)
     partners = _partners(left.rows, right.rows)
     kept = _kept(partners)
     names = {left.rows[i].node.name: right.rows[j].node.name for i, j in kept.items()}
@@ -113,7 +134,25 @@ def diff(a: Network, b: Network, accounting: Accounting = NETTALLY) -> Differenc
         else:
             status = "same"
         pairs.append(Pair(one, two, status, fields, *costs))
-    return Difference(left, right, tuple(pairs), _inputs(a, b))
+    return Difference(left, right, tuple(pairs), _inputs(left.network, right.network))
+
+
+def _by_one_accounting(left: Tally, right: Tally, a: Net, b: Net) -> tuple[Tally, Tally]:
+    """Both by the accounting of the one that was given as a tally."""
+    if isinstance(a, Tally) and isinstance(b, Tally):
+        raise NettallyError(
+            "the two are counted by different accountings",
+            values=f"{left.accounting.name} and {right.accounting.name}",
+            hint=f"name one: accounting='{left.accounting.name}'",
+        )
+    if isinstance(a, Tally):
+        return left, right.under(_as_registered(left.accounting))
+    return left.under(_as_registered(right.accounting)), right
+
+
+def _as_registered(accounting: Accounting) -> Accounting:
+    """An accounting as it was before it was settled for one network."""
+    return REGISTRY.find(accounting.name) or accounting
 
 
 def _costs(a: tuple[Tally, Row | None], b: tuple[Tally, Row | None]) -> tuple[int, int, int]:

@@ -54,4 +54,10 @@ class Displayed:
 
     def _repr_svg_(self) -> str | None:
         display = display_of(self)
-        return None if display is None or display.svg is None else display.svg(self)
+        svg = None if display is None or display.svg is None else display.svg(self)
+        return None if svg is None else within_a_cell(svg)
+
+
+def within_a_cell(svg: str) -> str:
+    """An SVG document that is no wider than what it is shown in, as not every notebook sees to."""
+    return svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)

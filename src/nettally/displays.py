@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .accountings.reckoning import Reckonings
 from .claims.check import Verdict, Verdicts
+from .counting.memory.estimate import Memory
 from .counting.tally import Tally
 from .diffing import Difference
 from .display import DISPLAYS, Display
-from .explaining import Explanations
+from .explaining import ExplainedClaims, Explanations
 from .network import Network
 from .rendering.terminal import Terminal
 
@@ -55,10 +57,42 @@ def _explanations_text(explanations: Explanations) -> str:
     return explain_report(name, explanations, PLAIN).rstrip()
 
 
+def _explained_claims_text(answers: ExplainedClaims) -> str:
+    from .rendering.reports.check_report import explain_reports
+
+    return explain_reports(
+        answers.name, answers.work, answers.verdicts, answers.by_place, PLAIN
+    ).rstrip()
+
+
+def _explained_claims_svg(answers: ExplainedClaims) -> str | None:
+    return _verdicts_svg(answers.verdicts)
+
+
 def _difference_text(difference: Difference) -> str:
     from .rendering.tables.compare import diff_text
 
     return diff_text(difference, PLAIN).rstrip()
+
+
+def _memory_text(memory: Memory) -> str:
+    from .rendering.tables.memory import memory_text
+
+    notes = memory.training.tally.network.notes
+    more = "memory.training.rows has them"
+    return memory_text(memory.training, memory.inference, PLAIN, notes, more=more).rstrip()
+
+
+def _reckonings_text(reckonings: Reckonings) -> str:
+    from .rendering.tables.compare import reconcile_text
+
+    return reconcile_text(reckonings.tally, reckonings, PLAIN).rstrip()
+
+
+def _reckonings_svg(reckonings: Reckonings) -> str:
+    from .rendering.drawing.chart import reconciled
+
+    return reconciled(reckonings.tally, reckonings).svg()
 
 
 def _html(noun: Any) -> str:
@@ -98,4 +132,7 @@ DISPLAYS.add(Tally, Display(_tally_text, _html, _svg, _tally_rows))
 DISPLAYS.add(Verdict, Display(_verdict_text))
 DISPLAYS.add(Verdicts, Display(_verdicts_text, _html, _verdicts_svg))
 DISPLAYS.add(Explanations, Display(_explanations_text, _html, _explanations_svg))
+DISPLAYS.add(ExplainedClaims, Display(_explained_claims_text, _html, _explained_claims_svg))
+DISPLAYS.add(Reckonings, Display(_reckonings_text, _html, _reckonings_svg))
+DISPLAYS.add(Memory, Display(_memory_text, _html))
 DISPLAYS.add(Difference, Display(_difference_text, _html))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from ..counting.accounting import (
     EVERYTHING_ELSE,
+    LOADERS,
     REGISTRY,
     SETTLERS,
     Accounting,
@@ -80,3 +81,6 @@ def load(path: str) -> Accounting:
     from .file import read_accounting
 
     return read_accounting(path)
+
+
+LOADERS.add("file", load)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..counting.accounting import EVERYTHING_ELSE, FACTS, Accounting
 from ..errors import AccountingError, closest
-from ..formats import Source, read_bytes
+from ..formats import STANDARD_INPUT, Source, read_bytes
 from ..formats.encodings.yaml import Mapping, Scalar, Sequence, compose
 from ..layers import kinds as kinds_of_layers
 from ..network import Work
@@ -42,12 +42,14 @@ _KEYS = ("name", *_TEXTS, "counts", "leaves_out", "tensors", "per_mac", *_WORDS)
 
 
 def read_accounting(path: str) -> Accounting:
-    """The accounting of a file; it is not registered.
+    """The accounting of a file; "-" is standard input. It is not registered.
 
     Raises ReadError for what is no YAML or JSON, AccountingError with ``file:line`` for a field, a
     kind of layer or a fact that there is not.
     """
-    tree = compose(Source(path, read_bytes(path)))
+    data = read_bytes(path)
+    path = STANDARD_INPUT if path == "-" else path
+    tree = compose(Source(path, data))
     if not isinstance(tree, Mapping):
         raise AccountingError(
             "this is no accounting", where=path, hint="it has lines 'name:', 'source:', 'counts:'"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..counting.accounting import REGISTRY, accounting, fact_of
+from ..counting.tally import tally
+from ..display import Displayed
 from ..record import Record
 
 if TYPE_CHECKING:
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
     from ..counting.accounting import Accounting
     from ..counting.rows import Row
-    from ..counting.tally import Tally
+    from ..counting.tally import Net, Tally
+    from ..formats import Sizes
 
 
 class Reckoning(Record):
@@ -89,9 +92,29 @@ PARTS = {
 """What else is counted for a layer with weighted sums, by the fact."""
 
 
-def reconcile(counted: Tally) -> tuple[Reckoning, ...]:
-    """One network under every accounting; of a module that was read, what the tools print."""
-    return tuple(reckon(counted.under(accounting(name))) for name in REGISTRY)
+class Reckonings(Displayed, tuple[Reckoning, ...]):
+    """What ``reconcile`` gives: one reckoning for each accounting, in the order of the tables.
+
+    tally: what is counted.
+    """
+
+    tally: Tally
+
+    def __repr__(self) -> str:
+        return f"<Reckonings of {self.tally.network.name}: {len(self)} accountings>"
+
+
+def reconcile(
+    network: Net, *, input_size: Sizes | None = None, input_data: Any = None
+) -> Reckonings:
+    """One network under every accounting; of a module that was read, what the tools print.
+
+    network, input_size, input_data: as ``tally`` takes them.
+    """
+    counted = tally(network, input_size=input_size, input_data=input_data)
+    reckonings = Reckonings(reckon(counted.under(accounting(name))) for name in REGISTRY)
+    reckonings.tally = counted
+    return reckonings
 
 
 def reckon(counted: Tally) -> Reckoning:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..arith import Named, Num, formula, show
-from ..counting.quantities import SAME, NotDerivable, certainty, names_like
+from ..counting.certainty import certainty
+from ..counting.quantities import NotDerivable, matching, names_like
+from ..counting.quantities import certainty as certainty_of_facts
+from ..counting.quantity_names import IS_MEASURED, SAME
 from ..counting.tally import Rows, Tally, tally
 from ..display import Displayed
-from ..errors import ClaimError
+from ..errors import ClaimError, NettallyError
 from ..record import Record
-from .claim import Claim, Claims, not_counted, parse_claim
 from .comparison import compare, shown_value
+from .published import as_claims, no_claims_about, own_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..counting.rows import Row
+    from ..counting.tally import Net
     from ..counting.values import Value
-    from ..network import Network, Shape
+    from ..formats import Sizes
+    from ..network import Shape
+    from .claim import Claim
+    from .published import Published
 
 TALLIES = frozenset({"exact", "rounds", "truncates", "holds"})
 """The verdicts that say that a claim is true."""
@@ -28,8 +33,9 @@ class Verdict(Displayed, Record):
     """What came of a claim.
 
     ours: our figure, None where there is none. status: exact, rounds, truncates, holds (an
-    inequality that is true), differs, unknown (cannot be derived). detail: by how much, by what
-    factor, or why not. counted: the tally that our figure is of.
+    inequality that is true), differs, unknown (cannot be derived), invalid (it is no claim about
+    this network). detail: by how much, by what factor, or why not. counted: the tally that our
+    figure is of. error: of an invalid claim, the whole complaint.
     """
 
     claim: Claim
@@ -37,6 +43,7 @@ class Verdict(Displayed, Record):
     status: str
     detail: str = ""
     counted: Tally | None = None
+    error: NettallyError | None = None
 
     @property
     def working(self) -> str:
@@ -56,6 +63,16 @@ class Verdict(Displayed, Record):
     def tallies(self) -> bool:
         return self.status in TALLIES
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether nothing but a measurement could tell, so that it cannot be derived."""
+        return self.status == "unknown" and self.detail == IS_MEASURED
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether our figure follows, so that the claim is true or false."""
+        return self.status not in ("unknown", "invalid")
+
 
 class Verdicts(Displayed, tuple[Verdict, ...]):
     """What ``check`` gives: the verdicts in the claims' order. Printed, a line each."""
@@ -63,25 +80,44 @@ class Verdicts(Displayed, tuple[Verdict, ...]):
     __slots__ = ()
 
 
-def check(network: Network | Tally, claims: Claims | Iterable[Claim | str]) -> Verdicts:
-    """A verdict for each claim.
+def check(
+    network: Net,
+    claims: Published | None = None,
+    *,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Verdicts:
+    """A verdict for each claim, whatever becomes of the others.
 
-    Raises ClaimError for a claim about a layer that is not there.
+    network, input_size, input_data: as ``tally`` takes them. claims: Claims, a claim, its text, a
+    list of either, or the path of a file; None: those that come with a network of the zoo.
+    What is no claim, or is about a layer or a quantity that is not there, has the status invalid.
+    Raises ClaimError where no claims are known, and for what is neither a text nor a claim.
     """
-    counted = network if isinstance(network, Tally) else tally(network)
-    listed = claims.claims if isinstance(claims, Claims) else claims
-    return Verdicts(
-        judge(counted, parse_claim(claim) if isinstance(claim, str) else claim) for claim in listed
-    )
+    published = own_claims(network) if claims is None else as_claims(claims)
+    counted = tally(network, input_size=input_size, input_data=input_data)
+    if published is None:
+        raise no_claims_about(counted)
+    return Verdicts(_verdict(counted, claim) for claim in published.claims)
+
+
+def _verdict(counted: Tally, claim: Claim) -> Verdict:
+    try:
+        return judge(counted, claim)
+    except NettallyError as error:
+        text = f"{error.what}: {error.hint}" if error.hint else error.what
+        return Verdict(claim, None, "invalid", text, error=error)
 
 
 def judge(counted: Tally, claim: Claim) -> Verdict:
-    """The verdict on one claim."""
+    """The verdict on one claim. Raises ClaimError for what is no claim about this network."""
+    if claim.error is not None:
+        raise claim.error
     if claim.measured:
-        return Verdict(claim, None, "unknown", "measured: it cannot be derived")
+        return Verdict(claim, None, "unknown", IS_MEASURED)
     try:
         by = claim.counted_by(counted)  # its accounting and its input, which it may state
-        reason = not_counted(claim, by)
+        reason = _not_counted(claim, by)
         if claim.every:
             return _judge_every(counted, claim, reason)
         ours = claim.value(counted)
@@ -89,12 +125,48 @@ def judge(counted: Tally, claim: Claim) -> Verdict:
         return Verdict(claim, None, "unknown", str(because))
     except ClaimError as error:
         raise error.at(str(claim.source or "")) from None
-    status, detail = compare(ours, claim.printed, claim.relation)
+    called = "printed" if claim.is_printed else "claimed"
+    status, detail = compare(ours, claim.printed, claim.relation, called)
     if reason and not _is_refuted(claim, ours, status):
         return Verdict(claim, ours if reason.startswith("at least") else None, "unknown", reason)
-    if status == "differs" and _may_grow(by, claim, ours):
+    if _may_grow(by, claim, ours, status):
         return Verdict(claim, ours, "unknown", "at least this: some layers are not known")
     return Verdict(claim, ours, status, detail, counted)
+
+
+def _not_counted(claim: Claim, counted: Tally) -> str:
+    """Why the operations that are claimed are "at least", or not to be had, by this accounting; "".
+
+    counted: by the accounting of the claim.
+    """
+    convention = counted.accounting
+    for about, quantity in claim.quantities:
+        if quantity != "operations":
+            continue
+        if not convention.counts_operations:
+            return f"the accounting '{convention.name}' counts no operations"
+        rows = _rows(claim, counted, about)
+        if certainty(counted, "operations", rows) == "exact":
+            continue
+        kinds = dict.fromkeys(
+            row.node.layer.kind
+            for row in rows
+            if row.work is not None and not convention.knows(row)
+        )
+        if kinds:
+            return (
+                f"at least this: what '{convention.name}' counts for {', '.join(kinds)} is not "
+                "known"
+            )
+    return ""
+
+
+def _rows(claim: Claim, counted: Tally, about: str) -> tuple[Row, ...]:
+    """The rows that a figure is the sum of; of a pattern, those of every name that matches."""
+    if not about:
+        return counted.rows
+    names = names_like(counted, about) if about == claim.every else (about,)
+    return tuple(row for name in names for row in matching(counted, name))
 
 
 def _is_refuted(claim: Claim, ours: Value, status: str) -> bool:
@@ -108,13 +180,19 @@ def _is_refuted(claim: Claim, ours: Value, status: str) -> bool:
     )
 
 
-def _may_grow(counted: Tally, claim: Claim, ours: Value) -> bool:
-    """Whether layers that are not known could still make a figure of the whole net true."""
+def _may_grow(counted: Tally, claim: Claim, ours: Value, status: str) -> bool:
+    """Whether layers that are not known could still make a figure of the whole net true, or false.
+
+    What is at least so much may be equal to a larger figure, and may be beyond a bound.
+    """
     about, quantity = claim.reference or ("no sum", "")
     if about or not isinstance(ours, int):
         return False
-    sure = certainty(counted.rows, SAME.get(quantity, quantity)) == "exact"
-    return not sure and ours < claim.printed.value
+    if certainty_of_facts(counted.rows, SAME.get(quantity, quantity)) == "exact":
+        return False
+    if claim.relation in ("<", "<="):
+        return status == "holds"
+    return status == "differs" and ours < claim.printed.value
 
 
 def _judge_every(counted: Tally, claim: Claim, reason: str) -> Verdict:

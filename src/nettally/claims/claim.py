@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from math import log10
 from typing import TYPE_CHECKING, Any
 
 from .. import expression
-from ..counting.certainty import certainty
-from ..counting.quantities import COUNTS, SAME, evaluate, matching, measure, names_like
+from ..counting.quantities import COUNTS, SAME, evaluate, measure
 from ..errors import ClaimError, NettallyError, closest
 from ..network import Span
 from ..record import Record
@@ -16,9 +16,9 @@ from .printed import Printed, parse_printed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..counting.rows import Row
     from ..counting.tally import Tally
     from ..counting.values import Value
+    from ..formats.encodings.yaml import Mapping
     from ..network import Shape
 
 RELATIONS = ("<=", ">=", "≤", "≥", "~", "≈", "==", "=", "<", ">")
@@ -27,6 +27,9 @@ _REFERENCE = re.compile(
     r"^(?:(?P<about>[^\s.*+()/'\"](?:[^\s*+()/'\"]*[^\s.*+()/'\"])?)\.)?(?P<quantity>[a-z_]\w*)$"
 )
 
+
+_NUMBER_WORDS = dict(enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven",
+                                "eight", "nine", "ten", "eleven", "twelve")))  # fmt: skip
 
 DECIDED = ("operations", "parameters", "neurons", "memory")
 """The quantities that an accounting decides; all others are the same by every accounting."""
@@ -39,7 +42,8 @@ class Claim(Record):
     right of it. every: the pattern of names that the claim is made of, each, or "". measured: it
     cannot follow from a description (an error rate). accounting: the convention it is counted by,
     or "" for the tally's own. input: the sizes of the input that it is about, where they are not
-    the network's own. quote, place, work: what is printed, where, and in which work.
+    the network's own. quote, place, work: what is printed, where, and in which work. error: why the
+    text is no claim, None where it is one; without subject, relation and figure it is listed only.
     """
 
     text: str
@@ -55,12 +59,29 @@ class Claim(Record):
     input: Shape | None = None
     note: str = ""
     source: Span | None = None
+    error: NettallyError | None = None
 
     @property
     def reference(self) -> tuple[str, str] | None:
         """(about, quantity) where the subject is one figure and not a formula."""
         match = _REFERENCE.match(self.subject)
         return (match["about"] or "", match["quantity"]) if match and not self.every else None
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether the figure is the work's own, and not that of a formula made of its words.
+
+        It is ours where a formula is claimed and the quotation does not have its figure: that
+        windows overlap is printed, and that one height less another is 0 is not.
+        """
+        return self.reference is not None or not self.quote or _has(self.quote, self.printed)
+
+    @property
+    def words(self) -> str:
+        """The claim as its readers know it: in our form where it is printed, else as quoted."""
+        if self.is_printed:
+            return self.text
+        return f"“{self.quote}”" + (f" ({self.place})" if self.place else "")
 
     @property
     def tree(self) -> expression.Tree:
@@ -100,6 +121,23 @@ class Claim(Record):
             return evaluate(self.tree, counted, self.every, name)
         except expression.ExpressionError as error:
             raise error.at(str(self.source or "")) from None
+
+
+def _has(quote: str, printed: Printed) -> bool:
+    """Whether a quotation has a figure: in digits, as a power of ten, or in words."""
+
+    def plain(text: str) -> str:
+        return text.casefold().replace(",", "").replace(" ", "").replace("×", "x")
+
+    if plain(printed.text) in plain(quote):
+        return True
+    value = printed.value
+    if value > 0 and (power := log10(value)).is_integer():
+        return f"10{str(int(power)).translate(_SUPERSCRIPT)}" in quote
+    return _NUMBER_WORDS.get(int(value), "-") in quote.casefold().split()
+
+
+_SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def _under(claim: Claim, counted: Tally) -> Tally:
@@ -143,47 +181,17 @@ def _names(tree: expression.Tree) -> Iterator[str]:
             yield from _names(argument)
 
 
-def not_counted(claim: Claim, counted: Tally) -> str:
-    """Why the operations that are claimed are "at least", or not to be had, by this accounting; "".
-
-    counted: by the accounting of the claim.
-    """
-    convention = counted.accounting
-    for about, quantity in claim.quantities:
-        if quantity != "operations":
-            continue
-        if not convention.counts_operations:
-            return f"the accounting '{convention.name}' counts no operations"
-        rows = _rows(claim, counted, about)
-        if certainty(counted, "operations", rows) == "exact":
-            continue
-        kinds = dict.fromkeys(
-            row.node.layer.kind
-            for row in rows
-            if row.work is not None and not convention.knows(row)
-        )
-        if kinds:
-            return (
-                f"at least this: what '{convention.name}' counts for {', '.join(kinds)} is not "
-                "known"
-            )
-    return ""
-
-
-def _rows(claim: Claim, counted: Tally, about: str) -> tuple[Row, ...]:
-    """The rows that a figure is the sum of; of a pattern, those of every name that matches."""
-    if not about:
-        return counted.rows
-    names = names_like(counted, about) if about == claim.every else (about,)
-    return tuple(row for name in names for row in matching(counted, name))
-
-
 class Claims(Record):
     """A file of claims: the work they stand in, and the claims."""
 
     work: str
     claims: tuple[Claim, ...]
     source: str = ""
+
+    @property
+    def own(self) -> Claims:
+        """Those that stand in the work itself, and not in others about it."""
+        return self.replace(claims=tuple(each for each in self.claims if each.work == self.work))
 
 
 def parse_claim(text: str, *, thousand: int = 1000, where: str = "", **fields: Any) -> Claim:
@@ -241,39 +249,69 @@ def _pattern(subject: str) -> str:
     return patterns[0]
 
 
+def not_a_claim(text: str, error: NettallyError, **fields: Any) -> Claim:
+    """What stands where a claim should and is none: it is listed with its error."""
+    return Claim(text.strip(), "", "", Printed("", 0), error=error, **fields)
+
+
+def read_claim(text: str, **fields: Any) -> Claim:
+    """A claim from its text; of what is no claim, the text with its error."""
+    try:
+        return parse_claim(text, **fields)
+    except ClaimError as error:
+        return not_a_claim(text, error)
+
+
 def load(path: str) -> Claims:
-    """The claims of a YAML file. Raises ReadError and ClaimError with ``file:line``."""
-    from ..formats import Source, read_bytes
+    """The claims of a YAML file; "-" is standard input.
+
+    An item that is no claim is among them, with its error, which names ``file:line``. Raises
+    ReadError and ClaimError for what is no file of claims.
+    """
+    from ..formats import STANDARD_INPUT, Source, read_bytes
     from ..formats.encodings.yaml import Mapping, Scalar, Sequence, compose
 
-    tree = compose(Source(path, read_bytes(path)))
+    data = read_bytes(path)
+    name = STANDARD_INPUT if path == "-" else path
+    tree = compose(Source(name, data))
     if not isinstance(tree, Mapping) or not isinstance(items := tree.get("claims"), Sequence):
-        raise ClaimError("this is no file of claims", where=path, hint="it has a list 'claims:'")
+        raise ClaimError("this is no file of claims", where=name, hint="it has a list 'claims:'")
     work = tree.get("work")
     title = work.text if isinstance(work, Scalar) else ""
     claims: list[Claim] = []
     for item in items.items:
-        where = Span(path, item.line)
-        if isinstance(item, Scalar):
-            claims.append(parse_claim(item.text, where=str(where), work=title, source=where))
-            continue
-        if not isinstance(item, Mapping):
-            raise ClaimError("a claim is a line, or 'claim:' with its place", where=str(where))
-        fields: dict[str, str] = {}
-        for key, value in item.pairs.items():
-            if key.text not in _CLAIM_KEYS or not isinstance(value, Scalar):
-                from ..errors import closest
+        where = Span(name, item.line)
+        text = item.text if isinstance(item, Scalar) else ""
+        try:
+            if isinstance(item, Scalar):
+                claim = parse_claim(item.text, where=str(where), work=title, source=where)
+            elif isinstance(item, Mapping):
+                named = item.get("claim")
+                text = named.text if isinstance(named, Scalar) else ""
+                claim = _from_fields(_fields(item, name), where, title)
+            else:
+                what = "a claim is a line, or 'claim:' with its place"
+                raise ClaimError(what, where=str(where))
+        except ClaimError as error:
+            claim = not_a_claim(text or f"claim {len(claims) + 1}", error, work=title, source=where)
+        claims.append(claim)
+    return Claims(title, tuple(claims), name)
 
-                raise ClaimError(
-                    f"a claim has no '{key.text}'"
-                    if key.text not in _CLAIM_KEYS
-                    else f"'{key.text}' is one piece of text",
-                    where=f"{path}:{key.line}",
-                    hint=closest(key.text, _CLAIM_KEYS),
-                )
-            fields[key.text] = value.text
-        claims.append(_from_fields(fields, where, title))
-    return Claims(title, tuple(claims), path)
+
+def _fields(item: Mapping, name: str) -> dict[str, str]:
+    """The fields of a claim as they are written. Raises ClaimError for others than there are."""
+    from ..formats.encodings.yaml import Scalar
+
+    fields: dict[str, str] = {}
+    for key, value in item.pairs.items():
+        where = f"{name}:{key.line}"
+        if key.text not in _CLAIM_KEYS:
+            hint = closest(key.text, _CLAIM_KEYS)
+            raise ClaimError(f"a claim has no '{key.text}'", where=where, hint=hint)
+        if not isinstance(value, Scalar):
+            raise ClaimError(f"'{key.text}' is one piece of text", where=where)
+        fields[key.text] = value.text
+    return fields
 
 
 _CLAIM_KEYS = (
@@ -292,6 +330,11 @@ _CLAIM_KEYS = (
 def _from_fields(fields: dict[str, str], where: Span, title: str) -> Claim:
     if "claim" not in fields:
         raise ClaimError("a claim without 'claim:'", where=str(where))
+    measured = fields.get("measured", "false")
+    if measured not in ("true", "false"):
+        raise ClaimError(
+            "measured is true or false", where=str(where), values=f"measured {measured[:40]}"
+        )
     thousand = fields.get("thousand", "1000")
     if thousand not in ("1000", "1024"):
         raise ClaimError(
@@ -304,7 +347,7 @@ def _from_fields(fields: dict[str, str], where: Span, title: str) -> Claim:
         quote=fields.get("quote", ""),
         place=fields.get("place", ""),
         work=fields.get("work", title),
-        measured=fields.get("measured", "false") == "true",
+        measured=measured == "true",
         accounting=fields.get("accounting", ""),
         input=_input(fields["input"], where) if "input" in fields else None,
         note=fields.get("note", ""),

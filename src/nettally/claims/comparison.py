@@ -35,15 +35,16 @@ YES_AND_NO = {
 """Words that a flag is compared with."""
 
 
-def compare(ours: Value, printed: Printed, relation: str = "=") -> Outcome:
+def compare(ours: Value, printed: Printed, relation: str = "=", called: str = "printed") -> Outcome:
     """(status, detail) of our figure against the printed one.
 
-    status: exact, rounds, truncates, holds (an inequality that is true) or differs.
+    status: exact, rounds, truncates, holds (an inequality that is true) or differs. called: what
+    the figure is called in a difference, which is printed or only claimed.
     """
     if isinstance(ours, (ByAxis, Padding)):
-        return _by_axis(ours, printed, relation)
+        return _by_axis(ours, printed, relation, called)
     if isinstance(ours, (int, float)):
-        return _number(ours, printed, relation)
+        return _number(ours, printed, relation, called)
     if relation != "=":
         kind = "a flag" if isinstance(ours, Flag) else "a word" if isinstance(ours, str) else ""
         return _no_match(ours, printed, f"{kind or 'a shape'} has no order")
@@ -61,7 +62,7 @@ def _no_match(ours: Value, printed: Printed, why: str) -> Outcome:
     return "differs", f"can't be compared: {why}; ours is {shown_value(ours, printed)}"
 
 
-def _number(ours: Number, printed: Printed, relation: str) -> Outcome:
+def _number(ours: Number, printed: Printed, relation: str, called: str) -> Outcome:
     if isinstance(ours, PerCent):
         # 57.26 and 57.26 % are the same of a figure that is in per cent
         ours = ours / 100 if "%" in printed.text else float(ours)
@@ -72,7 +73,7 @@ def _number(ours: Number, printed: Printed, relation: str) -> Outcome:
     if relation != "=":
         if ORDERS[relation](ours, printed.value):
             return "holds", ""
-        return "differs", shown_value(ours, printed)
+        return "differs", _beyond(ours, printed, relation)
     value, step = printed.value, printed.step
     if ours == value or (isinstance(ours, float) and abs(ours - value) < abs(value) * 1e-12):
         return "exact", ""
@@ -86,7 +87,24 @@ def _number(ours: Number, printed: Printed, relation: str) -> Outcome:
     if printed.about and value - coarse <= ours <= value + coarse:
         return "rounds", "about"
     product = f"{printed.text} is {amount(value)}; " if printed.shape else ""
-    return "differs", product + difference(ours, value)
+    return "differs", product + difference(ours, value, called)
+
+
+def _beyond(ours: Number, printed: Printed, relation: str) -> str:
+    """How far our figure is over a bound, or under one."""
+    bound = printed.value
+    gap = abs(compute("-", ours, bound))
+    over = "over" if relation in ("<", "<=") else "under"
+    shown, text = shown_value(ours, printed), printed.text
+    if not gap:
+        return f"{shown} is not {'under' if over == 'over' else 'over'} {text}"
+    if "%" in text:
+        return f"{shown} is {amount(100 * gap)} points {over} {text}"
+    text = f"{shown} is {amount(gap)} {over} {text}"
+    if not bound or not ours:
+        return text
+    ratio = compute("/", ours, bound)
+    return f"{text}, {amount(ratio)} times as much"
 
 
 def _place(step: Number, printed: Printed) -> str:
@@ -101,11 +119,11 @@ def _rounded(ours: Number, printed: Printed, step: Number) -> str:
     return shown_value(times * step, printed)
 
 
-def difference(ours: Number, printed: Number) -> str:
+def difference(ours: Number, printed: Number, called: str = "printed") -> str:
     """By how much, and by what factor: ``36,960 less; ours is 1.146 times it (55/48)``."""
     gap = abs(compute("-", ours, printed))
     more = "more" if printed > ours else "less"
-    text = f"printed is {amount(gap)} {more} than ours"
+    text = f"{called} is {amount(gap)} {more} than ours"
     if not ours or not printed:
         return text
     ratio = compute("/", printed, ours)
@@ -124,7 +142,7 @@ def _fraction(ours: Number, printed: Number) -> str:
     return ""
 
 
-def _by_axis(ours: ByAxis | Padding, printed: Printed, relation: str) -> Outcome:
+def _by_axis(ours: ByAxis | Padding, printed: Printed, relation: str, called: str) -> Outcome:
     """One number stands for all axes, in ours and in the printed figure: 4 is 4x4 is (4, 4)."""
     if printed.word:
         if isinstance(ours, ByAxis) and relation == "=" and printed.word == ours.word:
@@ -140,7 +158,7 @@ def _by_axis(ours: ByAxis | Padding, printed: Printed, relation: str) -> Outcome
         return _order_by_axis(ours, sizes, printed, relation)
     single = ours.single
     if printed.is_number and single is not None:
-        return _number(single, printed, relation)
+        return _number(single, printed, relation, called)
     if len(sizes) == len(ours):
         same = all(
             size == one if not isinstance(one, tuple) else one == (size, size)
@@ -179,7 +197,12 @@ def _order_by_axis(
         for one, bound in pairs
         for side in (one if isinstance(one, tuple) else (one,))
     )
-    return ("holds", "") if holds else ("differs", shown_value(ours, printed))
+    if holds:
+        return "holds", ""
+    single = ours.single
+    if single is None or not printed.is_number:
+        return "differs", shown_value(ours, printed)
+    return "differs", _beyond(single, printed, relation)
 
 
 def _flag(ours: Flag, printed: Printed) -> Outcome:

@@ -1,6 +1,7 @@
 """The command line: where it begins and how it ends.
 
-Exit codes: 0 it tallies, 1 something differs, 2 usage or input that can't be read.
+Exit codes: 0 it tallies, 1 something differs, 2 usage or input that can't be read, 70 an error of
+ours.
 
 The commands that answer a question, ``check NET``, ``tally NET`` and ``explain NET CLAIM``, are
 recognised here when they are asked without options: importing click takes three times as long as
@@ -9,12 +10,17 @@ Python itself, and these answer at once. All else, and whatever looks unusual, g
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
-from ..errors import NettallyError
-from .process import INTERRUPTED, PIPE_CLOSED, UNUSABLE, complain
+from .process import (
+    INTERRUPTED,
+    PIPE_CLOSED,
+    UNUSABLE,
+    complain,
+    discard_output,
+    open_missing_streams,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,40 +32,45 @@ def main() -> None:
 
     # a command ends before its garbage matters; where code of the user runs, ``collect_as_usual``
     gc.set_threshold(2_000_000)
+    open_missing_streams()
     code = run(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = _pipe_closed()
-    except OSError as error:  # a full disk
-        complain(f"can't write: {error.strerror}")
-        code = UNUSABLE
     gc.disable()  # Python would look through all objects once more before it ends
     sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """One command; its exit code. Complaints go to stderr."""
+    """One command; its exit code. Complaints go to stderr, and what was printed is out."""
+    words = [*arguments]
+    shown = "--debug" in words[: words.index("--") if "--" in words else None]
+    if shown:
+        words.remove("--debug")
     try:
-        _make_printable()
-        quick = _quick(arguments)
-        if quick is not None:
-            return quick
-        from .parser import parse_and_run
-
-        return parse_and_run(arguments)
-    except NettallyError as error:
-        if error.__cause__ is not None:
-            _trace(error)
-        complain(error.what, where=error.where, values=error.values, hint=error.hint)
-        return UNUSABLE
-    except BrokenPipeError:
-        return _pipe_closed()
+        code = _answer(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # nobody reads on (``| head``): it ends without a word
+        discard_output()
+        return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
     except MemoryError:
         complain("this takes more memory than there is")
         return UNUSABLE
+    except Exception as error:
+        from .failed import failed
+
+        return failed(error, words, debug=shown)
+
+
+def _answer(words: Sequence[str]) -> int:
+    """The exit code of a command. Raises what goes wrong."""
+    _make_printable()
+    code = _quick(words)
+    if code is not None:
+        return code
+    from .parser import parse_and_run
+
+    return parse_and_run(words)
 
 
 def _quick(arguments: Sequence[str]) -> int | None:
@@ -74,10 +85,10 @@ def _quick(arguments: Sequence[str]) -> int | None:
         from .tally import run as tally
 
         return tally(arguments[1])
-    if len(arguments) == 3 and arguments[0] == "explain":
+    if len(arguments) in (2, 3) and arguments[0] == "explain":
         from .explain import run as explain
 
-        return explain(arguments[1], arguments[2])
+        return explain(*arguments[1:])
     return None
 
 
@@ -88,19 +99,3 @@ def _make_printable() -> None:
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None:
                 reconfigure(errors="replace")
-
-
-def _trace(error: NettallyError) -> None:
-    """The traceback of the user's own code that failed, without our frames and torch's."""
-    from .failed import traced
-
-    sys.stderr.write(traced(error))
-
-
-def _pipe_closed() -> int:
-    """Nobody reads on (``| head``): end without a word, also when Python closes stdout."""
-    from contextlib import suppress
-
-    with suppress(OSError, ValueError):  # stdout is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return PIPE_CLOSED

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
 from ..errors import NettallyError
-from .network import PLAIN, Reading, own_claims, read_network
+from .check_argument import network_to_check
+from .network import PLAIN, Reading, published_about, read_network, standard_input_once
 from .output import here, show, write
-from .process import DIFFERS, TALLIES
+from .verdicts import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,25 +27,26 @@ MOST_EXPLAINED = 3
 
 
 def run(
-    net: str,
+    argument: str | None = None,
     *,
-    claims: str | None = None,
+    claims: Sequence[str] = (),
+    inline: Sequence[str] = (),
     every: bool = False,
     form: str = "table",
     reading: Reading = PLAIN,
 ) -> int:
-    """Print the verdicts; 1 where a claim differs."""
+    """Print the verdicts; 2 where something is no claim, else 1 where a claim differs."""
     from ..claims.check import check
-    from ..claims.claim import load
 
+    net = network_to_check(argument)
+    standard_input_once(net, *claims)
     network, notes = read_network(net, reading)
-    path = claims or own_claims(net)
-    if path is None:
+    published = published_about(net, claims, inline)
+    if published is None:
         raise NettallyError(
             f"no claims about {net} come with nettally",
-            hint="give a file of claims with --claims FILE",
+            hint="give a claim with --claim 'parameters <= 5M', or a file with --claims FILE",
         )
-    published = load(path)
     counted = tally(network)
     verdicts = check(counted, published)
     explained = _explained(counted, verdicts)
@@ -58,7 +60,7 @@ def run(
         from ..rendering import output
 
         write(output.check(form, net, published.work, verdicts, explained, notes))
-    return DIFFERS if any(verdict.status == "differs" for verdict in verdicts) else TALLIES
+    return code_of(verdicts)
 
 
 def _explained(counted: Tally, verdicts: Sequence[Verdict]) -> Mapping[int, Explanations]:
@@ -95,10 +97,12 @@ def command() -> click.Command:
         epilog=o.examples(
             "nettally check alexnet",
             "nettally check my-network.yaml --claims my-claims.yaml",
+            "nettally check my-network.onnx --claim 'parameters <= 5M' --claim 'macs <= 1G'",
         ),
     )
-    @click.argument("net", type=o.NET)
+    @click.argument("net", type=o.NET, required=False)
     @o.claims_option
+    @o.claim_option
     @click.option("--all", "every", is_flag=True, help="One line a claim, in their order.")
     @o.input_option
     @o.verbose_option
@@ -107,7 +111,7 @@ def command() -> click.Command:
     @o.phase_option
     @o.stage_option
     @o.form_option("svg")
-    def check_command(net: str, **options: Any) -> Run:
+    def check_command(net: str | None, **options: Any) -> Run:
         """Check what was published about a network; what differs is explained."""
         return partial(run, net, **o.with_reading(options))
 

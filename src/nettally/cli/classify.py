@@ -1,4 +1,4 @@
-"""``nettally classify``: what a run takes image files for."""
+"""``nettally classify``: image files, classified with a trained run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_NAME = 44
 def run(
     path: str, images: Sequence[str], *, top: int, views: str, device: str, which: str, form: str
 ) -> int:
-    """Print what a run takes image files for; 2 where one of them can't be read."""
+    """Print the likeliest classes of image files; 2 where one of them can't be read."""
     from ..training.run import device_of, open_run
     from ..viewing.classify import classify
 
@@ -90,7 +90,7 @@ def command() -> click.Command:
 
     @click.command(
         "classify",
-        short_help="What a run takes images for.",
+        short_help="Classify images with a trained run.",
         epilog=o.examples(
             "nettally classify runs/alexnet cat.jpg dog.png",
             "nettally classify runs/alexnet *.jpg --top 1 --views 10 --format json",
@@ -113,6 +113,6 @@ def command() -> click.Command:
 
         A file that can't be read is said, the others are classified, and the exit code is 2.
         """
-        return partial(run, path, images, **asked)
+        return o.with_extra("train", partial(run, path, images, **asked))
 
     return classify_command

@@ -1,11 +1,11 @@
-"""``nettally completion``: what makes a shell complete commands, options and the zoo's names."""
+"""``nettally completion``: what makes a shell complete commands, options, networks and layers."""
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .output import write
 from .process import COMPLETE, PROGRAM, TALLIES
 
 if TYPE_CHECKING:
@@ -13,20 +13,13 @@ if TYPE_CHECKING:
 
     from .options import Run
 
-SHELLS = ("bash", "zsh", "fish")
-
 
 def run(shell: str) -> int:
     """Print the shell's lines."""
-    from click.shell_completion import get_completion_class
-
     from .parser import cli
+    from .shells import script
 
-    complete = get_completion_class(shell)
-    assert complete is not None
-    lines = complete(cli, {}, PROGRAM, COMPLETE)
-    # not .source(), which looks for a bash on this machine and complains where there is none
-    sys.stdout.write(lines.source_template % lines.source_vars() + "\n")
+    write(script(shell, cli, PROGRAM, COMPLETE))
     return TALLIES
 
 
@@ -35,6 +28,7 @@ def command() -> click.Command:
     import click
 
     from . import options as o
+    from .shells import SHELLS
 
     @click.command(
         "completion",
@@ -45,9 +39,9 @@ def command() -> click.Command:
             "nettally completion fish > ~/.config/fish/completions/nettally.fish",
         ),
     )
-    @click.argument("shell", type=click.Choice(SHELLS))
+    @click.argument("shell", type=click.Choice(tuple(SHELLS)))
     def completion_command(shell: str) -> Run:
-        """Print what makes the shell complete commands, options and the zoo's names."""
+        """Print what makes the shell complete commands, options, networks, layers and columns."""
         return partial(run, shell)
 
     return completion_command

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .network import PLAIN, Reading, accounting_called, read_network
+from .network import PLAIN, Reading, accounting_called, read_network, standard_input_once
 from .output import here, show, write
 from .process import DIFFERS, TALLIES
 
@@ -26,6 +26,7 @@ def run(
     """Print the difference; 1 where there is one."""
     from ..diffing import diff
 
+    standard_input_once(a, b, accounting)
     convention = accounting_called(accounting)
     one, notes = read_network(a, reading)
     two, _ = read_network(b, reading)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from ..errors import NettallyError
 from ..rendering.drawing.files import ending
 from ..rendering.escape import escape
-from .network import PLAIN, Reading, own_claims, read_network
-from .output import show
-from .process import TALLIES
+from .network import PLAIN, Reading, published_about, read_network, standard_input_once
+from .output import STDOUT, destination, tell
+from .verdicts import code_of_document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import click
 
     from ..claims.check import Verdict
     from .options import Run
-
-STDOUT = "-"
 
 
 def run(
@@ -33,33 +31,35 @@ def run(
     theme: str = "light",
     direction: str = "auto",
     depth: int | None = None,
-    claims: str | None = None,
+    claims: Sequence[str] = (),
     marks: bool = True,
+    every_work: bool = False,
     reading: Reading = PLAIN,
 ) -> int:
-    """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs."""
+    """Draw the network into the file; ``-`` is SVG on stdout. 0, also where a claim differs.
+
+    2 where something claimed is no claim.
+
+    every_work: of a network of the zoo also what other works print about it, and not only its own.
+    """
     from ..rendering.drawing import draw
 
     if output != STDOUT:
         ending(output)  # complains before the network is read
-    elif sys.stdout.isatty():
-        raise NettallyError("a figure is not for a terminal", hint="name a file: -o figure.svg")
+    standard_input_once(net, *claims)
     network, notes = read_network(net, reading)
     counted = tally(network)
     verdicts: tuple[Verdict, ...] = ()
-    path = (claims or own_claims(net)) if marks else None
-    if path is not None:
+    published = published_about(net, claims) if marks else None
+    if published is not None:
         from ..claims.check import check
-        from ..claims.claim import load
 
-        verdicts = check(counted, load(path))
+        verdicts = check(counted, published if claims or every_work else published.own)
     figure = draw(
         counted, style, width=width, theme=theme, direction=direction, depth=depth, claims=verdicts
     )
-    if output == STDOUT:
-        sys.stdout.write(figure.svg())
-        return TALLIES
-    figure.save(output)
+    with destination(output, "a figure", ".svg") as path:
+        figure.save(path)
     wide, high = round(figure.width * figure.scale), round(figure.height * figure.scale)
     message = f"{escape(os.path.basename(output))}: {style}, {wide} x {high} pixels"
     differing = sum(verdict.status == "differs" for verdict in verdicts)
@@ -68,8 +68,8 @@ def run(
         message += (
             f"; {differing} {what} not tally, and {'is' if differing == 1 else 'are'} noted on it"
         )
-    show("\n".join([message, *map(escape, notes)]) + "\n")
-    return TALLIES
+    tell(output, message, *map(escape, notes))
+    return code_of_document(verdicts)
 
 
 # Long, since each option is declared in it.
@@ -122,6 +122,11 @@ def command() -> click.Command:
         "--marks/--no-marks",
         default=True,
         help="Whether claims that do not tally are marked (usually they are).",
+    )
+    @click.option(
+        "--every-work",
+        is_flag=True,
+        help="Mark what other works print of a network of the zoo, too.",
     )
     @o.input_option
     @o.verbose_option

@@ -9,6 +9,7 @@ from ..counting.tally import tally
 from ..data.packed import open_packed
 from ..rendering.escape import escape
 from ..rendering.tables.terminal import grid
+from ..rendering.terminal import wrap
 from ..training.dry_run import Measured, measure
 from ..training.seeded_random import network_of_scores
 
@@ -70,15 +71,23 @@ def _table(
     share = work / measured.seconds / measured.peak
     return "\n".join(
         [
-            terminal.style(title, "bold"),
+            *(terminal.style(line, "bold") for line in wrap(title, terminal.prose)),
             "",
             grid(["", "predicted", "measured"], [False, True, True], rows, terminal),
             "",
-            f"time, predicted: 3 x {macs:,} multiply-accumulates an image (the gradients",
-            f"  take two passes more), at {measured.peak / 1e9:,.0f} G/s, a large product's here;",
-            f"  the step reached {100 * share:.0f} % of that; "
-            f"{100 * measured.waiting:.0f} % of it was waiting for data",
-            "memory, predicted: as nettally memory has it; measured: what the process grew by",
+            *wrap(
+                f"time, predicted: 3 x {macs:,} multiply-accumulates an image (the gradients take "
+                f"two passes more), at {measured.peak / 1e9:,.0f} G/s, a large product's here; the "
+                f"step reached {100 * share:.0f} % of that; {100 * measured.waiting:.0f} % of it "
+                "was waiting for data",
+                terminal.prose,
+                rest="  ",
+            ),
+            *wrap(
+                "memory, predicted: as nettally memory has it; measured: what the process grew by",
+                terminal.prose,
+                rest="  ",
+            ),
         ]
     )
 

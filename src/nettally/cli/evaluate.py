@@ -184,6 +184,6 @@ def command() -> click.Command:
     @click.option("--format", "form", type=click.Choice(("table", "json")), default="table")
     def evaluate_command(path: str, **asked: Any) -> options.Run:
         """Top-1 and top-5 error of a run, by one crop and by ten, and the classes it confuses."""
-        return partial(run, path, **asked)
+        return o.with_extra("train", partial(run, path, **asked))
 
     return evaluate_command

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NettallyError
 from ..rendering.escape import escape
 from .network import PLAIN, Reading, read_network
-from .output import show
+from .output import STDOUT, destination, tell
 from .process import TALLIES, UNUSABLE, complain
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _export(
     from ..counting.tally import tally
     from ..exporting.export import ending_of, export
 
-    ending = ending_of(output)
+    ending = ".onnx" if output == STDOUT else ending_of(output)
     notes: tuple[str, ...] = ()
     if os.path.isdir(net):
         if weights or reading.inputs:
@@ -61,17 +61,18 @@ def _export(
     else:
         network, notes = read_network(net, reading)
         module, of = _built(network, weights, seed)
-    size = export(network, module, output)
+    with destination(output, "a network", ".onnx") as path:
+        size = export(network, module, path)
     counted = tally(network)
     lines = [
         f"{escape(os.path.basename(output))}: {escape(network.name)}, {of}, {size:,} bytes",
     ]
     if ending == ".onnx":
-        lines.append(
-            f"{int(counted.parameters):,} parameters, {int(counted.macs):,} multiply-accumulates; "
-            f"nettally tally {escape(os.path.basename(output))} counts the same"
-        )
-    show("\n".join([*lines, *map(escape, notes)]) + "\n")
+        lines += [
+            f"{int(counted.parameters):,} parameters, {int(counted.macs):,} multiply-accumulates;",
+            f"nettally tally {escape(os.path.basename(output))} counts the same",
+        ]
+    tell(output, *lines, *map(escape, notes))
     return TALLIES
 
 
@@ -121,7 +122,7 @@ def command() -> click.Command:
         metavar="FILE",
         type=click.Path(),
         required=True,
-        help="Where it goes: .onnx, or .safetensors for the weights alone.",
+        help="Where it goes: .onnx, or .safetensors for the weights alone (- is ONNX on stdout).",
     )
     @click.option(
         "--weights",
@@ -141,6 +142,6 @@ def command() -> click.Command:
     @o.stage_option
     def export_command(net: str, **options: Any) -> Run:
         """Write a run, or any network that is read, as an ONNX file that tallies the same."""
-        return partial(run, net, **o.with_reading(options))
+        return o.with_extra("torch", partial(run, net, **o.with_reading(options)))
 
     return export_command

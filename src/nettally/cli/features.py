@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..rendering.escape import escape
-from .output import show
+from .output import STDOUT, destination, tell
 from .process import TALLIES, UNUSABLE, complain
 from .split import check_classes, split_of
 
@@ -46,15 +46,7 @@ def run(
     )
     from ..viewing.show import last_hidden
 
-    for name in (output, labels):
-        if name is not None and not name.lower().endswith(".npy"):
-            raise NettallyError("features are written as .npy", where=name, hint="-o features.npy")
-    if images and (split or labels):
-        raise NettallyError(
-            "features are taken of image files, or of a split",
-            values=f"{len(images)} files and {'--split' if split else '--labels'}",
-            hint="leave out one of the two",
-        )
+    _check_options(images, output, labels, split)
     trained = open_run(path)
     layer = layer or last_hidden(trained.network)
     check_layer(trained, layer)
@@ -73,14 +65,37 @@ def run(
         chosen = split_of(packed, split)
         source, of = chosen, f"{packed.name}, {chosen.name}"
         if labels is not None:
-            save_labels(labels, chosen)
-    shape = save_features(output, feature_batches(trained, layer, source, which, device_of(device)))
+            with destination(labels, "a file of labels", ".npy") as file:
+                save_labels(file, chosen)
+    with destination(output, "a file of features", ".npy") as file:
+        shape = save_features(
+            file, feature_batches(trained, layer, source, which, device_of(device))
+        )
     line = f"{escape(os.path.basename(output))}: {escape(layer)} of {escape(of)}, "
     line += f"float32 {' x '.join(f'{size:,}' for size in shape)}"
     if left_out:
         line += f"; {len(left_out)} left out"
-    show(line + "\n")
+    tell(STDOUT if labels == STDOUT else output, line)
     return UNUSABLE if left_out else TALLIES
+
+
+def _check_options(
+    images: Sequence[str], output: str, labels: str | None, split: str | None
+) -> None:
+    """Raise NettallyError for names that are not written, and for two sources at once."""
+    for name in (output, labels):
+        if name is not None and name != STDOUT and not name.lower().endswith(".npy"):
+            raise NettallyError("features are written as .npy", where=name, hint="-o features.npy")
+    if output == labels == STDOUT:
+        raise NettallyError(
+            "features and labels can't both go to standard output", hint="--labels labels.npy"
+        )
+    if images and (split or labels):
+        raise NettallyError(
+            "features are taken of image files, or of a split",
+            values=f"{len(images)} files and {'--split' if split else '--labels'}",
+            hint="leave out one of the two",
+        )
 
 
 def command() -> click.Command:
@@ -103,6 +118,7 @@ def command() -> click.Command:
     @click.option(
         "--layer",
         metavar="NAME",
+        type=o.LAYER,
         help="Any layer; usually the last hidden one after its activation.",
     )
     @o.data_option
@@ -113,7 +129,7 @@ def command() -> click.Command:
         metavar="FILE",
         type=click.Path(),
         required=True,
-        help="Where they go: a .npy file of float32, an image a row.",
+        help="Where they go: a .npy file of float32, an image a row (- is stdout).",
     )
     @click.option(
         "--labels",
@@ -125,6 +141,6 @@ def command() -> click.Command:
     @o.which_option
     def features_command(path: str, images: tuple[str, ...], **options: Any) -> Run:
         """Write what a layer computes of image files, or of a split, in order, as a .npy file."""
-        return partial(run, path, images, **options)
+        return o.with_extra("train", partial(run, path, images, **options))
 
     return features_command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..counting.rows import AXES
@@ -11,8 +10,9 @@ from ..formats import names_code, read
 from .process import collect_as_usual
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from ..claims.claim import Claims
     from ..counting.accounting import Accounting
     from ..network import Network, Shape
 
@@ -58,13 +58,17 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
     sizes = dict(map(parse_input, plain))
     if len(sizes) < len(reading.inputs):
         raise NettallyError("one input is given two sizes", values=", ".join(reading.inputs))
-    network = read(
-        net,
-        sizes or None,
-        companion=reading.companion,
-        options=options,
-        self_check=reading.self_check,
-    )
+    try:
+        network = read(
+            net,
+            sizes or None,
+            companion=reading.companion,
+            options=options,
+            self_check=reading.self_check,
+        )
+    except NettallyError as error:
+        error.hint = _sizes_to_type(net, sizes, reading.companion, options) or error.hint
+        raise
     notes: list[str] = []
     for name, size in sizes.items():
         of = name if name in network.inputs else next(iter(network.inputs), "")
@@ -73,6 +77,33 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
     if reading.verbose:
         notes.extend(network.details)
     return network, tuple(notes)
+
+
+def _sizes_to_type(
+    net: str, sizes: Mapping[str, Shape], companion: str | None, options: Mapping[str, str]
+) -> str:
+    """What to type for sizes with the wrong number of axes; "" where they are not the trouble.
+
+    The file's own sizes say how many there are, and how many channels. A module's code is not run
+    once more, and standard input can't be read twice: two axes are taken for an image without its
+    channels.
+    """
+    stated: Mapping[str, Shape] = {}
+    if sizes and net != "-" and not names_code(net):
+        try:
+            stated = read(net, companion=companion, options=options).inputs
+        except NettallyError:
+            stated = {}  # it needs sizes
+    words: list[str] = []
+    for name, size in sizes.items():
+        shape = stated.get(name) if name or len(stated) != 1 else next(iter(stated.values()))
+        if not stated and len(size) == 2:
+            shape = (1, 3, *size)
+        if shape is None or len(size) in (len(shape), len(shape) - 1):
+            continue
+        whole = (shape[1], *size) if len(size) == len(shape) - 2 else shape[1:]
+        words.append(f"--input {name}{'=' * bool(name)}{'x'.join(map(str, whole))}")
+    return f"{' '.join(words)} (channels first, then space)" if words else ""
 
 
 def _spelled(shape: Shape) -> str:
@@ -99,18 +130,27 @@ def parse_input(text: str) -> tuple[str, Shape]:
     return name, tuple(int(part) for part in parts)
 
 
-def is_zoo_name(net: str) -> bool:
-    """Whether NET can only be a network of the zoo: neither a path nor a module's name."""
-    return os.sep not in net and ":" not in net and not os.path.exists(net)
+def standard_input_once(*paths: str | None) -> None:
+    """Raises NettallyError where more than one of the paths is "-"."""
+    if paths.count("-") > 1:
+        raise NettallyError(
+            "standard input can be read once only", hint="name a file for the other"
+        )
 
 
-def own_claims(net: str) -> str | None:
-    """The path of the claims that come with a network of the zoo; None where there are none."""
-    if not is_zoo_name(net):
-        return None
-    from ..formats.zoo import claims_path
+def published_about(
+    net: str, files: Sequence[str] = (), inline: Sequence[str] = ()
+) -> Claims | None:
+    """The claims that are given, or those that come with a network of the zoo; None for neither.
 
-    return claims_path(net)
+    files: their paths; "-" is standard input. inline: claims as they are typed.
+    """
+    from ..claims.claim import Claims, load, read_claim
+    from ..claims.published import joined, own_claims
+
+    if not files and not inline:
+        return own_claims(net)
+    return joined([*map(load, files), Claims("", tuple(map(read_claim, inline)))])
 
 
 def accounting_called(name: str | None) -> Accounting:
@@ -118,12 +158,6 @@ def accounting_called(name: str | None) -> Accounting:
 
     Raises NettallyError for a name that is not known, and for a file that is no accounting.
     """
-    from ..counting.accounting import NETTALLY, accounting
+    from ..counting.accounting import as_accounting
 
-    if name is None:
-        return NETTALLY
-    if os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
-        from ..accountings import load
-
-        return load(name)
-    return accounting(name)
+    return as_accounting(name)

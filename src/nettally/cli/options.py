@@ -1,12 +1,12 @@
-"""What several commands have in common: kinds of arguments, and options, each by itself."""
+"""What several commands have in common: options, each by itself, and the kinds of arguments."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from .arguments import ACCOUNTING, CLAIM, COLUMNS, LAYER, LAYER_OR_MODULE, NET
 from .network import Reading
 
 if TYPE_CHECKING:
@@ -15,37 +15,9 @@ if TYPE_CHECKING:
     Command = Callable[..., Any]
     Run = Callable[[], int]
 
+__all__ = ("ACCOUNTING", "CLAIM", "COLUMNS", "LAYER", "LAYER_OR_MODULE", "NET")
+
 FORMATS = ("table", "markdown", "latex", "html", "csv", "json")
-
-
-class Net(click.types.StringParamType):
-    """A zoo name or a file; the shell completes both."""
-
-    name = "net"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The zoo's names; where none fits, files."""
-        from ..formats.zoo import names
-
-        fitting = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
-        return fitting or [CompletionItem(incomplete, type="file")]
-
-
-class AccountingName(click.types.StringParamType):
-    """An accounting, by its name or in a file; the shell completes it. It is read when used."""
-
-    name = "name"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The accountings' names; where none fits, files."""
-        from ..accountings import ACCOUNTINGS
-
-        fitting = [CompletionItem(name) for name in ACCOUNTINGS if name.startswith(incomplete)]
-        return fitting or [CompletionItem(incomplete, type="file")]
 
 
 def examples(*lines: str) -> str:
@@ -53,14 +25,28 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "For example:", *(f"  {line}" for line in lines)])
 
 
-NET = Net()
-ACCOUNTING = AccountingName()
-
-
 def with_reading(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a command, those that say how NET is read put together as ``reading``."""
     asked = {name: options.pop(name) for name in Reading._fields if name in options}
     return {**options, "reading": Reading(**asked)}
+
+
+def with_extra(extra: str, run: Run) -> Run:
+    """The run of a command that needs an extra: without it, the command says which."""
+    command = click.get_current_context().command_path
+
+    def run_or_say() -> int:
+        try:
+            return run()
+        except ImportError as error:
+            from ..extras import missing_library
+
+            refusal = missing_library(error, command, extra)
+            if refusal is None:
+                raise
+            raise refusal from None
+
+    return run_or_say
 
 
 # --- how NET is read ------------------------------------------------------------------------------
@@ -93,9 +79,7 @@ stage_option = click.option(
     metavar="NAME",
     help="A stage that the layers of a Caffe file ask for.",
 )
-verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, help="Say what only a closer look needs."
-)
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the reader's details.")
 self_check_option = click.option(
     "--self-check",
     is_flag=True,
@@ -110,7 +94,17 @@ claims_option = click.option(
     "--claims",
     metavar="FILE",
     type=click.Path(),
-    help="What was published; by default the claims that come with a network of the zoo.",
+    multiple=True,
+    help="What was published, also several files, and - for standard input; by default the claims "
+    "that come with a network of the zoo.",
+)
+claim_option = click.option(
+    "--claim",
+    "inline",
+    metavar="CLAIM",
+    type=CLAIM,
+    multiple=True,
+    help="A claim by itself, as in 'parameters <= 5M'; also several.",
 )
 accounting_option = click.option(
     "--accounting",
@@ -160,7 +154,7 @@ output_option = click.option(
     metavar="FILE",
     type=click.Path(),
     required=True,
-    help="Where the picture goes: .png or .svg.",
+    help="Where the picture goes: .png or .svg (- is SVG on stdout).",
 )
 theme_option = click.option("--theme", type=click.Choice(("light", "dark")), default="light")
 scaling_option = click.option(

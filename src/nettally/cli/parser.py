@@ -5,6 +5,7 @@ click parses, and hands back what is to be run: a closed pipe or Ctrl-C is ours 
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,32 +13,39 @@ import click
 
 from ..errors import NettallyError
 from ..registry import Registry
+from ..rendering.terminal import terminal
 from ..versions import version_of
-from .process import COMPLETE, INTERRUPTED, PROGRAM, UNUSABLE
+from .process import COMPLETE, INTERRUPTED, PROGRAM
+from .usage import Group, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .options import Run
 
-EPILOG = """\b
+EXAMPLES = """\b
 For example:
   nettally check alexnet
   nettally explain alexnet 'conv1.neurons = 253,440'
   nettally tally resnet-50
-
-\b
-Exit codes:
-  0  it tallies (or: it was counted, listed, explained as true)
-  1  something differs
-  2  usage, or input that can't be read; the complaint is on stderr
-  130 after Ctrl-C
-
-\b
-NET is the name of a network of the zoo (nettally zoo), a file, or the name of
-a PyTorch module: torchvision:resnet50, timm:convnext_base,
-package.module:factory or file.py:Class(3, width=64), whose code is then run.
 """
+
+CODES = {
+    "0": "it tallies (or: it was counted, listed, explained as true)",
+    "1": "something differs: a claim, a network, a checksum",
+    "2": "the question can't be understood: usage, a claim that is none, what can't be read or "
+    "written; the complaint is on stderr",
+    "70": "an error in nettally itself; please report it, with what --debug shows",
+    "130": "after Ctrl-C",
+    "141": "nobody reads the output any more (| head)",
+}
+"""What an exit code means."""
+
+NET_HELP = (
+    "NET is the name of a network of the zoo (nettally zoo), a file, - for standard input, or "
+    "the name of a PyTorch module: torchvision:resnet50, timm:convnext_base, "
+    "package.module:factory or file.py:Class(3, width=64), whose code is then run."
+)
 
 NAMES = (
     "check classify completion data diff draw evaluate explain export features formats memory "
@@ -50,7 +58,11 @@ COMMANDS = Registry(
 )
 
 
-class Commands(click.Group):
+MAX_WIDTH = 90
+"""The widest that help is set, in columns."""
+
+
+class Commands(Group):
     """A group that imports a command when it is named, or when all of them are listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,11 +71,18 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by its name; None where there is none."""
-        known = self.commands.get(cmd_name)
-        if known is None and cmd_name in COMMANDS.homes:
-            known = COMMANDS.find(cmd_name).command()
-            self.add_command(known)
-        return known
+        if cmd_name not in self.commands and cmd_name in COMMANDS.homes:
+            self.add_command(COMMANDS.find(cmd_name).command())
+        return super().get_command(ctx, cmd_name)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples, the exit codes, and what NET may be."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Exit codes"):
+            formatter.write_dl(list(CODES.items()))
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(NET_HELP)
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
@@ -75,8 +94,8 @@ def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> No
 
 @click.group(
     cls=Commands,
-    epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90},
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
     "--version",
@@ -86,22 +105,32 @@ def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> No
     callback=_show_version,
     help="Show the version and exit.",
 )
+@click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    help="Show the traceback of an error; it may stand anywhere on the line.",
+)  # run() has taken it out before click parses
 def cli() -> None:
     """Count a neural network, check the count against what was published, explain what differs."""
 
 
 def parse_and_run(arguments: Sequence[str]) -> int:
     """The exit code of a command line. Raises NettallyError also for what click refuses."""
+    if COMPLETE in os.environ:
+        from .shells import register
+
+        register()
     try:
         asked: Run | int = cli.main(
-            list(arguments), prog_name=PROGRAM, complete_var=COMPLETE, standalone_mode=False
+            list(arguments),
+            prog_name=PROGRAM,
+            complete_var=COMPLETE,
+            standalone_mode=False,
+            terminal_width=min(terminal(sys.stdout).width, MAX_WIDTH) - 2,
         )
     except click.UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and later
-            sys.stderr.write(error.format_message() + "\n")
-            return UNUSABLE
-        command = error.ctx.command_path if error.ctx else PROGRAM
-        raise NettallyError(error.format_message(), hint=f"{command} --help") from None
+        raise refusal(error, cli, arguments) from None
     except click.ClickException as error:
         raise NettallyError(error.format_message()) from None
     except click.Abort:

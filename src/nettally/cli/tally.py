@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
-from .network import PLAIN, Reading, accounting_called, read_network
+from .network import PLAIN, Reading, accounting_called, read_network, standard_input_once
 from .output import here, show, write
 from .process import TALLIES
 
@@ -27,6 +27,7 @@ def run(
     reading: Reading = PLAIN,
 ) -> int:
     """Print the tally, or the working of one layer."""
+    standard_input_once(net, accounting)
     convention = accounting_called(accounting)
     network, notes = read_network(net, reading)
     if working is not None:
@@ -59,8 +60,13 @@ def command() -> click.Command:
         """Lists the columns in its help, and imports them only then."""
 
         def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-            self.epilog = f"{usage}\n\n{_columns_help()}"
+            from ..rendering.tables.columns import COLUMNS, DEFAULT
+
             super().format_epilog(ctx, formatter)
+            with formatter.section("Columns"):
+                formatter.write_dl([(name, column.help) for name, column in COLUMNS.items()])
+                formatter.write_paragraph()
+                formatter.write_text(f"Usually: {', '.join(DEFAULT)}.")
 
     usage = o.examples(
         "nettally tally alexnet",
@@ -74,11 +80,20 @@ def command() -> click.Command:
         "tally",
         cls=WithColumns,
         short_help="Count a network, layer by layer.",
+        epilog=usage,
     )
     @click.argument("net", type=o.NET)
-    @click.option("--working", metavar="LAYER", help="The arithmetic of one layer or module.")
     @click.option(
-        "--columns", metavar="LIST", help="With commas: output,parameters,share (see below)."
+        "--working",
+        metavar="LAYER",
+        type=o.LAYER_OR_MODULE,
+        help="The arithmetic of one layer or module.",
+    )
+    @click.option(
+        "--columns",
+        metavar="LIST",
+        type=o.COLUMNS,
+        help="With commas: output,parameters,share (see below).",
     )
     @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
     @o.input_option
@@ -94,11 +109,3 @@ def command() -> click.Command:
         return partial(run, net, **o.with_reading(options))
 
     return tally_command
-
-
-def _columns_help() -> str:
-    from ..rendering.tables.columns import COLUMNS, DEFAULT
-
-    width = max(map(len, COLUMNS))
-    listed = [f"  {name:<{width}}  {column.help}" for name, column in COLUMNS.items()]
-    return "\n".join(["\b", f"Columns (usually {','.join(DEFAULT)}):", *listed])

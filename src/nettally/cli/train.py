@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NettallyError
 from ..rendering.escape import escape
 from .network import PLAIN, Reading, read_network
-from .output import here
+from .output import here, prose, refuse_stdout
 from .process import TALLIES, collect_as_usual
 
 if TYPE_CHECKING:
@@ -51,8 +52,11 @@ def run(
     from ..training.settings import Settings
     from .training_progress import TrainingProgress, say
 
+    if find_spec("torchmetrics") is None:  # the first evaluation would miss it, an epoch later
+        raise ModuleNotFoundError("No module named 'torchmetrics'", name="torchmetrics")
     collect_as_usual()  # this runs for days
     keep_freed_memory()
+    refuse_stdout(output, "a run", "-o runs/NAME")
     asked = {name: value for name, value in settings.items() if value is not None}
     if taken_up is not None:
         return _take_up(taken_up, net, data, asked, changed_too=bool(changes or epochs or batch))
@@ -140,13 +144,15 @@ def _ended(outcome: Outcome, progress: TrainingProgress) -> int:
         return STOPPED if outcome.asked else TALLIES
     path = escape(outcome.path)
     if outcome.stopped:
-        say(f"\nstopped at step {outcome.steps:,}; to go on:  nettally train --resume {path}")
+        text = f"stopped at step {outcome.steps:,}; to go on:  nettally train --resume {path}"
+        say("\n".join(["", *prose(text)]))
         return STOPPED if outcome.asked else TALLIES
     best = "" if outcome.best is None else f", least error {100 * outcome.best:.2f} %"
-    say(
-        f"\n{outcome.epochs} epochs, {outcome.steps:,} steps{best}\n"
-        f"the run is in {path}:  nettally evaluate {path}"
+    texts = (
+        f"{outcome.epochs} epochs, {outcome.steps:,} steps{best}",
+        f"the run is in {path}:  nettally evaluate {path}",
     )
+    say("\n".join(["", *prose(*texts)]))
     return TALLIES
 
 
@@ -267,6 +273,6 @@ def command() -> click.Command:
     @o.stage_option
     def train_command(net: str | None, **asked: Any) -> options.Run:
         """Train a network on packed images, by a recipe; it can be stopped and resumed any time."""
-        return partial(run, net, **o.with_reading(asked))
+        return o.with_extra("train", partial(run, net, **o.with_reading(asked)))
 
     return train_command

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rendering.escape import escape
 from ..training.loop import Report
-from .output import here, show
+from .output import here, prose, show
 
 if TYPE_CHECKING:
     from ..training.run import Run
@@ -30,17 +30,17 @@ class TrainingProgress(Report):
         terminal = here()
         title = f"{escape(run.network.name)} on {escape(_short(run.data))}"
         more = f", {world} processes" if world > 1 else ""
-        lines = [
-            terminal.style(title, "bold"),
+        texts = [
             f"recipe {run.recipe.name}: {run.recipe.epochs} epochs of {per_epoch:,} steps, "
             f"batch {run.recipe.batch}{more}; in {escape(run.path)}",
         ]
         if sends:
-            lines.append(f"each column sends {sends:,} bytes a step, as counted of the network")
+            texts.append(f"each column sends {sends:,} bytes a step, as counted of the network")
         if steps:
-            lines.append(f"taken up at step {steps:,}, epoch {steps // per_epoch + 1}")
-        lines += ["", terminal.style(HEAD, "dim")]
-        say("\n".join(lines))
+            texts.append(f"taken up at step {steps:,}, epoch {steps // per_epoch + 1}")
+        head = _line({name: name for name in COLUMNS})
+        title = "\n".join(terminal.style(line, "bold") for line in prose(title))
+        say("\n".join([title, *prose(*texts), "", terminal.style(head, "dim")]))
         if sys.stderr.isatty():
             self._bar = _bar(self._epochs * per_epoch, steps)
 
@@ -57,11 +57,17 @@ class TrainingProgress(Report):
     def epoch(self, epoch: int, line: dict[str, Any]) -> None:
         """Print the line of an epoch."""
         held_out = line.get("held_out") or {}
-        text = (
-            f"{epoch + 1:>5}  {line['rate']:>8.2g}  {line['train']['loss']:>10.4f}  "
-            f"{_percent(line['train']['error'])}  {_percent(held_out.get('top1'))}  "
-            f"{_percent(held_out.get('top5'))}  {_speed(line['images_per_second']):>8}  "
-            f"{100 * line['waiting']:>5.0f} %"
+        text = _line(
+            {
+                "epoch": str(epoch + 1),
+                "rate": f"{line['rate']:.2g}",
+                "train loss": f"{line['train']['loss']:.4f}",
+                "error": _percent(line["train"]["error"]),
+                "top-1": _percent(held_out.get("top1")),
+                "top-5": _percent(held_out.get("top5")),
+                "images/s": _speed(line["images_per_second"]),
+                "waiting": f"{100 * line['waiting']:.0f} %",
+            }
         )
         if self._bar is not None:
             self._bar.console.file.flush()
@@ -83,14 +89,34 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-HEAD = (
-    f"{'epoch':>5}  {'rate':>8}  {'train loss':>10}  {'error':>8}  {'top-1':>8}  {'top-5':>8}  "
-    f"{'images/s':>8}  {'waiting':>7}"
-)
+COLUMNS = {
+    "epoch": 5,
+    "rate": 8,
+    "train loss": 10,
+    "error": 8,
+    "top-1": 8,
+    "top-5": 8,
+    "images/s": 8,
+    "waiting": 7,
+}
+"""The columns of the table of epochs, and their widths."""
+
+LEFT_OUT = ("waiting", "images/s", "rate", "top-5", "error")
+"""What a narrow terminal does not show, the first first."""
+
+
+def _line(cells: dict[str, str]) -> str:
+    """A line of the table of epochs, of the columns that the terminal has room for."""
+    terminal, names = here(), [*COLUMNS]
+    for name in LEFT_OUT:
+        if terminal.wide or sum(COLUMNS[each] + 2 for each in names) - 2 <= terminal.width:
+            break
+        names.remove(name)
+    return "  ".join(f"{cells[name]:>{COLUMNS[name]}}" for name in names)
 
 
 def _percent(share: float | None) -> str:
-    return f"{'–':>8}" if share is None else f"{100 * share:>6.2f} %"
+    return "–" if share is None else f"{100 * share:.2f} %"
 
 
 def _speed(speed: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..arith import product, total
@@ -284,6 +285,35 @@ def register(accounting: Accounting) -> Accounting:
     """Add an accounting under its name. Raises ValueError where another one has it."""
     REGISTRY.add(accounting.name, accounting)
     return accounting
+
+
+LOADERS = Registry("readers of accountings")
+"""What reads an accounting of one's own: ``load(path)``, under ``file``."""
+
+
+def as_accounting(which: Accounting | str | os.PathLike[str] | None) -> Accounting:
+    """An accounting, itself, by its name, or in a file of one's own; None is ours.
+
+    "-" is a file on standard input.
+
+    Raises NettallyError for a name that is not known, and for a file that is no accounting.
+    """
+    if which is None:
+        return NETTALLY
+    if isinstance(which, Accounting):
+        return which
+    if not isinstance(which, (str, os.PathLike)):
+        from ..errors import NettallyError
+
+        raise NettallyError(
+            "this is neither the name of an accounting, a file nor an Accounting",
+            values=f"it is of the type {type(which).__name__}: {repr(which)[:60]}",
+            hint="a name of nettally.ACCOUNTINGS, such as 'keras'",
+        )
+    name = os.fspath(which)
+    if name == "-" or os.sep in name or name.lower().endswith((".yaml", ".yml", ".json")):
+        return LOADERS.find("file")(name)
+    return accounting(name)
 
 
 def accounting(name: str) -> Accounting:

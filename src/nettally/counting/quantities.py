@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any, cast
 from .. import expression
 from ..arith import plain, product, total
 from ..errors import ClaimError, closest
+from ..layers import closest_kind, kinds
 from .accounting import is_bias
+from .quantity_names import (
+    FIELDS,
+    IS_MEASURED,
+    KINDS,
+    MEASURED,
+    SAME,
+    SHAPES,
+    closest_quantity,
+    field_names,
+)
 from .rows import AXES, Row, activations, units
 from .values import (
     ByAxis,
@@ -34,7 +45,10 @@ if TYPE_CHECKING:
 
 
 class NotDerivable(Exception):
-    """The figure can't follow from a description: a time, an error rate. The message says why."""
+    """The figure can't follow from the description, and the message says why.
+
+    It is measured (an error rate), or belongs to a layer that is not known.
+    """
 
 
 def _tensors(row: Row, bias: bool) -> int:
@@ -96,37 +110,16 @@ def certainty(rows: Iterable[Row], quantity: str) -> str:
     return "least" if len(known) == 2 else "exact" if True in known or not known else "unknown"
 
 
-SAME = {
-    "params": "parameters",
-    "mult_adds": "macs",
-    "multiply_adds": "macs",
-    "madds": "macs",
-    "size": "output",
-    "shape": "output",
-    "rf": "receptive_field",
-    "field": "receptive_field",
-}
-"""Other words for the same."""
-
-SHAPES = ("output", "height", "width", "depth", "length", "channels", "features")
-FIELDS = ("receptive_field", "effective_stride")
-
 COUNTS = frozenset({*SUMS, *SHAPES[1:], "layers"})
 """Quantities that are one whole number. output is a shape, the FIELDS are numbers by axis, share is
 a ratio and kind a word. What a field of a layer is follows from its value, see ``_stated``."""
-
-KINDS = {
-    "conv": ("conv", "conv_sum", "conv_map"),
-    "convolutional": ("conv", "conv_sum", "conv_map"),
-    "pool": ("max_pool", "average_pool", "stochastic_pool", "subsample"),
-    "fc": ("linear",),
-}
 
 
 def measure(tally: Tally, about: str, quantity: str) -> Value:
     """The quantity of the whole network (``about`` empty), an input, a layer or a module.
 
-    Raises ClaimError for a name that is not there, NotDerivable for what no description tells.
+    Raises ClaimError for a name that is not there, whatever it is of, and NotDerivable for what is
+    measured and for what is not known.
     """
     asked, quantity = quantity, SAME.get(quantity, quantity)
     if not about:
@@ -136,10 +129,9 @@ def measure(tally: Tally, about: str, quantity: str) -> Value:
             if certainty(tally.rows, "neurons") == "unknown":
                 raise NotDerivable("which of the layers have weights is not known")
             return sum(row.node.layer.weighted for row in tally.rows)
-        if quantity in SHAPES or quantity in FIELDS:
-            about = tally.network.outputs[-1]
-        else:
-            raise NotDerivable(f"'{quantity}' does not follow from a description of the network")
+        if quantity not in SHAPES and quantity not in FIELDS:
+            raise _no_quantity(tally, asked)
+        about = tally.network.outputs[-1]
     shape = _input_shape(tally, about)
     if shape is not None:
         if quantity in ("neurons", "values"):
@@ -159,7 +151,7 @@ def measure(tally: Tally, about: str, quantity: str) -> Value:
         return _field(tally, last, quantity)
     if quantity == "share":
         return _share(tally, rows, about)
-    return kind_of(last) if quantity == "kind" else _detail(last, quantity, about)
+    return kind_of(last) if quantity == "kind" else _detail(rows, quantity, about)
 
 
 def _share(tally: Tally, rows: Sequence[Row], about: str) -> PerCent:
@@ -216,11 +208,17 @@ def names_like(tally: Tally, pattern: str) -> tuple[str, ...]:
 
 
 def count(tally: Tally, kind: str) -> int:
-    """How many layers of a kind there are; ``weighted``: of those with weighted sums."""
+    """How many layers of a kind there are; ``weighted``: of those with weighted sums.
+
+    Raises ClaimError for a kind of which there are no layers anywhere.
+    """
     if kind == "weighted":
         return sum(row.node.layer.weighted for row in tally.rows)
-    kinds = KINDS.get(kind, (kind,))
-    return sum(row.node.layer.kind in kinds for row in tally.rows)
+    members = KINDS.get(kind, (kind,))
+    rows = sum(row.node.layer.kind in members for row in tally.rows)
+    if not rows and kind not in KINDS and kind not in kinds():
+        raise ClaimError(f"no layer is called '{kind}'", hint=closest_kind(kind, KINDS))
+    return rows
 
 
 def _input_shape(tally: Tally, about: str) -> BatchShape | None:
@@ -233,6 +231,8 @@ def _input_shape(tally: Tally, about: str) -> BatchShape | None:
 
 
 def _of_shape(shape: BatchShape, quantity: str, about: str) -> Value:
+    if quantity in MEASURED:
+        raise NotDerivable(IS_MEASURED)
     if quantity == "output":
         return Shape(shape, 0) if len(shape) < 2 else Shape(shape[1:], shape[0])
     axes = AXES.get(len(shape), ())
@@ -260,9 +260,11 @@ def _field(tally: Tally, row: Row, quantity: str) -> ByAxis:
     return ByAxis(int(step) if step == int(step) else float(step) for step in field.stride)
 
 
-def _detail(row: Row, quantity: str, about: str) -> Value:
-    """A field of the layer, or the shape of one of its tensors."""
-    fields, parameters = row.node.layer.fields(), row.parameters or {}
+def _detail(rows: Sequence[Row], quantity: str, about: str) -> Value:
+    """A field of the layer, or the shape of one of its tensors; of a module, the last one's."""
+    row = rows[-1]
+    layer, parameters = row.node.layer, row.parameters or {}
+    fields = layer.fields()
     if quantity == "kernel_volume" and "weight" in parameters:
         weight = parameters["weight"]
         return Sizes((*weight[2:], weight[1])) if len(weight) > 1 else Sizes(weight)
@@ -270,11 +272,40 @@ def _detail(row: Row, quantity: str, about: str) -> Value:
         return _stated(quantity, fields[quantity], parameters.get(quantity), about)
     if quantity in parameters:
         return Sizes(parameters[quantity])
-    known = [*SUMS, *SHAPES, *FIELDS, "share", "kind", *fields, *parameters]
-    near = closest(quantity, known)
-    if near.startswith("did you mean"):
-        raise ClaimError(f"{about} has no '{quantity}'", hint=near)
-    raise NotDerivable(f"'{quantity}' does not follow from a description of the network")
+    if quantity in MEASURED:
+        raise NotDerivable(IS_MEASURED)
+    if layer.kind == "opaque" and quantity in field_names():
+        raise NotDerivable(f"the {quantity} of {about} is not known")
+    known = (*SUMS, *SHAPES, *FIELDS, "share", "kind", *fields, *parameters)
+    hint = closest_quantity(quantity, known)
+    holders = [each.name for each in rows if quantity in each.node.layer.fields()]
+    if holders:
+        hint = f"say of which layer in it: {holders[0]}.{quantity}"
+    elif quantity in field_names():  # it is not misspelt: other layers have it
+        hint = f"of this layer, one of {', '.join((*fields, *SUMS))}"
+    raise ClaimError(f"{about} has no '{quantity}'", hint=hint)
+
+
+def _no_quantity(tally: Tally, word: str) -> Exception:
+    """The error for a word that names no quantity of the whole network."""
+    if word in MEASURED:
+        return NotDerivable(IS_MEASURED)
+    rows = {row.node.name: row for row in tally.rows}
+    if word in tally.network.inputs:
+        hint = f"say which quantity of it: {word}.output"
+        return ClaimError(f"'{word}' is an input and no quantity", hint=hint)
+    if word in rows or any(word == row.node.module for row in tally.rows):
+        hint = f"say which quantity of it: {word}.neurons"
+        return ClaimError(f"'{word}' is a layer and no quantity", hint=hint)
+    holders = [name for name, row in rows.items() if word in row.node.layer.fields()]
+    if word in ("share", "kind"):
+        holders = list(rows)
+    if holders:
+        hint = f"say of which: {holders[0]}.{word}"
+        return ClaimError(f"'{word}' is a quantity of a layer", hint=hint)
+    fields = {name for row in tally.rows for name in row.node.layer.fields()}
+    hint = closest_quantity(word, (*SUMS, "layers", *SHAPES, *FIELDS), fields)
+    return ClaimError(f"{tally.network.name} has no quantity '{word}'", hint=hint)
 
 
 def _stated(name: str, value: Any, tensor: BatchShape | None, about: str) -> Value:

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any
 from ..arith import total
 from ..display import Displayed, display_of
 from ..errors import LayerError, NetworkError
+from ..formats import read
 from ..layers.same_padding import resolve
 from ..network import NOTHING, Layer, Network, Node, Shape, is_verified
 from ..record import Record
-from .accounting import NETTALLY, Accounting
+from .accounting import Accounting, as_accounting
 from .rows import Row, count_node, new_row, with_examples
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
+    from typing import TypeAlias
 
+    from ..formats import Sizes, TorchModule
+
+    Net: TypeAlias = "str | os.PathLike[str] | TorchModule | Network | Tally"
+    """A network as every function takes it that the command answers with about NET."""
 
 LARGE = 64
 """In networks of more nodes than this, what a layer says of an input is asked for only once."""
@@ -165,14 +172,30 @@ class Tally(Displayed, Record):
         return self.replace(accounting=accounting)
 
 
-def tally(network: Network, accounting: Accounting = NETTALLY, *, working: bool = False) -> Tally:
+def tally(
+    network: Net,
+    accounting: Accounting | str | os.PathLike[str] | None = None,
+    *,
+    working: bool = False,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Tally:
     """Count a network. working: with ``Num``s, so that each figure knows its arithmetic.
 
-    Raises NetworkError for a graph that is not one, LayerError (with the layer's name and its
-    ``file:line``) where a layer does not fit its input.
+    network: as ``read`` takes it, with its input_size and input_data; or a Tally, which is counted
+    anew only where another accounting or the working is asked for. accounting: itself, its name, or
+    the path of a file; None is the tally's own, or ours.
+    Raises what ``read`` raises, NetworkError for a graph that is not one, LayerError (with the
+    layer's name and its ``file:line``) where a layer does not fit its input.
     """
+    if isinstance(network, Tally):
+        read(network.network, input_size, input_data=input_data)  # which has its sizes
+        counted = network if accounting is None else network.under(as_accounting(accounting))
+        return counted if not working else tally(counted.network, counted.accounting, working=True)
+    convention = as_accounting(accounting)
+    network = read(network, input_size, input_data=input_data)
     network.once(is_verified)
-    return Tally(network, accounting, Rows(_rows(network, working)))
+    return Tally(network, convention, Rows(_rows(network, working)))
 
 
 def _rows_by_name(tally: Tally) -> dict[str, Row]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ReadError
+from ..extras import to_install
 from ..record import Record
 from .loader import Loader
 from .packing.manifest import read_manifest
@@ -134,7 +135,7 @@ def _digits() -> Packed:
     except ImportError:
         raise ReadError(
             "the digits come with scikit-learn, which is not installed",
-            hint="pip install 'nettally[train]'",
+            hint=to_install("train"),
         ) from None
     pixels, classes = load_digits(return_X_y=True)
     images = np.rint(np.asarray(pixels).reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)

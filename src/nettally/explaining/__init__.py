@@ -5,31 +5,34 @@ An explanation is a hypothesis and is worded as one. "Unexplained" is a good ans
 
 from __future__ import annotations
 
+import os
 from math import log2
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from ..arith import plain
-from ..claims.check import Verdict, judge
-from ..claims.claim import Claim, parse_claim
-from ..claims.comparison import compare, in_form_of, shown_value
+from ..claims.check import Verdict, Verdicts, check, judge
+from ..claims.claim import Claim, Claims, parse_claim, read_claim
+from ..claims.comparison import compare, in_form_of
+from ..claims.published import as_claims, no_claims_about, own_claims
 from ..counting.quantities import SUMS
 from ..counting.tally import Tally, tally
-from ..display import Displayed
 from ..errors import ClaimError, LayerError, NettallyError
-from ..record import Record
 from .edits import Edit
+from .explanation import ExplainedClaims, Explanation, Explanations
 from .proofs import proofs
 from .recount import Recount
 from .search import MAX_PAIRS, Hit, Target, Trial, search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from ..claims.published import Published
     from ..counting.rows import Row
-    from ..counting.values import Value
-    from ..network import Network, Shape
+    from ..counting.tally import Net
+    from ..formats import Sizes
+    from ..network import Shape
 
-__all__ = ["Edit", "Explanation", "Explanations", "explain"]
+__all__ = ["Edit", "ExplainedClaims", "Explanation", "Explanations", "explain"]
 
 BREAK_BITS = 2.0
 """What an explanation loses by another claim that it makes false; by n of them, log2(1 + n) times
@@ -41,9 +44,6 @@ MISFIT_BITS = 8.0
 FIX_BITS = 3.0
 """What it gains by each other claim that it makes true, or that speaks for it."""
 
-LIKELY = 0.3
-"""From this chance of an accidental hit on, an explanation is called weak."""
-
 NOISE = 0.9
 """From this chance on, an explanation is left out where there is a better one."""
 
@@ -54,72 +54,92 @@ MOST_TIES = 4
 """Hits of the same kind that are told with one; conventions that give one figure are all told."""
 
 
-class Explanation(Record):
-    """A hypothesis: the edits, what they give, and what they mean for everything else.
-
-    bits: how surprising the edits are. score: the same, less what speaks for them, plus what
-    speaks against. chance: that so small an edit hits by accident. ours: the figure it gives.
-    fixes, breaks: other claims that it makes true, or false. supports: other claims that fit our
-    figure and would not fit the printed one. effects: what changes elsewhere. similar: other
-    values of the same edit that give the figure too. weak: a hit by accident is likely.
-    """
-
-    edits: tuple[Edit, ...]
-    text: str
-    bits: float
-    score: float
-    chance: float
-    ours: Value
-    status: str
-    fixes: tuple[str, ...] = ()
-    breaks: tuple[str, ...] = ()
-    supports: tuple[str, ...] = ()
-    effects: tuple[str, ...] = ()
-    similar: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        weak = " (weak)" if self.weak else ""
-        return f"{self.text}: gives {shown_value(self.ours)}; {self.bits:.1f} bits{weak}"
-
-    @property
-    def weak(self) -> bool:
-        return self.chance > LIKELY
-
-
-class Explanations(Displayed, Record):
-    """The answer to one question: the verdict, the hypotheses, the proofs, and what was tried."""
-
-    claim: Claim
-    verdict: Verdict
-    found: tuple[Explanation, ...] = ()
-    proofs: tuple[str, ...] = ()
-    tried: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"<Explanations of {self.claim.text}: {len(self.found)} found>"
-
-    @property
-    def explained(self) -> bool:
-        """Whether some hypothesis is more than an accident."""
-        return any(not explanation.weak for explanation in self.found)
-
-
+@overload
 def explain(
-    network: Network | Tally,
+    network: Net,
     claim: Claim | str,
-    claims: Iterable[Claim | Verdict] = (),
+    claims: Published | Iterable[Claim | Verdict] | None = None,
     *,
     most: int = 5,
     pairs: int = MAX_PAIRS,
-) -> Explanations:
-    """Why a published figure differs from ours.
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Explanations: ...
+@overload
+def explain(
+    network: Net,
+    claim: None = None,
+    claims: Published | Iterable[Claim | Verdict] | None = None,
+    *,
+    most: int = 5,
+    pairs: int = MAX_PAIRS,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> ExplainedClaims: ...
+def explain(
+    network: Net,
+    claim: Claim | str | None = None,
+    claims: Published | Iterable[Claim | Verdict] | None = None,
+    *,
+    most: int = 5,
+    pairs: int = MAX_PAIRS,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Explanations | ExplainedClaims:
+    """Why a published figure differs from ours; without a claim, each that differs.
 
-    claims: the other claims about the network, or their verdicts; an explanation carries them
-    along. most: how many hypotheses are given. pairs: how many pairs of edits are tried at most.
-    Raises ClaimError for what is no claim, or is about no layer.
+    network, input_size, input_data: as ``tally`` takes them. claims: the other claims about the
+    network, or their verdicts; an explanation carries them along. None: those that come with a
+    network of the zoo; a text that stands among those is meant with all that they say of it.
+    most: how many hypotheses are given. pairs: how many pairs of edits are tried at most.
+    Raises ClaimError for what is no claim, or is about no layer; without a claim, where no claims
+    are known.
     """
-    base = network if isinstance(network, Tally) else tally(network)
+    known = _known(network, claims)
+    base = tally(network, input_size=input_size, input_data=input_data)
+    if claim is None:
+        if known is None:
+            raise no_claims_about(base)
+        return _each_that_differs(base, *known, most, pairs)
+    others = known[1] if known is not None else ()
     asked = parse_claim(claim) if isinstance(claim, str) else claim
+    if isinstance(claim, str) and claims is None:
+        stated = (each.claim if isinstance(each, Verdict) else each for each in others)
+        asked = next((each for each in stated if each.text == asked.text), asked)
+    return _explained(base, asked, others, most, pairs)
+
+
+def _known(
+    network: Net, claims: Published | Iterable[Claim | Verdict] | None
+) -> tuple[str, Sequence[Claim | Verdict]] | None:
+    """The work, and the claims or verdicts one by one; None where none are known."""
+    if claims is None:
+        published = own_claims(network)
+    elif isinstance(claims, (str, os.PathLike, Claim, Claims)):
+        published = as_claims(claims)
+    else:
+        return "", [read_claim(each) if isinstance(each, str) else each for each in claims]
+    return None if published is None else (published.work, published.claims)
+
+
+def _each_that_differs(
+    base: Tally, work: str, claims: Sequence[Claim | Verdict], most: int, pairs: int
+) -> ExplainedClaims:
+    judged = (each if isinstance(each, Verdict) else check(base, each)[0] for each in claims)
+    verdicts = Verdicts(judged)
+    answers = ExplainedClaims(
+        _explained(base, verdict.claim, verdicts, most, pairs)
+        for verdict in verdicts
+        if verdict.status == "differs"
+    )
+    answers.name, answers.work, answers.verdicts = base.network.name, work, verdicts
+    return answers
+
+
+def _explained(
+    base: Tally, asked: Claim, claims: Sequence[Claim | Verdict], most: int, pairs: int
+) -> Explanations:
+    """The answer about one claim. Raises ClaimError for one that is about no layer."""
     try:
         base, asked = asked.counted_by(base), asked.replace(accounting="", input=None)
     except ClaimError as error:
@@ -144,7 +164,7 @@ def explain(
         verdict,
         tuple(telling[:most]),
         proofs(working, asked),
-        _account(trial, len(tried) - len(telling)),
+        _account(trial, asked, len(tried) - len(telling)),
     )
 
 
@@ -156,7 +176,7 @@ def _not_searched(verdict: Verdict, claim: Claim) -> str:
     return f"nothing: edits are searched for one figure, not for '{claim.text}'"
 
 
-def _account(trial: Trial, accidents: int) -> tuple[str, ...]:
+def _account(trial: Trial, asked: Claim, accidents: int) -> tuple[str, ...]:
     kinds = (
         "input sizes, rounding, padding, stride, kernel, dilation, filters, groups, biases, layers "
         "left out, strides moved; other conventions, multiples and parts; slips of factors, "
@@ -164,11 +184,12 @@ def _account(trial: Trial, accidents: int) -> tuple[str, ...]:
     )
     hits = len(trial.hits)
     left = f"; {accidents} kinds are left out as likely accidents" if accidents else ""
+    figure = "the printed figure" if asked.is_printed else "the figure that is claimed"
     end = "all there are" if trial.complete else "the least surprising; the rest was not tried"
     return (
         f"{trial.singles:,} single edits ({kinds})",
         f"{trial.pairs:,} pairs of them: {end}",
-        f"{hits:,} of these give{'s' if hits == 1 else ''} the printed figure{left}",
+        f"{hits:,} of these give{'s' if hits == 1 else ''} {figure}{left}",
     )
 
 
@@ -195,7 +216,7 @@ def _companions(base: Tally, asked: Claim, claims: Iterable[Claim | Verdict]) ->
             verdicts.append(other if isinstance(other, Verdict) else judge(base, claim))
         except NettallyError:
             continue
-    return [verdict for verdict in verdicts if verdict.status != "unknown"]
+    return [verdict for verdict in verdicts if verdict.is_derived]
 
 
 def _tell(
@@ -206,8 +227,8 @@ def _tell(
     others: list[Verdict],
     chance: float,
 ) -> Explanation:
-    fixes: tuple[str, ...] = ()
-    breaks: tuple[str, ...] = ()
+    fixes: tuple[Claim, ...] = ()
+    breaks: tuple[Claim, ...] = ()
     supports: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     against = 0.0
@@ -256,20 +277,20 @@ def _alternative(target: Target, hit: Hit) -> str:
     return f"{text} ({fit})" if fit else text
 
 
-def _carried(edited: Tally, others: list[Verdict]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _carried(edited: Tally, others: list[Verdict]) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
     """The other claims that the edited network makes true, and those that it makes false."""
-    fixes: list[str] = []
-    breaks: list[str] = []
+    fixes: dict[str, Claim] = {}
+    breaks: dict[str, Claim] = {}
     for verdict in others:
         try:
             after = judge(edited, verdict.claim)
         except NettallyError:
             continue
         if after.tallies and not verdict.tallies:
-            fixes.append(verdict.claim.text)
+            fixes.setdefault(verdict.claim.text, verdict.claim)
         elif verdict.tallies and not after.tallies:
-            breaks.append(verdict.claim.text)
-    return tuple(dict.fromkeys(fixes)), tuple(dict.fromkeys(breaks))
+            breaks.setdefault(verdict.claim.text, verdict.claim)
+    return tuple(fixes.values()), tuple(breaks.values())
 
 
 def _supports(target: Target, base: Tally, others: list[Verdict]) -> tuple[str, ...]:

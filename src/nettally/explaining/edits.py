@@ -179,6 +179,7 @@ def _geometry_edits(row: Row, where: float) -> Iterator[Edit | None]:
             bits -= 0.5  # the padding that keeps the size
         pairs = tuple((half, half + odd) for _ in range(axes))
         yield _edit(row, text, where + bits, padding=pairs)
+    yield _padding_behind(row, where)
     for step in range(1, max(stride) + 3):
         if any(step != s for s in stride):
             bits = where + 1.5 + log2(1 + abs(step - stride[0]))
@@ -192,6 +193,30 @@ def _geometry_edits(row: Row, where: float) -> Iterator[Edit | None]:
         for spread in (1, 2, 4):
             if any(spread != d for d in fields["dilation"]):
                 yield _edit(row, f"dilation {spread}", where + 4, dilation=(spread,) * axes)
+
+
+def _padding_behind(row: Row, where: float) -> Edit | None:
+    """The zeros behind each axis that give the windows that rounding up gives, and no others.
+
+    None where windows fit, and where the same padding is tried as nearly even on both sides.
+    """
+    layer: Any = row.node.layer
+    dropped: tuple[int, ...] = layer.spare(row.inputs[0]) if hasattr(layer, "spare") else (0,)
+    if min(dropped) <= 0:
+        return None
+    fields = layer.fields()
+    pairs = tuple(
+        (before, after + step - left)
+        for (before, after), step, left in zip(
+            fields["padding"], fields["stride"], dropped, strict=True
+        )
+    )
+    before, after = pairs[0]
+    if len({*pairs}) > 1 or after - before < 2:
+        return None
+    text = f"a padding of {before} before, {after} after"
+    edit = _edit(row, text, where + 2.0, padding=pairs)
+    return None if edit is None else edit.replace(family=f"{row.node.name}.rounding")
 
 
 def _channel_edits(row: Row, where: float, neighbours: tuple[int, ...]) -> Iterator[Edit | None]:

@@ -7,26 +7,51 @@ registered by the entry point group ``nettally.formats``. Formats do not know ea
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadError
 from ..network import NOTHING, Network, Shape
 from ..registry import Registry
-from .source import HEAD, MAX_TEXT, Format, Source, read_bytes, read_part
+from .source import (
+    HEAD,
+    MAX_TEXT,
+    STANDARD_INPUT,
+    Format,
+    Source,
+    read_bytes,
+    read_part,
+    standard_input_as_file,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
     from importlib.metadata import EntryPoint
+    from typing import Protocol, TypeAlias
+
+    class TorchModule(Protocol):
+        """A ``torch.nn.Module``, as type checkers recognise it without torch."""
+
+        training: bool
+
+        def named_children(self) -> Iterator[tuple[str, Any]]: ...
+
+    Size: TypeAlias = Sequence[int]
+    Sizes: TypeAlias = Size | Sequence[Size] | Mapping[str, Size]
 
 __all__ = [
     "FORMATS",
     "HEAD",
     "MAX_TEXT",
+    "STANDARD_INPUT",
     "Format",
     "Source",
     "format_module",
     "formats",
     "names_code",
+    "names_zoo",
     "read",
     "read_bytes",
 ]
@@ -74,11 +99,11 @@ MODULES = Format(
 
 
 def read(
-    what: Any,
-    input_size: Any = None,
+    what: str | os.PathLike[str] | TorchModule | Network,
+    input_size: Sizes | None = None,
     *,
     input_data: Any = None,
-    inputs: Any = None,
+    inputs: Sizes | None = None,
     companion: str | None = None,
     options: Mapping[str, str] = NOTHING,
     mode: str = "eval",
@@ -88,11 +113,12 @@ def read(
 ) -> Network:
     """A zoo name, a file, a torch module, or the name of one, as a Network.
 
-    what: ``alexnet``; a path; a ``torch.nn.Module``; or ``torchvision:resnet50``,
-    ``timm:convnext_base``, ``package.module:factory``, ``file.py:Class(3)``, whose code is then
-    imported and run. input_size (or inputs, the same): the input's sizes where the source does not
-    say them, or others than it says: one shape, or shapes by input name; of a module also a list of
-    shapes; without a batch, a batch of 1 is meant. companion, options: of files, see ``Source``.
+    what: ``alexnet``; a path, or "-" for standard input; a ``torch.nn.Module``;
+    ``torchvision:resnet50``, ``timm:convnext_base``, ``package.module:factory``,
+    ``file.py:Class(3)``, whose code is then imported and run; or a Network, which is returned.
+    input_size (or inputs, the same): the input's sizes where the source does not say them, or
+    others than it says: one shape, or shapes by input name; of a module also a list of shapes;
+    without a batch, a batch of 1 is meant. companion, options: of files, see ``Source``.
 
     Of modules only: input_data: tensors in place of sizes; mode: "eval", "train" or "same"; dtypes:
     of the inputs; keywords: further arguments of its forward; self_check: the module is also run
@@ -100,8 +126,12 @@ def read(
 
     Raises ReadError for what can't be read, NetworkError and LayerError for what can't be.
     """
-    sizes_given = inputs if input_size is None else input_size
+    sizes_given: Any = inputs if input_size is None else input_size
+    if isinstance(what, Network):
+        return _with_its_sizes(what, sizes_given, input_data)
     if not isinstance(what, (str, os.PathLike)):
+        if not is_module(what):
+            raise _not_a_network(what)
         return _pytorch().read_module(
             what, sizes_given, input_data, mode=mode, dtypes=dtypes, keywords=keywords,
             self_check=self_check,
@@ -112,24 +142,32 @@ def read(
             name, sizes_given, input_data, mode=mode, dtypes=dtypes, options=options,
             self_check=self_check,
         )  # fmt: skip
-    sizes: Mapping[str, Shape]
-    if sizes_given is None:
-        sizes = NOTHING
-    elif isinstance(sizes_given, (tuple, list)):
-        sizes = {"": tuple(sizes_given)}
-    else:
-        sizes = sizes_given
-    if os.sep not in name and not os.path.exists(name):
+    sizes = _sizes_by_name(sizes_given)
+    if name == "-":
+        with standard_input_as_file() as path:
+            return _read_file(path, STANDARD_INPUT, sizes, companion, options)
+    if names_zoo(name):
         from . import zoo
 
         source = zoo.source(name)
         return _read(source.replace(inputs=sizes), "native")
-    head = read_part(name, HEAD, whole=False)
+    return _read_file(name, name, sizes, companion, options)
+
+
+def _read_file(
+    path: str,
+    name: str,
+    sizes: Mapping[str, Shape],
+    companion: str | None,
+    options: Mapping[str, str],
+) -> Network:
+    """The network in a file. name: what the user calls the file."""
+    head = read_part(path, HEAD, whole=False)
     for reader in _formats():
         if reader.sniff(head, name):
-            data = b"" if getattr(reader, "BINARY", False) else read_bytes(name)
-            return reader.read(Source(name, data, sizes, companion, name, options))
-    raise _unrecognised(name, os.stat(name).st_size, head)
+            data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
+            return reader.read(Source(name, data, sizes, companion, path, options))
+    raise _unrecognised(name, os.stat(path).st_size, head)
 
 
 def _pytorch() -> Any:
@@ -139,9 +177,11 @@ def _pytorch() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
+        from ..extras import to_install
+
         raise ReadError(
             "to read a PyTorch module, torch must be installed",
-            hint="pip install torch, or name a file",
+            hint=to_install("torch", "name a file"),
         ) from None
 
 
@@ -149,6 +189,69 @@ def names_code(name: str) -> bool:
     """Whether it is ``somewhere:something``, and no file: the name of a module to be built."""
     where, colon, what = name.partition(":")
     return bool(colon and where and what) and not os.path.exists(name)
+
+
+def names_zoo(name: str) -> bool:
+    """Whether it can only be the name of a network of the zoo: neither a path nor a module's.
+
+    "-" is standard input.
+    """
+    if name == "-" or os.sep in name or names_code(name):
+        return False
+    return not os.path.exists(name)
+
+
+def is_module(what: object) -> bool:
+    """Whether it is a ``torch.nn.Module``. Nothing is one before something has imported torch."""
+    torch = sys.modules.get("torch")
+    return isinstance(what, getattr(getattr(torch, "nn", None), "Module", ()))
+
+
+def _sizes_by_name(sizes: Any) -> Mapping[str, Shape]:
+    """The sizes of a file's inputs; that of the only one under "". Raises ReadError."""
+    if sizes is None:
+        return NOTHING
+    if isinstance(sizes, Mapping):
+        return {str(name): _shape(size) for name, size in sizes.items()}
+    if isinstance(sizes, (tuple, list)) and len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        return {"": _shape(sizes[0])}
+    return {"": _shape(sizes)}
+
+
+def _shape(size: Any) -> Shape:
+    try:
+        return tuple(map(index, size))
+    except TypeError:
+        raise ReadError(
+            "this is not the size of an input",
+            values=repr(size)[:60],
+            hint="(3, 224, 224), or {'data': (3, 224, 224)} for one of several",
+        ) from None
+
+
+def _with_its_sizes(network: Network, sizes: Any, data: Any) -> Network:
+    """The network itself. Raises ReadError where sizes are asked for, since it has its own."""
+    if sizes is None and data is None:
+        return network
+    raise ReadError(
+        f"{network.name} has been read, with the sizes of its inputs",
+        values=", ".join(f"{name} {'x'.join(map(str, x))}" for name, x in network.inputs.items()),
+        hint="give input_size= where it is read: nettally.read(..., input_size=...)",
+    )
+
+
+def _not_a_network(what: object) -> ReadError:
+    hint = "'alexnet', 'net.onnx', 'torchvision:resnet50', or a module with input_size=..."
+    if isinstance(what, type):
+        values = f"it is the class {what.__name__}"
+        hint = f"an instance of it: {what.__name__}(...)"
+    else:
+        values = f"it is of the type {type(what).__name__}: {repr(what)[:60]}"
+    return ReadError(
+        "this is neither a name, a path nor a torch module, nor a Network or Tally",
+        values=values,
+        hint=hint,
+    )
 
 
 def _read(source: Source, format_name: str | None = None) -> Network:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import ReadError
+from ..errors import ReadError, nearest
 from ..network import NOTHING, Shape
 from ..record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
 HEAD = 2**16
 """How many bytes of a file a format is recognised by. A module with ``BINARY = True`` is given no
@@ -66,9 +68,31 @@ class Source(Record):
             ) from None
 
 
+STANDARD_INPUT = "standard input"
+"""What a file that is called "-" is named in errors."""
+
+
 def read_bytes(name: str) -> bytes:
-    """The bytes of a plain file of at most MAX_TEXT. Raises ReadError."""
+    """The bytes of a plain file, or of standard input, of at most MAX_TEXT. Raises ReadError."""
+    if name == "-":
+        data = sys.stdin.buffer.read(MAX_TEXT + 1)
+        if len(data) > MAX_TEXT:
+            raise ReadError("this is too long for a text", where=STANDARD_INPUT)
+        return data
     return read_part(name, MAX_TEXT, whole=True)
+
+
+@contextmanager
+def standard_input_as_file() -> Generator[str]:
+    """The path of a file that has what standard input gives; it is gone afterwards."""
+    from shutil import copyfileobj
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="nettally-") as folder:
+        path = os.path.join(folder, "standard-input")
+        with open(path, "wb") as file:
+            copyfileobj(sys.stdin.buffer, file)
+        yield path
 
 
 def read_part(name: str, most: int, *, whole: bool) -> bytes:
@@ -88,4 +112,22 @@ def read_part(name: str, most: int, *, whole: bool) -> bytes:
         with open(name, "rb") as file:
             return file.read(most + 1 if whole else most)
     except OSError as error:
-        raise ReadError(f"can't open the file: {error.strerror}", where=name) from None
+        raise ReadError(
+            f"can't open the file: {error.strerror}", where=name, hint=neighbour(name)
+        ) from None
+
+
+def neighbour(path: str) -> str:
+    """A question where something of nearly the name lies beside a file that is not there; or "".
+
+    Of a path whose folder is not there, it is the folder that is asked for.
+    """
+    folder, name = os.path.split(path)
+    if folder and not os.path.exists(folder):
+        return neighbour(folder)
+    try:
+        beside = os.listdir(folder or ".")
+    except OSError:
+        return ""
+    near = nearest(name, beside) if not os.path.exists(path) else ()
+    return f"did you mean '{os.path.join(folder, near[0])}'?" if near else ""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ReadError, closest
-from .source import Source
+from ..errors import ReadError, closest, nearest
+from .source import Source, neighbour
+
+if TYPE_CHECKING:
+    from ..network import Network
 
 ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "zoo")
 """The zoo's folder; one folder a network, with ``network.yaml`` and perhaps ``claims.yaml``."""
@@ -43,6 +46,19 @@ def claims_path(name: str) -> str | None:
     return path if os.path.isfile(path) else None
 
 
+def claims_of(network: Network) -> str | None:
+    """The path of the claims about a network that was read from the zoo, however it was changed.
+
+    None for any other network: a file of one's own called like ours is one's own.
+    """
+    file = network.source.file if network.source is not None else ""
+    parts = file.split("/")
+    if len(parts) != 3 or parts[::2] != ["zoo", "network.yaml"] or os.path.exists(file):
+        return None
+    path = os.path.join(ROOT, parts[1], "claims.yaml")
+    return path if parts[1] in names() and os.path.isfile(path) else None
+
+
 def zoo() -> tuple[Entry, ...]:
     """What there is, with titles."""
     return tuple(Entry(name, _title(name)) for name in names())
@@ -56,8 +72,15 @@ def _folder(name: str) -> str:
             return folder
     raise ReadError(
         f"there is no file '{name}', and no network of the zoo is called so",
-        hint=closest(name, names()),
+        hint=_hint(name),
     )
+
+
+def _hint(name: str) -> str:
+    """A network or a file beside; a file first where the name has a suffix, as files have."""
+    networks, file = nearest(name, names()), neighbour(name)
+    is_file = file and (not networks or os.path.splitext(name)[1] or f"'{name}." in file)
+    return file if is_file else closest(name, names())
 
 
 def _title(name: str) -> str:

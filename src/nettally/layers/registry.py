@@ -38,6 +38,52 @@ FAMILIES = {
 """The families and the layers in each; a test holds this table to what the decorators register."""
 
 
+OTHER_WORDS = {
+    word: kind
+    for kind, words in {
+        "conv": "convolution convolutional depthwise depthwise_conv dwconv "
+        "separable_conv pointwise_conv",
+        "conv_transpose": "deconv deconvolution transposed_conv transpose_conv upconv tconv "
+        "transposed_convolution",
+        "local": "local_conv locally_connected",
+        "max_pool": "max_pooling pooling mp",
+        "average_pool": "avg_pool avg_pooling average_pooling mean_pool ap",
+        "global_average_pool": "gap global_avg_pool global_average_pooling global_mean_pool",
+        "global_max_pool": "gmp global_max_pooling",
+        "adaptive_average_pool": "adaptive_avg_pool",
+        "linear": "dense fc fully_connected inner_product ip gemm addmm mlp projection full",
+        "batch_norm": "bn bnorm batch_normalization batch_normalisation",
+        "layer_norm": "ln layer_normalization layer_normalisation",
+        "group_norm": "gn instance_norm instance_normalization group_normalization",
+        "rms_norm": "rms_normalization",
+        "lrn": "local_response_norm local_response_normalization response_norm cmrnorm",
+        "l2_norm": "normalize l2_normalize",
+        "leaky_relu": "leaky lrelu",
+        "silu": "swish",
+        "hard_swish": "hswish",
+        "hard_sigmoid": "hsigmoid",
+        "sigmoid": "logistic",
+        "dropout": "drop",
+        "identity": "noop pass",
+        "add": "sum plus residual shortcut skip eltwise",
+        "subtract": "sub minus",
+        "multiply": "mul times product",
+        "concat": "concatenate cat join merge route",
+        "reshape": "view",
+        "permute": "transpose",
+        "pad": "padding zero_pad zero_padding",
+        "resize": "interpolate bilinear",
+        "upsample": "up_sampling unpool",
+        "embedding": "embed lookup",
+        "relu": "activation rectifier",
+        "attention": "transformer mha self_attention multi_head_attention multihead_attention",
+        "rnn": "simple_rnn",
+    }.items()
+    for word in words.split()
+}
+"""What other frameworks and papers call a layer, for suggestions: none of these is read."""
+
+
 LAYERS = Registry(
     "layers",
     __package__ or "",

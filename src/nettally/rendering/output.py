@@ -46,7 +46,7 @@ def tally(
     if form == "svg":
         from .drawing import draw
 
-        return draw(counted, "bars", theme="auto", depth=depth).svg()
+        return draw(counted, "bars", theme="auto", depth=depth, claims=()).svg()
     if form == "latex" and depth is None:
         return _written(form, contents.architecture_table(counted, columns, notes))
     return _written(form, contents.tally_table(counted, columns, depth, notes))
@@ -66,7 +66,7 @@ def check(
     if form == "csv":
         return as_csv.check_csv(verdicts, explained)
     if form == "svg":
-        from .drawing import draw
+        from .drawing import draw, style_for
 
         counted = next((each.counted for each in verdicts if each.counted is not None), None)
         if counted is None:
@@ -75,18 +75,15 @@ def check(
     return _written(form, contents.check_table(name, work, verdicts, explained, notes))
 
 
-def style_for(counted: Tally) -> str:
-    """The figure that suits a network: a chain to scale, anything else by its blocks."""
-    chain = all(len(row.node.inputs) < 2 for row in counted.rows)
-    return "volumes" if chain else "blocks"
-
-
 def explain(form: str, name: str, explanations: Explanations, notes: Sequence[str] = ()) -> str:
     """What a published value that is not ours could mean."""
     if form == "json":
         return as_json.explain_json(name, explanations, notes)
     if form == "svg":
-        return explanations._repr_svg_() or ""
+        from .drawing import svg_of
+
+        counted = explanations.verdict.counted
+        return (svg_of(counted, (explanations.verdict,)) if counted is not None else None) or ""
     if form == "csv":
         return as_csv.explain_csv(explanations)
     return _written(form, contents.explain_table(name, explanations, notes))

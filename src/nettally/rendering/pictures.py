@@ -14,6 +14,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from ..errors import NettallyError
+from ..extras import to_install
 from ..viewing.pictures import Photo, Picture, Pixels, Stroke, Words
 from .drawing.palette import colours
 from .drawing.text_metrics import FONTS, clean, is_measured, width
@@ -168,7 +169,7 @@ def png(picture: Picture, theme: str = "light") -> bytes:
     except ImportError:
         raise NettallyError(
             "PNG is drawn by Pillow, which is not installed",
-            hint="pip install 'nettally[train]', or write .svg",
+            hint=to_install("train", "write .svg"),
         ) from None
 
     paint = colours(theme)

@@ -26,6 +26,7 @@ _MARKS = {
     "truncates": ("≈", "~", "green"),
     "differs": ("✗", "x", "red"),
     "unknown": ("?", "?", "yellow"),
+    "invalid": ("!", "!", "red"),
 }
 
 
@@ -47,7 +48,7 @@ class Terminal(Record):
         return f"\x1b[{';'.join(_CODES[name] for name in names)}m{text}\x1b[0m"
 
     def mark(self, status: str) -> str:
-        """The sign of a verdict, one of ✓ ≈ ✗ and a question mark."""
+        """The sign of a verdict, one of ✓ ≈ ✗ ? and !."""
         sign, plain, colour = _MARKS[status]
         return self.style(sign if self.unicode else plain, colour)
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..claims.check import Verdict
-    from ..explaining import Explanation
+    from ..explaining import Explanation, Explanations
 
 SIGNS = {
     "exact": "✓",
@@ -17,17 +17,24 @@ SIGNS = {
     "truncates": "≈",
     "differs": "✗",
     "unknown": "?",
+    "invalid": "!",
 }
 
-HOW = {
+_HOW = {
     "exact": "exact",
     "holds": "holds",
     "rounds": "rounded",
     "truncates": "cut off",
     "differs": "differs",
-    "unknown": "cannot be derived",
+    "unknown": "not known",
+    "invalid": "cannot be judged",
 }
-"""A verdict in words: how the printed value is true, or that it is not."""
+MEASURED = "cannot be derived"
+
+
+def how(verdict: Verdict) -> str:
+    """A verdict in words: how the printed value is true, or that it is not, or why nobody knows."""
+    return MEASURED if verdict.is_measured else _HOW[verdict.status]
 
 
 def ours(verdict: Verdict) -> str:
@@ -39,7 +46,7 @@ def ours(verdict: Verdict) -> str:
 
 def tallying(verdicts: Sequence[Verdict]) -> str:
     """``50 of 54 claims tally, 4 differ; 15 more cannot be derived``."""
-    derived = [verdict for verdict in verdicts if verdict.status != "unknown"]
+    derived = [verdict for verdict in verdicts if verdict.is_derived]
     differ = sum(verdict.status == "differs" for verdict in derived)
     number = len(derived)
     if not derived:
@@ -49,8 +56,29 @@ def tallying(verdicts: Sequence[Verdict]) -> str:
     else:
         claims = "1 claim" if number == 1 else f"{number} claims"
         text = f"{number - differ} of {claims} tally, {differ} differ{'s' if differ == 1 else ''}"
-    more = len(verdicts) - number
-    return f"{text}; {more} more cannot be derived" if more else text
+    return f"{text}{others(verdicts)}"
+
+
+def others(verdicts: Sequence[Verdict]) -> str:
+    """``; 15 more cannot be derived; 1 cannot be judged``, "" where all are true or false."""
+    words = [how(verdict) for verdict in verdicts if not verdict.is_derived]
+    text = ""
+    for each in (MEASURED, _HOW["unknown"], _HOW["invalid"]):
+        more = "" if each == _HOW["invalid"] else "more "
+        text += f"; {words.count(each)} {more}{each}" if each in words else ""
+    return text
+
+
+def open_words(verdict: Verdict) -> str:
+    """What is said of a claim that is neither true nor false: that it ``cannot be derived``."""
+    word = how(verdict)
+    return f"is {word}" if word == _HOW["unknown"] else word
+
+
+def searched(explanations: Explanations) -> bool:
+    """Whether edits were tried at all: they are for one value that differs, not for a bound."""
+    claim = explanations.verdict.claim
+    return explanations.verdict.status == "differs" and claim.relation == "=" and not claim.every
 
 
 def chance(explanation: Explanation) -> str:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from ..data.augment import centre_crop, ten_crops
 from ..data.packed import Loader
 from ..errors import NettallyError
+from ..extras import to_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,6 +208,6 @@ def metrics() -> Any:
         raise NettallyError(
             "torchmetrics can't be imported here",
             values=str(error).partition("\n")[0],
-            hint="pip install 'nettally[train]'; a torchvision unlike torch stops it too",
+            hint=f"{to_install('train')}; a torchvision unlike torch stops it too",
         ) from None
     return torchmetrics.classification

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..errors import NettallyError, ReadError
+from ..extras import to_install
 from .run import LOG
 
 
@@ -26,7 +27,7 @@ class Log:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 raise NettallyError(
-                    "TensorBoard is not installed", hint="pip install 'nettally[tensorboard]'"
+                    "TensorBoard is not installed", hint=to_install("tensorboard")
                 ) from None
             self._board = SummaryWriter(os.path.join(path, "tensorboard"))
 

@@ -98,7 +98,8 @@ def image_of(path: str, square: Square) -> Tensor:
 
 
 def images_of(paths: Sequence[str], square: Square) -> Iterator[tuple[str, Tensor | str]]:
-    """Each file with its image; or with why there is none."""
+    """Each file with its image; or with why there is none. Raises ReadError without Pillow."""
+    need_pillow()
     for path in paths:
         try:
             yield path, image_of(path, square)

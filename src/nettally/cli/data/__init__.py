@@ -12,9 +12,10 @@ def command() -> click.Command:
     """The group and its commands, a file each."""
     import click
 
+    from ..usage import Group
     from . import info, pack, verify
 
-    @click.group("data", short_help="Pack images, and look at what is packed.")
+    @click.group("data", cls=Group, short_help="Pack images, and look at what is packed.")
     def data_commands() -> None:
         """Pack images into shards that training reads; docs/data.md describes them."""
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...rendering.escape import escape
 from ...rendering.tables.terminal import grid
-from ..output import here, show
+from ...rendering.terminal import wrap
+from ..output import here, prose, show
 from ..process import TALLIES
 from .summary import left_out, splits_table
 
@@ -32,7 +33,7 @@ def run(path: str, *, broken: bool = False) -> int:
         show("".join(f"{line}\n" for line in lines))
         return TALLIES
     size = f"{manifest.height}x{manifest.width}x{manifest.channels}"
-    lines = [_title(manifest.name, size, manifest.classes), "", splits_table(manifest), ""]
+    lines = [*_title(manifest.name, size, manifest.classes), "", splits_table(manifest), ""]
     deviation = [max(manifest.covariance[i][i], 0.0) ** 0.5 for i in range(manifest.channels)]
     lines += _pixels(manifest.rgb_mean, deviation, manifest.mirror, manifest.identity)
     packed = manifest.packed
@@ -41,7 +42,7 @@ def run(path: str, *, broken: bool = False) -> int:
         how = (
             f"shorter side to {packed['side']} ({packed.get('resample')}), the middle of it{turned}"
         )
-        lines.append(f"{'packed':<18}{escape(how)}; {escape(packed.get('order'))} order")
+        lines += _line("packed", f"{escape(how)}; {escape(packed.get('order'))} order")
     lines += left_out(manifest, path)
     show("\n".join(lines) + "\n")
     return TALLIES
@@ -58,7 +59,7 @@ def _digits() -> int:
         rows.append([name, f"{len(split):,}", f"{min(counts):,} to {max(counts):,}"])
     size = f"{data.height}x{data.width}x{data.channels}"
     head = ["split", "images", "a class has"]
-    lines = [_title(data.name, size, data.classes), ""]
+    lines = [*_title(data.name, size, data.classes), ""]
     lines += [grid(head, [False, True, True], rows, here()), ""]
     deviation = data.covariance.diagonal().sqrt().tolist()
     lines += _pixels(data.rgb_mean.tolist(), deviation, data.mirror, data.identity)
@@ -66,10 +67,10 @@ def _digits() -> int:
     return TALLIES
 
 
-def _title(name: str, size: str, classes: Sequence[str]) -> str:
+def _title(name: str, size: str, classes: Sequence[str]) -> list[str]:
     some = ", ".join(escape(each[:30]) for each in classes[:3]) + ", …" * (len(classes) > 3)
     title = f"{escape(name)}: {size}, {len(classes):,} class{'es' * (len(classes) != 1)} ({some})"
-    return here().style(title, "bold")
+    return [here().style(line, "bold") for line in prose(title)]
 
 
 def _pixels(
@@ -77,15 +78,21 @@ def _pixels(
 ) -> list[str]:
     """What is known of the pixels to learn from, in 0..255."""
     return [
-        _row("mean of a pixel", mean),
-        _row("its deviation", deviation),
-        f"{'mirrored images':<18}{'as good as any' if mirror else 'are not used'}",
-        f"{'identity':<18}{identity}",
+        *_line("mean of a pixel", _numbers(mean)),
+        *_line("its deviation", _numbers(deviation)),
+        *_line("mirrored images", "as good as any" if mirror else "are not used"),
+        *_line("identity", identity),
     ]
 
 
-def _row(name: str, numbers: Sequence[float]) -> str:
-    return f"{name:<18}" + "  ".join(f"{each:.2f}" for each in numbers)
+def _numbers(numbers: Sequence[float]) -> str:
+    return "  ".join(f"{each:.2f}" for each in numbers)
+
+
+def _line(name: str, value: str) -> list[str]:
+    """A fact, over several lines where the terminal is narrow."""
+    width = 10_000 if here().wide else here().width
+    return wrap(value, width, f"{name:<18}", " " * 18)
 
 
 def command() -> click.Command:
@@ -103,6 +110,6 @@ def command() -> click.Command:
     @click.option("--broken", is_flag=True, help="List every image that was left out, and why.")
     def info_command(path: str, **options: Any) -> Run:
         """Print what a packed folder holds: splits, classes, mean, what was left out."""
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return info_command

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
 from ...rendering.escape import escape
-from ..output import show
+from ..output import prose, refuse_stdout, show
 from ..process import TALLIES
 from ..progress import RateBar, time_text
 from .summary import left_out, splits_table
@@ -47,6 +47,7 @@ def run(
     from ...data.packing.pack import Options, pack
     from ...data.packing.source import Photos
 
+    refuse_stdout(out, "packed data", "nettally data pack DIR OUT")
     names = _class_names(classes) if classes else ()
     images = find(source, name=name, classes=names, devkit=devkit)
     options = Options(Square(side, resample, grey, upright), order, held_out, mirror, name)
@@ -64,15 +65,16 @@ def run(
             bar.close()
             sys.stderr.write("stopped; the same command goes on after the last whole shard\n")
             raise
-    lines = [_outcome(report, out), "", splits_table(report.manifest)]
+    lines = [*prose(_outcome(report, out)), "", splits_table(report.manifest)]
     lines += left_out(report.manifest, out)
     if isinstance(images, Photos) and images.skipped:
         each = ", ".join(
             f"{count:,} {escape(end)}" for end, count in sorted(images.skipped.items())
         )
         total = sum(images.skipped.values())
-        lines += ["", f"{total:,} other file{'s were' if total != 1 else ' was'} skipped: {each}"]
-    lines += [f"note: {escape(note)}" for note in images.notes]
+        text = f"{total:,} other file{'s were' if total != 1 else ' was'} skipped: {each}"
+        lines += ["", *prose(text)]
+    lines += prose(*(f"note: {escape(note)}" for note in images.notes))
     show("\n".join(lines) + "\n")
     return TALLIES
 
@@ -195,6 +197,6 @@ def command() -> click.Command:
         folders, WebDataset's or ILSVRC's; a folder of idx files (MNIST) or of CIFAR's batches.
         Images that cannot be read are listed and left out.
         """
-        return partial(run, source, out, workers=workers or 0, **options)
+        return o.with_extra("train", partial(run, source, out, workers=workers or 0, **options))
 
     return pack_command

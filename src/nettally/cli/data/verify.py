@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...rendering.escape import escape
-from ..output import show
+from ..output import prose, show
 from ..process import DIFFERS, TALLIES
 from ..progress import RateBar
 
@@ -25,7 +25,7 @@ def run(path: str) -> int:
         checked = verify(path, bar.show)
     if not checked.wrong:
         message = f"{checked.files:,} files, {size_text(checked.bytes)}: all as they were packed"
-        show(message + "\n")
+        show("\n".join(prose(message)) + "\n")
         return TALLIES
     lines = [f"{len(checked.wrong):,} of {checked.files:,} files are not as they were packed:"]
     lines += [f"  {escape(name)}: {escape(what)}" for name, what in checked.wrong]
@@ -50,6 +50,6 @@ def command() -> click.Command:
 
         Exit code 1 where one differs.
         """
-        return partial(run, path)
+        return o.with_extra("train", partial(run, path))
 
     return verify_command

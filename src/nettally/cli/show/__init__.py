@@ -12,9 +12,10 @@ def command() -> click.Command:
     """The group and its commands, a file each."""
     import click
 
+    from ..usage import Group
     from . import activations, curve, filters, neighbours, predictions
 
-    @click.group("show", short_help="What a run has learnt, as pictures.")
+    @click.group("show", cls=Group, short_help="What a run has learnt, as pictures.")
     def show_commands() -> None:
         """Draw how a run went, its kernels, maps, guesses and nearest images, as .png or .svg."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
 from ...rendering import pictures
-from .picture import saved, split_of_run
+from .picture import check_ending, saved, split_of_run
 
 if TYPE_CHECKING:
     import click
@@ -35,7 +35,7 @@ def run(
     from ...viewing.nearest_images import one_of
     from ...viewing.show import activations
 
-    pictures.ending(output)
+    check_ending(output)
     trained = open_run(path)
     if image is not None and index is not None:
         raise NettallyError(
@@ -76,7 +76,9 @@ def command() -> click.Command:
     @click.argument("path", metavar="RUN", type=click.Path())
     @click.option("--image", metavar="FILE", type=click.Path(), help="An image file.")
     @click.option("--index", type=click.IntRange(0), help="An image of the split; the first is 0.")
-    @click.option("--layer", metavar="NAME", help="Usually the first, after its activation.")
+    @click.option(
+        "--layer", metavar="NAME", type=o.LAYER, help="Usually the first, after its activation."
+    )
     @o.data_option
     @o.split_option
     @o.scaling_option
@@ -85,6 +87,6 @@ def command() -> click.Command:
     @o.theme_option
     def activations_command(path: str, **options: Any) -> Run:
         """Draw the maps of a layer for one image, each a tile."""
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return activations_command

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...rendering import pictures
-from .picture import saved
+from .picture import check_ending, saved
 
 if TYPE_CHECKING:
     import click
@@ -19,7 +18,7 @@ def run(path: str, *, output: str, theme: str) -> int:
     from ...training.run import open_run
     from ...viewing.curve import curve
 
-    pictures.ending(output)
+    check_ending(output)
     return saved(curve(open_run(path)), output, theme)
 
 
@@ -41,6 +40,6 @@ def command() -> click.Command:
     @o.theme_option
     def curve_command(path: str, **options: Any) -> Run:
         """Draw how a run went: its loss and its errors, epoch by epoch, out of its log."""
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return curve_command

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...rendering import pictures
-from .picture import saved
+from .picture import check_ending, saved
 
 if TYPE_CHECKING:
     import click
@@ -19,7 +19,7 @@ def run(path: str, *, output: str, layer: str | None, scaling: str, which: str, 
     from ...training.run import open_run
     from ...viewing.show import filters
 
-    pictures.ending(output)
+    check_ending(output)
     picture = filters(
         open_run(path), layer=layer, scaling=scaling, which=which, paper=pictures.paper(theme)
     )
@@ -41,13 +41,13 @@ def command() -> click.Command:
         ),
     )
     @click.argument("path", metavar="RUN", type=click.Path())
-    @click.option("--layer", metavar="NAME", help="Another layer than the first.")
+    @click.option("--layer", metavar="NAME", type=o.LAYER, help="Another layer than the first.")
     @o.scaling_option
     @o.which_option
     @o.output_option
     @o.theme_option
     def filters_command(path: str, **options: Any) -> Run:
         """Draw the kernels of a layer, the columns one above the other, as the paper's figure 3."""
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return filters_command

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...rendering import pictures
-from .picture import saved, split_of_run
+from .picture import check_ending, saved, split_of_run
 
 if TYPE_CHECKING:
     import click
@@ -35,7 +34,7 @@ def run(
     from ...viewing.show import last_hidden
     from ..progress import CountBar
 
-    pictures.ending(output)
+    check_ending(output)
     trained = open_run(path)
     if layer is None:
         layer = last_hidden(trained.network)
@@ -84,6 +83,7 @@ def command() -> click.Command:
     @click.option(
         "--layer",
         metavar="NAME",
+        type=o.LAYER,
         help="Usually the last hidden one after its activation; of fc7, where there is one.",
     )
     @click.option(
@@ -105,6 +105,6 @@ def command() -> click.Command:
 
         The paper's figure 4 (right).
         """
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return neighbours_command

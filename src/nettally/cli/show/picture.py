@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...rendering import pictures
 from ...rendering.escape import escape
-from ..output import show
+from ..output import STDOUT, destination, tell
 from ..process import TALLIES
 from ..split import check_classes, split_of
 
@@ -26,9 +26,16 @@ def split_of_run(run: Run, data: str | None, split: str | None) -> tuple[Packed,
     return packed, split_of(packed, split)
 
 
+def check_ending(output: str) -> None:
+    """Raise NettallyError where a picture can't be written under that name."""
+    if output != STDOUT:
+        pictures.ending(output)
+
+
 def saved(picture: Picture, output: str, theme: str) -> int:
     """Write the picture and say so; the exit code."""
-    pictures.save(picture, output, theme)
+    with destination(output, "a picture", ".svg") as path:
+        pictures.save(picture, path, theme)
     message = f"{escape(os.path.basename(output))}: {escape(picture.title)}, "
-    show(message + f"{picture.width} x {picture.height} pixels\n")
+    tell(output, f"{message}{picture.width} x {picture.height} pixels")
     return TALLIES

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...rendering import pictures
-from .picture import saved, split_of_run
+from .picture import check_ending, saved, split_of_run
 
 if TYPE_CHECKING:
     import click
@@ -31,7 +30,7 @@ def run(
     from ...training.run import device_of, open_run
     from ...viewing.nearest_images import chosen, predictions
 
-    pictures.ending(output)
+    check_ending(output)
     trained = open_run(path)
     packed, part = split_of_run(trained, data, split)
     images = chosen(part, count, seed, "predictions")
@@ -77,6 +76,6 @@ def command() -> click.Command:
     @o.theme_option
     def predictions_command(path: str, **options: Any) -> Run:
         """Draw images with their class and the five likeliest, as the paper's figure 4 (left)."""
-        return partial(run, path, **options)
+        return o.with_extra("train", partial(run, path, **options))
 
     return predictions_command

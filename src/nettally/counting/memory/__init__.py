@@ -7,11 +7,14 @@ CPU (``rules``), with each storage counted once. docs/memory.md has what was mea
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError, closest
+from ...formats import read
 from ...network import Network
 from ...record import Record
+from ..tally import Tally
+from ..tally import tally as count
 from .liveness import Alive, alive
 from .rules import NO_NAMES
 from .saved import Kept, kept
@@ -20,8 +23,9 @@ from .storages import Storages, indices
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ...formats import Sizes
     from ...network import StoredTensor
-    from ..tally import Tally
+    from ..tally import Net
 
 WIDTHS = {
     "float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "complex64": 8, "complex128": 16,
@@ -169,16 +173,31 @@ class Inference(Record):
         return tuple(alive(self.tally, self.width, calls=False)[0])
 
 
-def training(
-    tally: Tally, width: int | None = None, *, optimizer: str = "none", dtype: str = ""
-) -> Training:
-    """What a training step of a counted network needs.
+def counted_as(mode: str, network: Net, input_size: Sizes | None, input_data: Any) -> Tally:
+    """The tally of a network; a module that is read for it is read in the mode ``mode``."""
+    if isinstance(network, (Network, Tally)):
+        return count(network, input_size=input_size, input_data=input_data)
+    return count(read(network, input_size, input_data=input_data, mode=mode))
 
-    width: bytes a value of the activations; by default those of ``dtype``, of the module's own
-    parameters, or 4. optimizer: a name from ``OPTIMIZERS``. dtype: of parameters and activations,
-    in place of their own. A module is best read with ``mode="train"``. Raises NettallyError for
-    names that are not known. Linear in layers.
+
+def training(
+    network: Net,
+    width: int | None = None,
+    *,
+    optimizer: str = "none",
+    dtype: str = "",
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Training:
+    """What a training step of a network needs.
+
+    network, input_size, input_data: as ``tally`` takes them; a module is read in the mode "train",
+    which is best for one that was read before, too. width: bytes a value of the activations; by
+    default those of ``dtype``, of the module's own parameters, or 4. optimizer: a name from
+    ``OPTIMIZERS``. dtype: of parameters and activations, in place of their own. Raises
+    NettallyError for names that are not known. Linear in layers.
     """
+    tally = counted_as("train", network, input_size, input_data)
     if optimizer not in OPTIMIZERS:
         raise NettallyError(
             f"no optimizer is called '{optimizer}'", hint=closest(optimizer, OPTIMIZERS)
@@ -188,19 +207,27 @@ def training(
     return Training(tally, activations, width, optimizer, dtype, unknown)
 
 
-def inference(tally: Tally, width: int | None = None, *, dtype: str = "") -> Inference:
-    """What a forward without gradients of a counted network needs.
+def inference(
+    network: Net,
+    width: int | None = None,
+    *,
+    dtype: str = "",
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Inference:
+    """What a forward without gradients of a network needs.
 
-    width, dtype: as for ``training``. A module is best read with ``mode="eval"``. Raises
-    NettallyError for a dtype that is none. Linear in layers, times the depth of modules.
+    network, width, dtype, input_size, input_data: as for ``training``, but that a module is read in
+    the mode "eval". Raises NettallyError for a dtype that is none. Linear in layers, times the
+    depth of modules.
     """
-    network = tally.network
-    width = _width(network, width, dtype)
+    tally = counted_as("eval", network, input_size, input_data)
+    width = _width(tally.network, width, dtype)
     moments, unknown = alive(tally, width, calls=False)
     inputs = input_bytes(tally, width)
     peak, at = _worst(moments, inputs)
     held, held_at = peak, at
-    if network.calls:
+    if tally.network.calls:
         held, held_at = _worst(alive(tally, width, calls=True)[0], inputs)
     return Inference(tally, peak, at, held, held_at, width, dtype, unknown)
 
@@ -262,9 +289,7 @@ def _by_dtype(what: Tally | Network, dtype: str, *, learned: bool) -> dict[str, 
                 sizes[kind] = sizes.get(kind, 0) + math.prod(tensor.shape) * WIDTHS.get(kind, 4)
         return sizes
     if isinstance(what, Network):
-        from ..tally import tally
-
-        what = tally(what)
+        what = count(what)
     values = 0
     for row in what.rows:
         tensors = (row.parameters if learned else row.buffers) or {}

@@ -27,7 +27,7 @@ map's first unit to the last pixel of its last, the padding not counted, whereve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import NetworkError
 from ...network import WHOLE, Network, Node, Shape, Window
@@ -36,8 +36,9 @@ from .axis import MAX_FIELD, MAX_PERIOD, Axis, Ratio, aligned, joined, spread, t
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ...formats import Sizes
     from ..rows import Row
-    from ..tally import Tally
+    from ..tally import Net, Tally
 
 UNKNOWN = "unknown"
 NOT_ALIGNED = "not aligned"
@@ -121,17 +122,26 @@ class Field(NamedTuple):
 _UNSEEN = Field((), UNSEEN)
 
 
-def receptive_fields(tally: Tally | Network, source: str | None = None) -> Mapping[str, Field]:
+def receptive_fields(
+    network: Net,
+    source: str | None = None,
+    *,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
+) -> Mapping[str, Field]:
     """Each node's receptive field in the input ``source``, by the node's name.
+
+    network, input_size, input_data: as ``tally`` takes them.
 
     Without ``source``, in the only input that the node sees; a node that sees several inputs, and
     not the same of each, has the status "differs by input". Linear in nodes and edges.
     Raises NetworkError where no input is called ``source``.
     """
-    if isinstance(tally, Network) or _has_working(tally):
-        from ..tally import tally as count
+    from ..tally import tally as count
 
-        tally = count(tally if isinstance(tally, Network) else tally.network)
+    tally = count(network, input_size=input_size, input_data=input_data)
+    if _has_working(tally):
+        tally = count(tally.network)
     inputs = tally.network.inputs
     if source is not None and source not in inputs:
         from ...errors import closest

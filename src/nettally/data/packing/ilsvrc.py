@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import ReadError
+from ...extras import to_install
 from .folder import suffix
 from .image import SUFFIXES
 from .source import Photo, Photos
@@ -154,7 +155,7 @@ def _synsets(data: bytes, where: str) -> tuple[dict[int, str], dict[str, str]]:
     except ImportError:
         raise ReadError(
             "the devkit's meta.mat is read by scipy, which is not installed",
-            hint="pip install 'nettally[train]'",
+            hint=to_install("train"),
         ) from None
     try:
         variables: Any = loadmat(io.BytesIO(data), variable_names=["synsets"], squeeze_me=True)

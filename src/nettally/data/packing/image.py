@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...errors import ReadError
+from ...extras import to_install
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -160,5 +161,5 @@ def need_pillow() -> None:
     if find_spec("PIL") is None:
         raise ReadError(
             "images are decoded by Pillow, which is not installed",
-            hint="pip install 'nettally[train]'",
+            hint=to_install("train"),
         )

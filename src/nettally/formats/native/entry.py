@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import LayerError, NettallyError, ReadError, closest
-from ...layers import kinds, layer_class
+from ...layers import closest_kind, kinds, layer_class
 from ...network import NOTHING
 from ..encodings.yaml.tree import Mapping, Scalar, Sequence, Yaml, clip
 from . import field_values, grammar
@@ -159,7 +159,7 @@ class Items:
         except LayerError:
             raise ReadError(
                 f"no layer or block is called '{clip(kind)}'",
-                hint=closest(kind, (*kinds(), *self.blocks)),
+                hint=closest_kind(kind, self.blocks),
             ) from None
         return cls, field_values.signature(cls)
 

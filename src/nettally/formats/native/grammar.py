@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ReadError, closest
+from ...expression import ExpressionError
 from ..encodings.yaml.tree import clip
 from .field_values import Constant, Signature, Value, closing, pieces, read_value, unquote
 
@@ -100,7 +101,7 @@ def bind(line: Line, sig: Signature, params: Iterable[str]) -> dict[str, Value]:
             if not rest:
                 value = Constant(True)
             else:
-                value = read_value(rest, sig.types[field])
+                value = _value(rest, sig.types[field])
         elif head == "no" and rest:
             field = rest
             _known(field, sig)
@@ -111,11 +112,13 @@ def bind(line: Line, sig: Signature, params: Iterable[str]) -> dict[str, Value]:
                 )
             value = Constant(False)
         elif head.isidentifier() and rest and not _operator(rest):
+            if rest.split()[0] in sig.types and head not in sig.types:
+                raise _comma_left_out(part, head, rest)
             _known(head, sig)
             raise ReadError(f"'{clip(part)}' is not understood")
         elif waiting and all(name in sig.positional for name in values):
             field = waiting[0]
-            value = read_value(part, sig.types[field])
+            value = _value(part, sig.types[field])
         elif head in sig.types and head not in values:
             raise ReadError(f"'{head}' needs a value", values=f"{sig.name} … {clip(part)}")
         elif head.isidentifier() and not rest and head not in params and not waiting:
@@ -130,6 +133,43 @@ def bind(line: Line, sig: Signature, params: Iterable[str]) -> dict[str, Value]:
         values[field] = value
     missing(values, sig)
     return values
+
+
+def _value(text: str, kind: str) -> Value:
+    """A value of a type. Raises ReadError also where two values stand without a comma between."""
+    try:
+        return read_value(text, kind)
+    except ExpressionError:
+        words = text.split()
+        for i in range(1, len(words)):
+            first, rest = " ".join(words[:i]), " ".join(words[i:])
+            if first[-1:] not in "+-*/(" and rest[:1] not in "+-*/)":
+                sizes = "".join(words).replace("×", "x")
+                if any(word.strip("x×") != word for word in words) and _is_read(sizes, kind):
+                    raise ReadError(
+                        "sizes are written with an x and without blanks",
+                        values=repr(clip(text)),
+                        hint=f"'{clip(sizes)}'",
+                    ) from None
+                if _is_read(first, kind):
+                    raise _comma_left_out(text, first, rest) from None
+        raise
+
+
+def _is_read(text: str, kind: str) -> bool:
+    try:
+        read_value(text, kind)
+    except (ReadError, ExpressionError):
+        return False
+    return True
+
+
+def _comma_left_out(text: str, first: str, rest: str) -> ReadError:
+    return ReadError(
+        "two values stand side by side without a comma",
+        values=repr(clip(text)),
+        hint=f"'{clip(first)}, {clip(rest)}'",
+    )
 
 
 def missing(values: Mapping[str, object], sig: Signature) -> None:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError, closest
 from ...network import Network
@@ -17,10 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ...claims.check import Verdict
-    from ...claims.claim import Claim, Claims
-    from ...counting.tally import Tally
+    from ...claims.claim import Claim
+    from ...claims.published import Published
+    from ...counting.tally import Net, Tally
+    from ...formats import Sizes
 
-__all__ = ["FORMATS", "LEAST_WIDTH", "MOST_WIDTH", "STYLES", "Figure", "draw", "svg_of"]
+__all__ = [
+    "FORMATS",
+    "LEAST_WIDTH",
+    "MOST_WIDTH",
+    "STYLES",
+    "Figure",
+    "draw",
+    "style_for",
+    "svg_of",
+]
 
 STYLES = ("volumes", "blocks", "bars", "field")
 FORMATS = ("svg", "pdf", "png", "tex")
@@ -29,23 +41,30 @@ LEAST_WIDTH, MOST_WIDTH = 200, 20_000
 
 
 def draw(
-    network: Network | Tally,
+    network: Net,
     style: str = "volumes",
     *,
     width: int | None = None,
     theme: str = "light",
     direction: str = "auto",
     depth: int | None = None,
-    claims: Claims | Iterable[Claim | str | Verdict] = (),
+    claims: Published | Iterable[Claim | str | Verdict] | None = None,
+    input_size: Sizes | None = None,
+    input_data: Any = None,
 ) -> Figure:
     """A figure of a network.
 
-    style: ``volumes``, ``blocks``, ``bars`` or ``field``. width: of the figure, in pixels; what is
-    naturally wider is laid out anew, and what is narrower is scaled up. theme: ``light``, ``dark``,
-    or ``auto``. direction: of ``blocks``: ``right``, ``down`` or ``auto``. depth: how deep modules
-    are opened. claims: those that do not tally are marked, with a note.
-    Raises NettallyError for a style, theme or width that is none.
+    network, input_size, input_data: as ``tally`` takes them. style: ``volumes``, ``blocks``,
+    ``bars`` or ``field``. width: of the figure, in pixels; what is naturally wider is laid out
+    anew, and what is narrower is scaled up. theme: ``light``, ``dark``, or ``auto``. direction: of
+    ``blocks``: ``right``, ``down`` or ``auto``. depth: how deep modules are opened. claims: those
+    that do not tally are marked, with a note; also one claim, or the path of a file of claims.
+    None: what a network of the zoo has in its own paper; () for none.
+    Raises NettallyError for a style, theme or width that is none, and for what is no claim.
     """
+    from ...claims.check import check
+    from ...claims.claim import Claim
+    from ...claims.published import as_claims, own_claims
     from ...counting.tally import tally
 
     _check("style", style, STYLES)
@@ -57,7 +76,12 @@ def draw(
             values=f"width {width}",
             hint=f"from {LEAST_WIDTH} to {MOST_WIDTH} pixels",
         )
-    counted = tally(network) if isinstance(network, Network) else network
+    counted = tally(network, input_size=input_size, input_data=input_data)
+    if claims is None:
+        published = own_claims(network)
+        claims = () if published is None else check(counted, published.own)
+    elif isinstance(claims, (str, os.PathLike, Claim)):
+        claims = as_claims(claims)
     from .compose import make
 
     return make(counted, style, width, theme, direction, depth, claims)
@@ -77,9 +101,13 @@ def svg_of(noun: Network | Tally, claims: Iterable[Verdict] = ()) -> str | None:
         return None
     if not any(row.shape for row in counted.rows):
         return None
+    return draw(counted, style_for(counted), theme="auto", claims=claims).svg()
+
+
+def style_for(counted: Tally) -> str:
+    """The figure that suits a network: a chain to scale, anything else by its blocks."""
     chain = all(len(row.node.inputs) < 2 for row in counted.rows)
-    style = "volumes" if chain else "blocks"
-    return draw(counted, style, theme="auto", claims=claims).svg()
+    return "volumes" if chain else "blocks"
 
 
 def _check(what: str, name: str, known: tuple[str, ...]) -> None:

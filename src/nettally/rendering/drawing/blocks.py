@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .arrows import curved, edges_of, placed, rounded, same, turned
-from .boxes import Content, content, narrowed
+from .boxes import Content, content, narrowed, read_within
 from .grouping import at_most, fitting, segments
 from .insets import insets_of
 from .layered_layout import layered
@@ -48,8 +48,10 @@ def draw(
         tried = boxes
         insets = insets_of(tally, boxes, room)
         contents = [
-            content(unit, [boxes[j] for j in unit.inputs], notes, insets.letter(unit))
-            for unit in boxes
+            content(
+                unit, [boxes[j] for j in unit.inputs], notes, insets.letter(unit), within=within
+            )
+            for unit, within in zip(boxes, read_within(boxes), strict=True)
         ]
         main = _u(boxes, contents, direction, NATURAL_U if wide is None else room)
         main = main or _main(boxes, contents, direction, room)

@@ -8,6 +8,7 @@ from . import footnotes
 from .layer_words import filters, short, size, spec, stride_text, tails
 from .model import Box, Dot, Group, Label
 from .text_metrics import ASCENT, DESCENT, LINE, clean, elide, width
+from .unit_volume import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...counting.rows import Row
     from .footnotes import Note
     from .model import Item
-    from .units import Unit
+    from .units import Unit, Units
 
 FONT = 9.5
 SMALL = 8.5
@@ -57,12 +58,13 @@ def content(
     badge: str = "",
     alike: Sequence[Unit] = (),
     sized: bool = True,
+    within: Sequence[str] = (),
 ) -> Content:
     """What stands in the unit's box.
 
     before: the units that it reads. alike: the same unit in the other modules that are built
     alike; a size that differs among them is shown as a range, or not at all. sized: with the
-    output's size where it differs from the input's.
+    output's size where it differs from the input's. within: the sizes of what else is read of it.
     """
     marks = footnotes.of_unit(notes, unit)
     room = footnotes.MARK * len(marks)
@@ -84,7 +86,7 @@ def content(
         shown = elide(clean(name), MOST, FONT, bold)
         lines.append(TextLine(shown + repeat, FONT, bold=bold, after=room + (15 if badge else 0)))
         if unit.input or sized:
-            lines.append(TextLine(size(unit.shape), SMALL, "muted"))
+            lines += [TextLine(each, SMALL, "muted") for each in (size_of(unit), *within)]
     else:
         if unit.leads:
             lines.append(TextLine(elide(tails(unit.leads), MOST, SMALL), SMALL, "muted"))
@@ -98,7 +100,7 @@ def content(
         if unit.shape is None:
             lines.append(TextLine("size not known", SMALL, "muted"))
         elif sized and not alike and _resized(unit, before):
-            lines.append(TextLine(size(unit.shape), SMALL, "muted"))
+            lines.append(TextLine(size_of(unit), SMALL, "muted"))
     return _sized(Content(unit, tuple(lines), 0, 0, "", badge, marks))
 
 
@@ -120,6 +122,27 @@ def narrowed(box: Content) -> Content:
         else:
             lines.append(line)
     return _sized(box._replace(lines=tuple(lines)))
+
+
+MOST_WITHIN = 3
+"""The further sizes that a box shows."""
+
+
+def read_within(boxes: Units) -> list[tuple[str, ...]]:
+    """The sizes of what is read of each unit and is not its output: ``and 256×76×76``."""
+    home = {row.node.name: i for i, unit in enumerate(boxes) for row in unit.rows}
+    names: list[dict[str, None]] = [{} for _ in boxes]
+    for i, unit in enumerate(boxes):
+        for row in unit.rows:
+            for name in row.node.inputs:
+                if home.get(name, i) != i:
+                    names[home[name]][name] = None
+    sizes: list[tuple[str, ...]] = []
+    for unit, read in zip(boxes, names, strict=True):
+        shapes = [row.shape for row in unit.rows if row.node.name in read]
+        texts = dict.fromkeys(f"and {size(shape)}" for shape in shapes if shape != unit.shape)
+        sizes.append(tuple(texts)[:MOST_WITHIN] if unit.module else ())
+    return sizes
 
 
 def _resized(unit: Unit, before: Sequence[Unit]) -> bool:
@@ -208,7 +231,7 @@ def tooltip(unit: Unit) -> str:
         parts.append(f"{len(unit.rows):,} layers: " + _kinds(unit.rows))
     if unit.times > 1:
         parts.append(f"{unit.times} times")
-    parts.append(size(unit.shape) if unit.shape is not None else "size not known")
+    parts.append(size_of(unit) if unit.shape is not None else "size not known")
     return clean("; ".join(part for part in parts if part))
 
 

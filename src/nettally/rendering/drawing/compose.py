@@ -52,16 +52,21 @@ def make(
 def _verdicts(
     tally: Tally, claims: Claims | Iterable[Claim | str | Verdict]
 ) -> tuple[Verdict, ...]:
+    """The verdicts themselves, and those on claims. Raises ClaimError for what is no claim."""
     from ...claims.check import Verdict as OneVerdict
     from ...claims.check import check
     from ...claims.claim import Claims as ManyClaims
 
-    if isinstance(claims, ManyClaims):
-        return check(tally, claims)
-    listed: list[Any] = list(claims)
+    listed: list[Any] = list(claims.claims if isinstance(claims, ManyClaims) else claims)
     verdicts: list[Verdict] = []
     for each in listed:
-        verdicts += [each] if isinstance(each, OneVerdict) else check(tally, [each])
+        if isinstance(each, OneVerdict):
+            verdicts.append(each)
+            continue
+        (verdict,) = check(tally, each)
+        if verdict.error is not None:
+            raise verdict.error
+        verdicts.append(verdict)
     return tuple(verdicts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...display import within_a_cell
 from .model import FigureContent, labels
 
 if TYPE_CHECKING:
@@ -46,4 +47,4 @@ class Figure(FigureContent):
         return f"<Figure {self.style}: {self.width:.0f} x {self.height:.0f}>"
 
     def _repr_svg_(self) -> str:
-        return self.svg()
+        return within_a_cell(self.svg())

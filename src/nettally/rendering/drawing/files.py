@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
+from ...extras import to_install
 
 if TYPE_CHECKING:
     from .model import FigureContent
@@ -53,7 +54,7 @@ def converted(figure: FigureContent, kind: str) -> bytes:
     except ImportError:
         raise NettallyError(
             f"{kind.upper()} is written with CairoSVG, which is not installed",
-            hint="pip install 'nettally[figures]', or write .svg or .tex",
+            hint=to_install("figures", "write .svg or .tex"),
         ) from None
     except OSError:  # the Python package is there, the library that it calls is not
         raise NettallyError(

@@ -31,13 +31,16 @@ class Slot(NamedTuple):
 
 
 def _full_scale(stages: Sequence[Stage]) -> Scale:
-    maps = [v for stage in stages for v in (*stage.volumes, *stage.pooled) if not v.flat]
+    deep = [v for stage in stages for v in (*stage.volumes, *stage.pooled) if not v.flat]
+    maps = [v for v in deep if not v.sequence]
+    longest = max((v.height for v in deep if v.sequence), default=1)
     flats = [v for stage in stages for v in stage.volumes if v.flat]
     side = max((max(v.height, v.width) for v in maps), default=1)
-    most = max((v.channels for v in maps), default=1)
+    most = max((v.channels for v in deep), default=1)
     every = sum(stage.volumes[0].channels for stage in stages if not stage.volumes[0].flat)
     units = max((v.channels for v in flats), default=1)
-    return Scale(TALLEST / side, min(72 / most, 520 / max(every, 1)), 105 / units)
+    channels = min(72 / most, 520 / max(every, 1))
+    return Scale(TALLEST / side, channels, 105 / units, (105 if maps else TALLEST) / longest)
 
 
 def fitted(stages: Sequence[Stage], wide: float | None) -> tuple[Scale, list[list[int]]]:
@@ -61,7 +64,9 @@ def fitted(stages: Sequence[Stage], wide: float | None) -> tuple[Scale, list[lis
 
 
 def _scaled(full: Scale, space: float, channels: float) -> Scale:
-    return Scale(full.space * space, full.channels * channels, full.units * space)
+    return Scale(
+        full.space * space, full.channels * channels, full.units * space, full.positions * space
+    )
 
 
 def _broken(
@@ -84,8 +89,12 @@ def _broken(
 
 def _length(stages: Sequence[Stage], scale: Scale, row: Sequence[int]) -> float:
     total = 0.0
+    slots: dict[tuple[object, ...], Slot] = {}  # many stages are alike
     for n, i in enumerate(row):
-        slot = slot_of(stages[i], scale)
+        key = (stages[i].volumes, stages[i].pooled)
+        slot = slots.get(key)
+        if slot is None:
+            slot = slots[key] = slot_of(stages[i], scale)
         total += slot.left + slot.right
         if n + 1 < len(row):
             total += gap_before(stages[row[n + 1]], scale)
@@ -95,7 +104,8 @@ def _length(stages: Sequence[Stage], scale: Scale, row: Sequence[int]) -> float:
 def gap_before(after: Stage, scale: Scale) -> float:
     """The space before a stage, in pixels: wider where a window is drawn in it."""
     if after.window is not None or (after.family == "linear" and after.volumes[0].flat):
-        return 15 + min(16, scale.space * 12)
+        along = scale.positions if after.volumes[0].sequence else scale.space
+        return 15 + min(16, along * 12)
     return 17
 
 

@@ -51,14 +51,23 @@ def notes_of(tally: Tally, verdicts: Iterable[Verdict]) -> tuple[Note, ...]:
 
 
 def _note_text(verdict: Verdict) -> str:
+    """What is printed, and what is so. Of an expression of ours nothing is said to be printed."""
     claim = verdict.claim
     place = f" ({claim.place})" if claim.place else ""
     ours = verdict.working or verdict.ours_shown
     # Helvetica has no brackets for rounding up
     ours = ours.replace("⌈", "ceil(").replace("⌉", ")").replace("⌊", "floor(").replace("⌋", ")")
+    if claim.reference is not None and claim.relation == "=":
+        return clean(f"{claim.subject}: {claim.printed.text} is printed{place}; ours is {ours}")
+    stated = f"“{claim.quote}” is printed{place}" if claim.quote else f"{claim.text}{place}"
     if claim.every:
-        return clean(f"{claim.text}{place}: {verdict.detail}")
-    return clean(f"{claim.text} is printed{place}; ours is {ours}")
+        return clean(f"{stated}: {verdict.detail}")
+    if not claim.quote:
+        return clean(f"{stated}; ours is {ours}")
+    asked = (
+        claim.printed.text if claim.relation == "=" else f"{claim.relation} {claim.printed.text}"
+    )
+    return clean(f"{stated}; {claim.subject} is {ours}, and not {asked}")
 
 
 def _about(tally: Tally, claim: Claim) -> frozenset[str]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .model import Item, Point, Step
-    from .stages import Stage, Volume
+    from .stages import Stage
+    from .unit_volume import Volume
 
 ACROSS, UP = 0.36, 0.30
 """How far a pixel of width goes to the right and up, in pixels of height: cabinet projection."""
@@ -24,11 +25,16 @@ BAR = 8.0
 
 
 class Scale(NamedTuple):
-    """Pixels of the figure a pixel of a map, a channel, and a unit of a flat layer."""
+    """Pixels of the figure a pixel of a map, a channel, a unit of a flat layer, and a position.
+
+    A line of positions has a scale of its own: a text or a list of boxes may have 50,000 of them
+    beside maps of 13 pixels.
+    """
 
     space: float
     channels: float
     units: float
+    positions: float
 
 
 class Solid(NamedTuple):
@@ -88,10 +94,11 @@ def solid_of(volume: Volume, scale: Scale, x: float, middle: float) -> Solid:
         return Solid(x, middle - high / 2, BAR, high, 0, 0, flat=True)
     if not volume.known:
         return Solid(x, middle - 11.5, 20, 30, 8, 7, flat=False)
-    high = max(volume.height * scale.space, 1.5)
+    along = scale.positions if volume.sequence else scale.space
+    high = max(volume.height * along, 1.5)
     wide = max(volume.channels * scale.channels, 1.5)
-    dx = max(volume.width * scale.space * ACROSS, 0.6)
-    dy = max(volume.width * scale.space * UP, 0.5)
+    dx = max(volume.width * along * ACROSS, 0.6)
+    dy = max(volume.width * along * UP, 0.5)
     return Solid(x, middle - (high - dy) / 2, wide, high, dx, dy, flat=False)
 
 
@@ -119,10 +126,10 @@ def window_on(source: Solid, volume: Volume, kernel: tuple[int, int], v: float) 
 def edge_labels(corners: Sequence[Point], high: int, wide: int) -> list[Label]:
     """The window's height and width, at its near edge and under it."""
     middle = (corners[0][1] + corners[3][1]) / 2 + FONT * 0.36
-    left = Label(corners[0][0] - 2.5, middle, number_of(high), FONT, "end", "accent")
+    left = Label(corners[0][0] - 2.5, middle, number_of(high), FONT, "end", "accent.ink")
     x = (corners[3][0] + corners[2][0]) / 2 + 1
     y = max(corners[3][1] + 1.5, left.box.bottom) + ASCENT * FONT
-    return [left, Label(x, y, number_of(wide), FONT, "middle", "accent")]
+    return [left, Label(x, y, number_of(wide), FONT, "middle", "accent.ink")]
 
 
 def closed(points: Sequence[Point]) -> tuple[Step, ...]:
@@ -153,11 +160,14 @@ def legend(stages: Sequence[Stage], scale: Scale) -> Drawing:
     """What a length means, as the scale of a map has it."""
     volumes = [v for stage in stages for v in stage.volumes]
     kinds: list[tuple[float, str]] = []
+    maps = [v for v in volumes if not v.flat and not v.sequence]
+    square = any(v.width > 1 for v in maps)
+    if maps:
+        kinds.append((scale.space, "pixels high and wide" if square else "positions"))
+    if any(v.sequence for v in volumes):
+        kinds.append((scale.positions, "positions"))
     if any(not v.flat for v in volumes):
-        along = "pixels high and wide", "maps deep"
-        if all(v.width == 1 for v in volumes):
-            along = "positions", "channels"
-        kinds += [(scale.space, along[0]), (scale.channels, along[1])]
+        kinds.append((scale.channels, "maps deep" if square else "channels"))
     if any(v.flat for v in volumes):
         kinds.append((scale.units, "units"))
     items: list[Item] = []

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...arith import Num, Product, plain
 from .grouping import at_most, contracted, deepest, fitting, repeated
-from .layer_words import dilation, family, kernel, stride, times
+from .layer_words import dilation, family, kernel, size, stride, times
+from .stage_graph import Graph
+from .unit_volume import Volume, volume_of
 from .units import Unit, Units, main_path, units_of
 
 if TYPE_CHECKING:
@@ -19,20 +21,21 @@ if TYPE_CHECKING:
 
     from ...counting.rows import Row
     from ...counting.tally import Tally
+    from .stage_graph import Carried
 
 MOST_COLUMNS = 4
-PASSING = frozenset({"concat", "crop", "add", "identity", "reshape", "permute", "slice"})
-"""Layers that make no volume of their own where branches are drawn one by one."""
 
 
-class Volume(NamedTuple):
-    """What one column of a stage puts out. height and width 1 and ``flat``: a bar of units."""
+class Skip(NamedTuple):
+    """An earlier stage that is read over others.
 
-    channels: int
-    height: int
-    width: int
-    flat: bool
-    known: bool = True
+    source: its place. pooled: whether what its pooling leaves is read. size: of what is read,
+    where that is not the output that is drawn; else "".
+    """
+
+    source: int
+    pooled: bool
+    size: str
 
 
 class Stage(NamedTuple):
@@ -42,7 +45,9 @@ class Stage(NamedTuple):
     follows; None where none does. reads: the columns of the stage before that each column reads.
     window: what slides over the stage before, height and width (of a dilated kernel its span);
     None where nothing does. skips: earlier stages that are read too. exits: side branches that
-    begin here and lead to outputs of their own; they are named and not drawn.
+    begin here and lead to outputs of their own; they are named and not drawn. pools: whether what
+    pooling leaves of the stage before is read. carried: the size of what is read of the stage
+    before, where that is not the output that is drawn; else "".
     """
 
     units: tuple[Unit, ...]
@@ -53,8 +58,10 @@ class Stage(NamedTuple):
     window: tuple[int, int] | None
     stride: tuple[int, ...]
     family: str
-    skips: tuple[int, ...] = ()
+    skips: tuple[Skip, ...] = ()
     exits: tuple[str, ...] = ()
+    pools: bool = True
+    carried: str = ""
 
     @property
     def name(self) -> str:
@@ -133,48 +140,9 @@ def _with_exits(
     return tuple(with_exits)
 
 
-class _Graph:
-    """The units that are volumes, and who reads whom once the others are looked through."""
-
-    def __init__(self, boxes: Units) -> None:
-        self.boxes = boxes
-        self.pool: dict[int, int] = {}
-        source: dict[int, tuple[int, ...]] = {}
-        self.reads: dict[int, tuple[int, ...]] = {}
-        for i, unit in enumerate(boxes):
-            read = tuple(dict.fromkeys(k for j in unit.inputs for k in source[j]))
-            if _passes(unit) and read:
-                source[i] = read
-                continue
-            if _pools(unit) and len(read) == 1 and read[0] not in self.pool:
-                before = boxes[read[0]]
-                direct = unit.inputs == read  # others may read the map as it is before the pooling
-                if direct and not before.input and before.family != "pool":
-                    self.pool[read[0]] = i
-                    source[i] = read
-                    continue
-            source[i] = (i,)
-            self.reads[i] = read
-
-    def feeds_tokens(self, i: int) -> bool:
-        """Whether what reads this unit takes its last axis for features."""
-        return any(_has_tokens(unit) for unit in self.boxes if i in unit.inputs)
-
-
-def _passes(unit: Unit) -> bool:
-    return unit.main is not None and unit.main.node.layer.kind in PASSING
-
-
-def _pools(unit: Unit) -> bool:
-    """Whether it is pooling that leaves a map."""
-    if unit.main is None or unit.family != "pool" or unit.main.node.layer.weighted:
-        return False
-    return unit.shape is not None and any(n > 1 for n in unit.shape[2:])
-
-
 def _ranked(boxes: Units) -> list[Stage] | None:
     """Stages by the longest way from the input; None where the graph is not a row of columns."""
-    graph = _Graph(boxes)
+    graph = Graph(boxes)
     rank: dict[int, int] = {}
     for i, read in graph.reads.items():
         rank[i] = 1 + max((rank[j] for j in read), default=-1)
@@ -194,7 +162,10 @@ def _ranked(boxes: Units) -> list[Stage] | None:
     for r in sorted(rows):
         before = rows.get(r - 1, [])
         reads = [tuple(before.index(j) for j in graph.reads[i]) for i in rows[r]]
-        stages.append(_stage(graph, rows[r], reads, ()))
+        read = [(graph.carried(i, j), j) for i in rows[r] for j in graph.reads[i]]
+        if any(carried.pooled != (j in graph.pool) for carried, j in read):
+            return None  # some read what the pooling leaves, and some what it begins with
+        stages.append(_stage(graph, rows[r], reads))
     return stages
 
 
@@ -207,28 +178,43 @@ def _alike(unit: Unit) -> tuple[Any, ...]:
 
 def _in_order(boxes: Units) -> list[Stage]:
     """Stages one after the other, with skips."""
-    graph = _Graph(boxes)
+    graph = Graph(boxes)
     place = {i: n for n, i in enumerate(graph.reads)}
     stages: list[Stage] = []
     for i, read in graph.reads.items():
-        places = [place[j] for j in read]
-        skips = tuple(sorted(p for p in places if p != place[i] - 1))
-        reads = [(0,)] if place[i] - 1 in places else [()]
-        stages.append(_stage(graph, [i], reads, skips))
+        stage = _stage(graph, [i], [()])
+        skips: list[Skip] = []
+        for j in read:
+            carried = graph.carried(i, j)
+            text = _size_if_not_drawn(graph, j, carried)
+            if place[j] == place[i] - 1:
+                stage = stage._replace(reads=((0,),), pools=carried.pooled, carried=text)
+            else:
+                skips.append(Skip(place[j], carried.pooled, text))
+        stages.append(stage._replace(skips=tuple(sorted(skips))))
     return stages
 
 
-def _stage(
-    graph: _Graph, row: list[int], reads: list[tuple[int, ...]], skips: tuple[int, ...]
-) -> Stage:
+def _size_if_not_drawn(graph: Graph, j: int, carried: Carried) -> str:
+    """The size of what is read of a unit, where its box shows another; else "".
+
+    A box for several layers shows the size of the last; others may be read from within.
+    """
+    unit = graph.boxes[graph.pool[j] if carried.pooled else j]
+    drawn = [unit.shape, unit.main.shape if unit.main is not None else None]
+    return "" if carried.shape is None or carried.shape in drawn else size(carried.shape)
+
+
+def _stage(graph: Graph, row: list[int], reads: list[tuple[int, ...]]) -> Stage:
     these = tuple(graph.boxes[i] for i in row)
     pool = graph.boxes[graph.pool[row[0]]] if row[0] in graph.pool else None
-    pooled = tuple(_volume(graph.boxes[graph.pool[i]]) for i in row if i in graph.pool)
+    pooled = tuple(volume_of(graph.boxes[graph.pool[i]]) for i in row if i in graph.pool)
     first = these[0]
     return Stage(
         these,
         tuple(
-            _volume(unit, tokens=graph.feeds_tokens(i)) for i, unit in zip(row, these, strict=True)
+            volume_of(unit, tokens=graph.feeds_tokens(i))
+            for i, unit in zip(row, these, strict=True)
         ),
         pool,
         pooled if len(pooled) == len(row) else (),
@@ -236,58 +222,7 @@ def _stage(
         _window(first),
         stride(first.main.node.layer) if first.main is not None else (),
         first.family,
-        skips,
     )
-
-
-TOKENS = frozenset(
-    [
-        "linear",
-        "layer_norm",
-        "rms_norm",
-        "attention",
-        "matmul",
-        "embedding",
-        "rnn",
-        "gru",
-        "lstm",
-        "expand",
-        "tile",
-    ]
-)
-"""Layers whose last axis are the features, of each position that the axis before it counts."""
-
-
-def _volume(unit: Unit, *, tokens: bool = False) -> Volume:
-    """What the unit puts out: its own layer, before it is flattened for the next.
-
-    tokens: of an input, whether its last axis are features.
-    """
-    shape = unit.shape if unit.main is None else unit.main.shape
-    if shape is None:
-        return Volume(1, 1, 1, flat=False, known=False)
-    sizes = [plain(n) for n in shape]
-    if len(sizes) == 3 and (_has_tokens(unit) or (unit.input and tokens)):
-        return Volume(sizes[2], sizes[1], 1, flat=False)
-    space = sizes[2:]
-    if all(n == 1 for n in space):
-        return Volume(sizes[1] if len(sizes) > 1 else 1, 1, 1, flat=True)
-    if len(space) == 1:
-        return Volume(sizes[1], space[0], 1, flat=False)
-    channels = sizes[1]
-    for n in space[:-2]:  # further axes of space lie beside the channels
-        channels *= n
-    return Volume(channels, space[-2], space[-1], flat=False)
-
-
-def _has_tokens(unit: Unit) -> bool:
-    """Whether its output is features at positions, and not channels along a line."""
-    for row in reversed(unit.rows):
-        if row.node.layer.kind in TOKENS:
-            return True
-        if family(row.node.layer) in ("conv", "pool"):
-            return False
-    return False
 
 
 def _window(unit: Unit) -> tuple[int, int] | None:

@@ -1,8 +1,10 @@
 r"""The figure as LaTeX: a document of its own that draws it in TikZ, with text as text.
 
-``\documentclass[tikz]{standalone}``; the picture can be lifted out into a paper. Helvetica's
-metrics are those of the layout, so that what fits there fits here. A character that a Latin font
-lacks is written as its code point.
+It needs LaTeX and TikZ. The page is cut to the figure by ``standalone`` or, where that is not
+installed, by ``geometry``, which is part of LaTeX; the picture can be lifted out into a paper.
+Helvetica's metrics are those of the layout, so that what fits there fits here; where it is not
+installed, Latin Modern or Computer Modern are narrower. A character that a Latin font lacks is
+written as its code point.
 """
 
 from __future__ import annotations
@@ -20,7 +22,19 @@ if TYPE_CHECKING:
 PIXEL = 0.75
 """TeX's points a pixel, near enough: 96 pixels are 72.27 points."""
 
+_GREEK = (
+    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma "
+    "sigma tau upsilon varphi chi psi omega"
+)
+
 _SPECIAL = {
+    **{
+        chr(0x3B1 + place): "o" if name == "o" else rf"$\{name}$"
+        for place, name in enumerate(_GREEK.split())
+    },
+    **{each: f"$^{{{digit}}}$" for digit, each in zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)},
+    "⁻": "$^{-}$",
+    "⁺": "$^{+}$",
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -46,8 +60,6 @@ _SPECIAL = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "≈": r"$\approx$",
-    "²": r"\texttwosuperior{}",
-    "³": r"\textthreesuperior{}",
     "°": r"\textdegree{}",
     "“": r"\textquotedblleft{}",
     "”": r"\textquotedblright{}",
@@ -63,13 +75,29 @@ def tikz(figure: FigureContent) -> str:
     palette = colours(figure.theme)
     unit = PIXEL * figure.scale
     used = sorted({role for item in flat(figure.items) for role in _roles(item)} | {"paper"})
+    unit = round(unit, 2)  # as it is written, so that the page is as large as the picture
+    page = (
+        f"paperwidth={number(figure.width * unit)}pt,paperheight={number(figure.height * unit)}pt"
+    )
     lines = [
         f"% {_comment(figure.title)}",
         f"% {_comment(figure.desc)}",
-        r"\documentclass[tikz,border=0pt]{standalone}",
+        "% It needs TikZ (texlive-pictures). Where they are installed, it uses standalone",
+        "% (texlive-latex-extra) and Helvetica (texlive-fonts-recommended).",
+        r"\IfFileExists{standalone.cls}{%",
+        r"  \documentclass[tikz,border=0pt]{standalone}%",
+        r"}{%",
+        r"  \documentclass{article}%",
+        rf"  \usepackage[{page},margin=0pt]{{geometry}}%",
+        r"  \usepackage{tikz}%",
+        r"  \pagestyle{empty}%",
+        r"  \setlength{\parindent}{0pt}%",
+        r"  \setlength{\topskip}{0pt}%",
+        r"}",
         r"\usepackage[T1]{fontenc}",
         r"\usepackage{textcomp}",
-        r"\usepackage[scaled=1]{helvet}",
+        r"\IfFileExists{t1phv.fd}{\usepackage[scaled=1]{helvet}}{%",
+        r"  \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}}",
         r"\usepackage{graphicx}",
         r"\renewcommand{\familydefault}{\sfdefault}",
         r"\begin{document}",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from .model import Item, Point
     from .solids import Solid
-    from .stages import Stage, Volume
+    from .stages import Stage
+    from .unit_volume import Volume
     from .volume_row import Row
 
 
@@ -25,8 +26,9 @@ def connect(row: Row, before: int, after: int) -> None:
     stage = row.stages[after]
     if not stage.reads or not any(stage.reads):
         return
-    sources = row.pooled.get(before) or row.solids[before]
-    volumes = row.stages[before].pooled or row.stages[before].volumes
+    pools = stage.pools and before in row.pooled
+    sources = row.pooled[before] if pools else row.solids[before]
+    volumes = row.stages[before].pooled if pools else row.stages[before].volumes
     targets = row.solids[after]
     # a linear layer over positions reads each by itself, and not the whole map
     dense = stage.family == "linear" and all(target.flat for target in targets)
@@ -34,6 +36,9 @@ def connect(row: Row, before: int, after: int) -> None:
         for target, read in zip(targets, stage.reads, strict=True):
             for column in read:
                 _arrow(row, sources[column], target)
+        if stage.carried:
+            x = (sources[0].x + sources[0].w + sources[0].dx + targets[0].x) / 2
+            row.above(stage.carried, x, min(s.y - s.dy for s in (sources[0], targets[0])) - 3)
         return
     for c, (target, read) in enumerate(zip(targets, stage.reads, strict=True)):
         unit = target.on_left(0.5, 0.5)
@@ -96,7 +101,7 @@ def _output_unit(row: Row, target: Solid, volume: Volume, at: Point) -> None:
     if target.flat:
         row.lines.append(Box(x, y - 1.2, target.w, 2.4, fill="accent"))
         return
-    high = max(row.scale.space, 1.8)
+    high = max(row.scale.positions if volume.sequence else row.scale.space, 1.8)
     dx, dy = high * ACROSS, high * UP
     corners = [(x - dx / 2, y - high / 2 + dy / 2), (x + dx / 2, y - high / 2 - dy / 2)]
     corners += [(x + dx / 2, y + high / 2 - dy / 2), (x - dx / 2, y + high / 2 + dy / 2)]
@@ -115,7 +120,7 @@ def _kernel_size(
         if crossed and 2 * c + 1 > len(sources):  # lines go up from here
             x, y = source.on_right(0.5, 1)
             under = y + source.dy / 2 + ASCENT * FONT + 1
-            number = Label(x, under, stage.kernel, FONT, "middle", "accent")
+            number = Label(x, under, stage.kernel, FONT, "middle", "accent.ink")
             while any(number.box.overlaps(box) for box in row.taken):
                 number = number._replace(y=number.y + 2)
             row.labels.append(number)
@@ -127,7 +132,7 @@ def _kernel_size(
             for v in places
             for label in edge_labels(window_on(source, volume, stage.window, v), high, wide)
         ]
-        free = all(not label.box.overlaps(box) for label in edges for box in row.taken)
+        free = not any(row.is_taken(label) for label in edges)
         if free and not stage.dilated and source.dx > 3.2 * FONT and source.h > 6 * FONT:
             row.labels += edges
             row.taken += [label.box for label in edges]

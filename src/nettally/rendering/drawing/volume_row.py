@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import footnotes
+from .crossings import Lines, ink_of
 from .fitting import TURN, gap_before, slot_of
 from .layer_words import short, size, spec, tails
-from .model import Drawing, Group, Label, Rect, extent
+from .model import Box, Drawing, Group, Label, Rect, extent
 from .solids import FONT, SMALL, Solid, box_of, numbers, solid_of
 from .text_metrics import ASCENT, LINE, clean, elide, width
 
@@ -39,7 +40,8 @@ class Row:
     """One row of stages as it is drawn.
 
     places: which of the stages stand in it. starts, ends: whether it is the first or last row.
-    solids, pooled: the boxes of each stage. taken: where something stands already.
+    solids, pooled: the boxes of each stage. taken: where something stands already. crossing, edges:
+    the lines between the boxes, and the boxes' own, that are not to go through a text.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Row:
         self.labels: list[Item] = []
         self.texts: list[Text] = []
         self.taken: list[Rect] = []
+        self.crossing, self.edges = Lines(self.lines), Lines(self.shapes)
         self.right = 0.0
         self.first, self.last = starts, ends
         self._place_solids()
@@ -98,7 +101,20 @@ class Row:
 
     def drawing(self) -> Drawing:
         """The row as it stands, its upper left corner at 0, 0."""
-        items: list[Item] = [*self.shapes, *self.lines, *self.labels]
+        # a number keeps its place at its box; a line that goes through it is interrupted there
+        inks = [ink_of(each) for each in self.labels if isinstance(each, Label)]
+        gaps = [
+            Box(
+                ink.left - 1,
+                ink.top - 1,
+                ink.right - ink.left + 2,
+                ink.bottom - ink.top + 2,
+                "paper",
+            )
+            for ink in inks
+            if self.crossing.cross(ink)
+        ]
+        items: list[Item] = [*self.shapes, *self.lines, *gaps, *self.labels]
         box = extent(items)
         part = Drawing(max(box.right, self.right), box.bottom - box.top, tuple(items))
         return part._replace(items=part.shifted(max(-box.left, 0), -box.top))
@@ -131,12 +147,20 @@ class Row:
             kind = short(layer).replace(" pool", " pooling")
             self.texts.append(Text(at.x + (at.w + at.dx) / 2, _pooling(kind), "ink", 0))
 
+    def is_taken(self, label: Label) -> bool:
+        """Whether something stands where the label would, or a line goes through it."""
+        if any(label.box.overlaps(box) for box in self.taken):
+            return True
+        return self.crossing.cross(ink_of(label))
+
     def above(
         self, text: str, x: float, y: float, *, bold: bool = False, accent: bool = False
     ) -> None:
         """A label there, or higher up where something stands already."""
-        label = Label(x, y, text, FONT, "middle", "accent" if accent else "ink", bold)
-        while any(label.box.overlaps(other) for other in self.taken):
+        label = Label(x, y, text, FONT, "middle", "accent.ink" if accent else "ink", bold)
+        left, right = label.box.left, label.box.right
+        taken = [box for box in self.taken if box.left < right and box.right > left]
+        while any(label.box.overlaps(box) for box in taken) or self.edges.cross(ink_of(label)):
             label = label._replace(y=label.y - 2)
         self.labels.append(label)
         self.taken.append(label.box)

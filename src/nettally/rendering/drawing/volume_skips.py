@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .model import Path, arrow_head, line
 from .solids import FONT
-from .text_metrics import clean, elide
+from .text_metrics import clean, elide, width
 from .volume_row import MOST_NAME
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .model import Rect, Step
     from .solids import Solid
-    from .stages import Stage
+    from .stages import Skip, Stage
     from .volume_row import Row
 
 MOST_EXITS = 4
@@ -24,10 +24,11 @@ MOST_EXITS = 4
 def draw_skips(row: Row, tags: Tags) -> None:
     """Arcs over the row from where a skip leaves to where it comes in; letters across rows."""
     inside = set(row.places)
-    arcs = [(j, i) for i in row.places for j in row.stages[i].skips if j in inside]
-    arcs.sort(key=lambda arc: arc[1] - arc[0])
+    arcs = [(skip, i) for i in row.places for skip in row.stages[i].skips if skip.source in inside]
+    arcs.sort(key=lambda arc: arc[1] - arc[0].source)
     levels: list[tuple[int, int, float]] = []
-    for j, i in arcs:
+    for skip, i in arcs:
+        j = skip.source
         spanned = [k for k in row.places if j <= k <= i]
         top = min(s.y - s.dy for k in spanned for s in row.solids[k])
         top = min([top, *(box.top for box in _labels_between(row, j, i))]) - 7
@@ -35,12 +36,18 @@ def draw_skips(row: Row, tags: Tags) -> None:
             if a < i and j < b:
                 top = min(top, level - 6)
         levels.append((j, i, top))
-        _arc(row, row.solids[j][0], row.solids[i][0], top)
-    for name, source, target in tags.across:
-        if source in inside:
-            _tag(row, row.solids[source][0], name, leaves=True)
+        _arc(row, _source(row, skip), row.solids[i][0], top, skip.size)
+    for name, skip, target in tags.across:
+        if skip.source in inside:
+            text = f"{name}: {skip.size}" if skip.size else name
+            _tag(row, _source(row, skip), text, leaves=True)
         if target in inside:
             _tag(row, row.solids[target][0], name, leaves=False)
+
+
+def _source(row: Row, skip: Skip) -> Solid:
+    """The box that is read: the stage's own, or what its pooling leaves."""
+    return (row.pooled if skip.pooled else row.solids)[skip.source][0]
 
 
 def draw_exits(row: Row, i: int) -> None:
@@ -62,7 +69,8 @@ def _labels_between(row: Row, j: int, i: int) -> list[Rect]:
     return [box for box in row.taken if box.right > left and box.left < right]
 
 
-def _arc(row: Row, source: Solid, target: Solid, top: float) -> None:
+def _arc(row: Row, source: Solid, target: Solid, top: float, size: str) -> None:
+    """An arc; size: of what is carried, to be written over where it leaves, or ""."""
     x1, y1 = source.x + source.w / 2 + source.dx * 0.65, source.y - source.dy * 0.65
     x2, y2 = target.x + target.w / 2 + target.dx * 0.35, target.y - target.dy * 0.35
     r = min(5.0, abs(x2 - x1) / 2)
@@ -71,6 +79,8 @@ def _arc(row: Row, source: Solid, target: Solid, top: float) -> None:
     steps += [("C", (x2, top, x2, top, x2, top + r)), ("L", (x2, y2 - 1))]
     row.lines.append(Path(tuple(steps), stroke="merge.stroke", width=0.9))
     row.lines.append(arrow_head((x2, y2), (0, 1), fill="merge.stroke"))
+    if size:
+        row.above(size, x1 + r + width(size, FONT) / 2, top - 3)
 
 
 def _tag(row: Row, solid: Solid, name: str, *, leaves: bool) -> None:
@@ -88,11 +98,11 @@ class Tags:
 
     def __init__(self, stages: Sequence[Stage], rows: list[list[int]]) -> None:
         home = {i: n for n, row in enumerate(rows) for i in row}
-        self.across: list[tuple[str, int, int]] = []
+        self.across: list[tuple[str, Skip, int]] = []
         for i, stage in enumerate(stages):
-            for j in stage.skips:
-                if home[i] != home[j]:
-                    self.across.append((_letter(len(self.across)), j, i))
+            for skip in stage.skips:
+                if home[i] != home[skip.source]:
+                    self.across.append((_letter(len(self.across)), skip, i))
 
 
 def _letter(n: int) -> str:

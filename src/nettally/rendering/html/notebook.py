@@ -17,8 +17,10 @@ from ..tables.contents import (
     check_table,
     diff_table,
     explain_table,
+    reconcile_table,
     tally_table,
 )
+from ..tables.memory import memory_table
 from ..tables.table import Head, Table, TableRow
 from .parts import rows_html
 
@@ -31,37 +33,68 @@ if TYPE_CHECKING:
 MOST = 200
 """Lines of a table in a notebook; what is beyond them is counted."""
 
-STYLE = """<style>
-.nettally{font:inherit;line-height:1.45;max-width:100%;margin:.3em 0}
-.nettally .nt-title{font-weight:600}
-.nettally .nt-lead{opacity:.8;margin:.1em 0 .5em}
-.nettally .nt-box{overflow:auto;max-width:100%;max-height:34em}
-.nettally table{border-collapse:collapse;font-size:.93em;margin:0;border:0}
-.nettally tr,.nettally table tbody tr:nth-child(n){background:none}
-.nettally th,.nettally td{text-align:left;vertical-align:baseline;padding:.2em .9em .2em 0;border:0;
-border-bottom:1px solid rgba(128,128,128,.25);font-weight:400;white-space:normal;max-width:30em;
-overflow-wrap:break-word}
-.nettally thead th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.9);white-space:nowrap}
-.nettally .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.nettally .c{font-family:ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.95em;
-padding-left:calc(var(--l,0)*1.1em)}
-.nettally .w{min-width:12em}
-.nettally tbody th:not(.c):not(.w){white-space:nowrap}
-.nettally .quiet>*{opacity:.72}
-.nettally .group th{font-weight:600;padding-top:.6em}
-.nettally .total>*{font-weight:600;border-bottom:0;border-top:1px solid rgba(128,128,128,.9)}
-.nettally .total+.total>*{border-top:0}
-.nettally .differs>*{background:rgba(214,80,46,.13)}
-.nettally .sign{font-weight:700}
-.nettally .stack,.nettally .many{display:inline-flex;align-items:center;white-space:nowrap}
-.nettally .many{flex-direction:column;align-items:flex-start;border:solid rgba(128,128,128,.8);
-border-width:0 1px;padding:0 .4em;margin-right:.4em}
-.nettally .nt-notes{font-size:.9em;opacity:.8;margin:.5em 0 0;padding-left:1.2em}
-</style>"""
+RULES = (
+    ("", "font:inherit;line-height:1.45;max-width:100%;margin:.3em 0"),
+    (" .nt-title", "font-weight:600"),
+    (" .nt-lead", "opacity:.8;margin:.1em 0 .5em"),
+    (" .nt-box", "overflow:auto;max-width:100%;max-height:34em"),
+    (
+        " table",
+        "border-collapse:collapse;table-layout:auto;width:auto;font-size:.93em;line-height:inherit;"
+        "color:inherit;margin:0;border:0",
+    ),
+    (" :is(thead,tbody,tr)", "background:none;border:0!important;text-align:left"),
+    (
+        " :is(th,td)",
+        "text-align:left;vertical-align:baseline;padding:.2em .9em .2em 0;border:0!important;"
+        "border-bottom:1px solid rgba(128,128,128,.25)!important;font-weight:400;"
+        "line-height:inherit;white-space:normal;overflow:visible;max-width:30em;overflow-wrap:break-word",
+    ),
+    (
+        " thead th",
+        "font-weight:600;border-bottom:1px solid rgba(128,128,128,.9)!important;white-space:nowrap",
+    ),
+    (" .n", "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"),
+    (
+        " .c",
+        'font-family:ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.95em;'
+        "padding-left:calc(var(--l,0)*1.1em)",
+    ),
+    (" .w", "min-width:12em"),
+    (" tbody th:not(.c):not(.w)", "white-space:nowrap"),
+    (" .quiet>*", "opacity:.72"),
+    (" .group th", "font-weight:600;padding-top:.6em"),
+    (" code", "background:none;padding:0"),
+    (
+        " .total>*",
+        "font-weight:600;border-bottom:0!important;"
+        "border-top:1px solid rgba(128,128,128,.9)!important",
+    ),
+    (" .total+.total>*", "border-top:0!important"),
+    (" .differs>*", "background:rgba(214,80,46,.13)"),
+    (" .sign", "font-weight:700"),
+    (" :is(.stack,.many)", "display:inline-flex;align-items:center;white-space:nowrap"),
+    (
+        " .many",
+        "flex-direction:column;align-items:flex-start;border:solid rgba(128,128,128,.8);"
+        "border-width:0 1px;padding:0 .4em;margin-right:.4em",
+    ),
+    (" .nt-notes", "font-size:.9em;opacity:.8;margin:.5em 0 0;padding-left:1.2em"),
+)
+"""What is within our markup, and how it looks."""
+
+OURS = ".nettally" * 4
+"""Said four times, which weighs more than any rule of JupyterLab (three classes and an element: it
+sets all cells right), and is said of nobody else's. VS Code takes all borders away by an
+``!important``, which only another one outweighs."""
+
+STYLE = "\n".join(
+    ("<style>", *(f"{OURS}{inside}{{{rules}}}" for inside, rules in RULES), "</style>")
+)
 
 
 def notebook(noun: Any) -> str:
-    """The markup of a Network, a Tally, Verdicts, Explanations or a Difference."""
+    """The markup of a noun that ``nettally.displays`` shows as a table."""
     kind = type(noun).__name__
     if kind == "Tally":
         return fragment(tally_table(noun))
@@ -69,10 +102,16 @@ def notebook(noun: Any) -> str:
         return fragment(_network(noun))
     if kind == "Verdicts":
         return fragment(_verdicts(noun))
+    if kind == "Reckonings":
+        return fragment(reconcile_table(noun.tally, noun))
+    if kind == "Memory":
+        return fragment(memory_table(noun.training, noun.inference))
     if kind == "Explanations":
         counted = noun.verdict.counted
         name = counted.network.name if counted is not None else "the network"
         return fragment(explain_table(name, noun))
+    if kind == "ExplainedClaims":
+        return fragment(check_table(noun.name, noun.work, noun.verdicts, noun.by_place))
     return fragment(diff_table(noun))
 
 

@@ -18,6 +18,7 @@ CLASS_OF = {
     "truncates": "near",
     "differs": "differs",
     "unknown": "unknown",
+    "invalid": "differs",
 }
 """A verdict's class: its colour, and how it is counted in the bar."""
 

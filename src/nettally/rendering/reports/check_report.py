@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...claims.comparison import shown_value
 from ..escape import escape
 from ..terminal import BOUND, Terminal, count, noted, wrap
+from ..verdict_words import open_words, others, searched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +36,9 @@ def check_report(
 
     First how many tally; then each claim that differs, with the working of our value and the
     likeliest explanation (``explained``: Explanations by the verdict's place in the list), those
-    that have one first; then the claims that hold only when rounded, those that hold, and those
-    that can't be derived, by where they are printed. every: one line a claim, in their order.
+    that have one first; then what can't be judged, and why; then the claims that hold only when
+    rounded, those that hold, and those that can't be derived, by where they are printed. every: one
+    line a claim, in their order.
     """
     lines = _verdict_first(name, work, verdicts, terminal)
     answers = explained or {}
@@ -45,6 +47,10 @@ def check_report(
     for i, verdict in differing:
         lines.append("")
         lines.extend(_differing(name, verdict, answers.get(i), terminal))
+    for verdict in verdicts:
+        if verdict.status == "invalid":
+            lines.extend(["", *_line(verdict, terminal)])
+            lines.extend(wrap(escape(verdict.detail), terminal.prose, " " * 4))
     lines.append("")
     if every:
         lines.extend(_each(verdicts, terminal))
@@ -57,9 +63,8 @@ def check_report(
 def _verdict_first(
     name: str, work: str, verdicts: Sequence[Verdict], terminal: Terminal
 ) -> list[str]:
-    derived = [verdict for verdict in verdicts if verdict.status != "unknown"]
+    derived = [verdict for verdict in verdicts if verdict.is_derived]
     differ = sum(verdict.status == "differs" for verdict in derived)
-    measured = len(verdicts) - len(derived)
     against = f" against {short_work(escape(work))}" if work else ""
     if not derived:
         text = f"{escape(name)}{against}: nothing that can be derived is claimed"
@@ -73,8 +78,7 @@ def _verdict_first(
             f"{escape(name)}{against}: {len(derived) - differ} of {count(len(derived), 'claim')} "
             f"tally, {differ} differ{'s' if differ == 1 else ''}"
         )
-    if measured:
-        text += f"; {measured} more cannot be derived"
+    text += others(verdicts)
     return [terminal.style(line, "bold") for line in wrap(text, terminal.prose, rest="  ")]
 
 
@@ -107,8 +111,7 @@ def _differing(
         lines.extend(_arithmetic(verdict, terminal, f"{blank}ours     "))
     if verdict.detail:
         lines.extend(wrap(escape(verdict.detail), terminal.prose, f"{blank}differs  "))
-    if claim.reference is None and claim.quote:
-        lines.extend(wrap(f"“{escape(claim.quote)}”", terminal.prose, f"{blank}printed  "))
+    lines.extend(_quotation(claim, terminal, f"{blank}printed  "))
     if claim.note:
         lines.extend(wrap(escape(claim.note), terminal.prose, f"{blank}note     "))
     if explanations is None:
@@ -131,6 +134,13 @@ def _differing(
         )
     )
     return lines
+
+
+def _quotation(claim: Claim, terminal: Terminal, first: str) -> list[str]:
+    """What is printed, where the claim is a formula that we made of it."""
+    if claim.reference is not None or not claim.quote:
+        return []
+    return wrap(f"“{escape(claim.quote)}”", terminal.prose, first)
 
 
 def verdict_line(verdict: Verdict, terminal: Terminal) -> str:
@@ -189,7 +199,7 @@ def _evidence(
             lines.extend(wrap(escape(effect), terminal.prose, blank, blank + "  "))
     for word, claims in (("mends", explanation.fixes), ("breaks", explanation.breaks)):
         if claims:
-            texts = [escape(each) for each in claims]
+            texts = [escape(each.words) for each in claims]
             shown = SEPARATOR.join(texts[:4])
             if len(texts) > 4:
                 shown += f" and {len(texts) - 4} more"
@@ -223,7 +233,8 @@ def _each(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
 def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
     lines: list[str] = []
     for verdict in verdicts:
-        if verdict.status in ("rounds", "truncates"):
+        is_open = verdict.status == "unknown" and not verdict.is_measured
+        if is_open or verdict.status in ("rounds", "truncates"):
             lines.extend(_line(verdict, terminal))
             if verdict.detail:
                 lines.extend(wrap(escape(verdict.detail), terminal.prose, " " * 6))
@@ -232,7 +243,7 @@ def _by_place(verdicts: Sequence[Verdict], terminal: Terminal) -> list[str]:
     for status, statuses in (("exact", ("exact", "holds")), ("unknown", ("unknown",))):
         places: dict[str, list[Claim]] = {}
         for verdict in verdicts:
-            if verdict.status in statuses:
+            if verdict.status in statuses and (verdict.is_derived or verdict.is_measured):
                 places.setdefault(verdict.claim.place, []).append(verdict.claim)
         for place, claims in places.items():
             texts = dict.fromkeys(escape(claim.text) for claim in claims)
@@ -261,7 +272,8 @@ def explain_report(
     if verdict.detail:
         lines.extend(wrap(escape(verdict.detail), terminal.prose, "         "))
     shown = explanations.found
-    if verdict.status == "differs" and not shown:
+    lines.extend(_quotation(verdict.claim, terminal, "printed  "))
+    if searched(explanations) and not shown:
         lines.extend(
             ["", terminal.style("unexplained", "yellow", "bold") + ": no small change gives it"]
         )
@@ -290,8 +302,8 @@ def explain_report(
 def _asked(name: str, verdict: Verdict, terminal: Terminal) -> list[str]:
     claim = escape(verdict.claim.text)
     network = escape(name)
-    if verdict.status == "unknown":
-        text = f"{network}: {claim} cannot be derived"
+    if not verdict.is_derived:
+        text = f"{network}: {claim} {open_words(verdict)}"
     elif verdict.status == "differs":
         ours = (
             f"; {network} has {_ours(verdict)}"
@@ -316,3 +328,49 @@ def _odds(explanation: Explanation) -> str:
     if explanation.weak:
         text += " (so it is weak evidence)"
     return text
+
+
+def explain_reports(
+    name: str,
+    work: str,
+    verdicts: Sequence[Verdict],
+    explained: Mapping[int, Explanations],
+    terminal: Terminal,
+    notes: Sequence[str] = (),
+) -> str:
+    """How many claims tally, then the explanations of each that differs, one after the other."""
+    lines = _verdict_first(name, work, verdicts, terminal)
+    reports = [explain_report(name, each, terminal) for each in explained.values()]
+    if notes:
+        reports.append("\n".join(noted(notes, terminal)) + "\n")
+    return "\n\n".join(["\n".join(lines) + "\n", *reports])
+
+
+def near_report(
+    name: str,
+    figure: str,
+    verdicts: Sequence[Verdict],
+    explained: Mapping[int, Explanations],
+    terminal: Terminal,
+    notes: Sequence[str] = (),
+) -> str:
+    """Which quantities a figure is; or to which it is near, those with an explanation first."""
+    shown, network = escape(figure), escape(name)
+    if any(verdict.tallies for verdict in verdicts):
+        head = f"{network} has {shown}:"
+    elif verdicts:
+        head = f"{network} has no {shown}. Near to it, the likeliest first (hypotheses all):"
+    else:
+        head = f"{network} has no {shown}, and nothing near to it"
+    lines = [terminal.style(line, "bold") for line in wrap(head, terminal.prose)]
+    if any(verdict.tallies for verdict in verdicts):
+        lines.append("")
+    for place, verdict in enumerate(verdicts):
+        if not verdict.tallies:
+            lines.extend(["", *_differing(name, verdict, explained.get(place), terminal)])
+            continue
+        lines.extend(_line(verdict, terminal))
+        if verdict.detail:
+            lines.extend(wrap(escape(verdict.detail), terminal.prose, " " * 6))
+    lines.extend(noted(notes, terminal))
+    return "\n".join(lines) + "\n"

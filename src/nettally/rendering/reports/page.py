@@ -15,8 +15,8 @@ from ..tables.architecture import architecture
 from ..tables.columns import chosen, total_of
 from ..tables.contents import architecture_table, reconcile_table, tally_table
 from ..tables.tree import full_depth
-from ..verdict_words import tallying
-from .page_claims import differing_html, open_html, tallying_html
+from ..verdict_words import how, tallying
+from .page_claims import differing_html, invalid_html, open_html, tallying_html, unknown_html
 
 if TYPE_CHECKING:
     from ...counting.tally import Tally
@@ -36,6 +36,8 @@ def report(audit: Audit) -> str:
     sections = [
         ("differs", "What differs", differing_html(audit)),
         ("tallies", "What tallies", tallying_html(audit)),
+        ("invalid", "What cannot be judged", invalid_html(audit)),
+        ("unknown", "What is not known", unknown_html(audit)),
         ("open", "What cannot be derived", open_html(audit)),
         ("figure", "The network drawn", _figures(audit)),
         ("layers", "The network in numbers", _layers(audit)),
@@ -94,14 +96,16 @@ def _answer(audit: Audit) -> str:
     against = f"Against {audit.work}. " if audit.work else ""
     counts = [
         ("exact", "✓", "exactly", ("exact", "holds")),
-        ("near", "≈", "as rounded or cut off", ("rounds", "truncates")),
+        ("near", "≈", "as rounded or cut off", ("rounded", "cut off")),
         ("differs", "✗", "differ", ("differs",)),
-        ("unknown", "?", "cannot be derived", ("unknown",)),
+        ("unknown", "?", "cannot be derived", ("cannot be derived",)),
+        ("unknown", "?", "not known", ("not known",)),
+        ("differs", "!", "cannot be judged", ("cannot be judged",)),
     ]
     bar: list[str] = []
     legend: list[str] = []
-    for name, sign, what, statuses in counts:
-        number = sum(verdict.status in statuses for verdict in audit.verdicts)
+    for name, sign, what, words in counts:
+        number = sum(how(verdict) in words for verdict in audit.verdicts)
         if number:
             bar.append(f'<span class="{name}" style="flex:{number}"></span>')
             legend.append(

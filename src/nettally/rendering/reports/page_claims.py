@@ -8,7 +8,7 @@ from ...claims.comparison import shown_value
 from ..escape import html_text
 from ..html.parts import CLASS_OF
 from ..tables.contents import evidence
-from ..verdict_words import HOW, SIGNS, chance, ours
+from ..verdict_words import SIGNS, chance, how, ours, searched
 from .check_report import short_work
 from .steps import steps
 
@@ -55,7 +55,8 @@ def _pair(verdict: Verdict) -> str:
     claim = verdict.claim
     relation = {"<=": "≤", ">=": "≥", "=": ""}.get(claim.relation, claim.relation)
     printed = f"{relation} " if relation else ""
-    cells = [f"<div><dt>printed</dt><dd>{html_text(printed + claim.printed.text)}</dd></div>"]
+    called = "printed" if claim.is_printed else "claimed"
+    cells = [f"<div><dt>{called}</dt><dd>{html_text(printed + claim.printed.text)}</dd></div>"]
     if verdict.ours is not None:
         cells.append(f"<div><dt>ours</dt><dd>{html_text(ours(verdict))}</dd></div>")
     if verdict.detail:
@@ -69,7 +70,8 @@ def _quotation(claim: Claim, work: str) -> str:
     """What is printed, and where; "" where it is not quoted."""
     if not claim.quote:
         return ""
-    other = short_work(claim.work) if claim.work != work else ""
+    named = claim.work == work or claim.place.startswith(claim.work)
+    other = "" if named else short_work(claim.work)
     place = ", ".join(html_text(each) for each in (other, claim.place) if each)
     footer = f"<footer>{place}</footer>" if place else ""
     return f"<blockquote><p>“{html_text(claim.quote)}”</p>{footer}</blockquote>\n"
@@ -99,25 +101,19 @@ def _explained(explanations: Explanations) -> str:
                 f"<details><summary>{count}</summary>\n"
                 f'<ol class="others" start="2">\n{items}</ol></details>\n'
             )
-    elif _searched(explanations):
+    elif searched(explanations):
         text = "Unexplained: no small change gives the printed figure."
         pieces.append(f'<p class="certain">{text}</p>\n')
     if explanations.proofs:
         items = "".join(f"<li>{html_text(each)}</li>\n" for each in explanations.proofs)
         pieces.append(f'<h4 class="certain">Certain</h4>\n<ul class="evidence">\n{items}</ul>\n')
-    if explanations.tried and _searched(explanations):
+    if explanations.tried and searched(explanations):
         items = "".join(f"<li>{html_text(each)}</li>\n" for each in explanations.tried)
         tried = f'<ul class="evidence">\n{items}</ul>'
         pieces.append(
             f'<details class="tried"><summary>What was tried</summary>\n{tried}</details>\n'
         )
     return "".join(pieces)
-
-
-def _searched(explanations: Explanations) -> bool:
-    """Whether edits were tried at all: they are for one value that differs, not for a bound."""
-    claim = explanations.verdict.claim
-    return explanations.verdict.status == "differs" and claim.relation == "=" and not claim.every
 
 
 def _hypothesis(explanation: Explanation) -> str:
@@ -156,11 +152,24 @@ def tallying_html(audit: Audit) -> str:
 
 def open_html(audit: Audit) -> str:
     """Claims that nothing but a measurement could tell."""
-    verdicts = [verdict for verdict in audit.verdicts if verdict.status == "unknown"]
-    if not verdicts:
-        return ""
-    intro = '<p class="intro">No description of a network tells these.</p>\n'
-    return intro + _claims(audit, verdicts)
+    verdicts = [verdict for verdict in audit.verdicts if verdict.is_measured]
+    return _unjudged(audit, verdicts, "No description of a network tells these.")
+
+
+def unknown_html(audit: Audit) -> str:
+    """Claims about what a layer that is not known may add to."""
+    verdicts = [v for v in audit.verdicts if v.status == "unknown" and not v.is_measured]
+    return _unjudged(audit, verdicts, "Some layers are not known, and these hang on them.")
+
+
+def invalid_html(audit: Audit) -> str:
+    """What stands among the claims and is none about this network."""
+    verdicts = [verdict for verdict in audit.verdicts if verdict.status == "invalid"]
+    return _unjudged(audit, verdicts, "These are no claims about this network; each says why.")
+
+
+def _unjudged(audit: Audit, verdicts: Sequence[Verdict], intro: str) -> str:
+    return f'<p class="intro">{intro}</p>\n{_claims(audit, verdicts)}' if verdicts else ""
 
 
 def _claims(audit: Audit, verdicts: Sequence[Verdict]) -> str:
@@ -181,13 +190,13 @@ def _claim(audit: Audit, verdict: Verdict) -> str:
         details.append(f'<p class="math">{text}</p>\n')
     inside = "".join(details)
     name = CLASS_OF[verdict.status]
-    how = HOW[verdict.status] if verdict.status != "unknown" else ""
+    word = how(verdict) if verdict.is_derived else ""
     value = html_text(ours(verdict))
     line = (
         f'<span class="sign {name}" aria-hidden="true">{SIGNS[verdict.status]}</span> '
         f"<code>{html_text(claim.text)}</code> "
         f'<span class="ours">{value and SPOKEN + value}</span> '
-        f'<span class="how">{html_text(how)}</span>'
+        f'<span class="how">{html_text(word)}</span>'
     )
     if not inside:
         return f'<li><div class="row">{line}</div></li>\n'

@@ -10,7 +10,7 @@ from ..escape import escape
 from ..layer_line import described, shown, size
 from ..terminal import Terminal, count, noted, wrap
 from .columns import total_of
-from .terminal import grid, not_counted
+from .terminal import NARROW, grid, not_counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ...counting.tally import Tally
     from ...diffing import Difference, Pair
     from ...formats import Format
+
+INDENT = "    "
+"""Before what belongs to a line above, where the terminal is narrow."""
 
 _SIGNS = {"changed": "~", "moved": ">", "follows": "·", "removed": "-", "added": "+"}
 _STYLES = {"~": "yellow", "-": "red", "+": "green"}
@@ -133,7 +136,7 @@ def _totals(difference: Difference, terminal: Terminal) -> list[str]:
         if more and sure and "not known" not in (left, right):
             share = f", {100 * more / amount:+.1f} %" if amount else ""
             line += f"   {signed(more)}{share}"
-        lines.append(line)
+        lines += wrap(line, terminal.width, rest=INDENT) if len(line) > terminal.width else [line]
     for tally in (a, b):
         if tally.not_counted:
             lines.extend(terminal.style(line, "yellow") for line in not_counted(tally, terminal))
@@ -178,20 +181,20 @@ def reconcile_text(
         return f"{row[0]:<{wide[0]}}  {row[1]:>{wide[1]}}  {row[2]:>{wide[2]}}  {row[3]}"
 
     rule = ("─" if terminal.unicode else "-") * min(terminal.prose, sum(wide) + 24)
-    lines += ["", terminal.style(line(heads), "bold"), rule]
+    head_lines = wrap(line(heads), terminal.prose, rest=INDENT)
+    lines += ["", *(terminal.style(each, "bold") for each in head_lines), rule]
+    blank = " " * (wide[0] + 2) if terminal.prose >= NARROW else INDENT
     for row, each in zip(rows, reckonings, strict=True):
-        lines.append(line(row))
+        lines += wrap(line(row), terminal.prose, rest=INDENT)
         if row[2] != "?" and (
             len(each.terms) > 1 or any(not name.startswith("multiply") for name in each.terms)
         ):
-            blank = " " * (wide[0] + 2)
             bound = terms(each.terms).replace(" ", "\xa0")
             bound = bound.replace("\xa0+\xa0", " +\xa0").replace("\xa0-\xa0", " -\xa0")
             wrapped = wrap(bound, terminal.prose, f"{blank}= ", f"{blank}  ")
             lines.extend(terminal.style(text.replace("\xa0", " "), "dim") for text in wrapped)
         for text in remarks(tally, each):
-            indent = " " * (wide[0] + 2)
-            wrapped = wrap(escape(text), terminal.prose, indent, f"{indent}  ")
+            wrapped = wrap(escape(text), terminal.prose, blank, f"{blank}  ")
             lines.extend(terminal.style(line, "cyan") for line in wrapped)
     if not tally.complete:
         what = "operations" if tally.parameters_complete else "counts"
@@ -267,7 +270,8 @@ def formats_text(formats: Mapping[str, Format], terminal: Terminal) -> str:
     lines = [grid(heads, [False, False, False], rows, terminal, wrap=True), ""]
     for each in formats.values():
         if each.gaps:
-            lines.append(terminal.style(f"not read of {escape(each.title)}:", "bold"))
+            head = wrap(f"not read of {escape(each.title)}:", terminal.prose)
+            lines += [terminal.style(line, "bold") for line in head]
             for gap in each.gaps:
                 lines.extend(wrap(escape(gap), terminal.prose, "- ", "  "))
             lines.append("")

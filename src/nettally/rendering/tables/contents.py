@@ -8,7 +8,7 @@ from ...arith import plain
 from ...claims.comparison import shown_value
 from ...counting.certainty import certainty
 from ..layer_line import size
-from ..verdict_words import HOW, SIGNS, chance, ours, tallying
+from ..verdict_words import SIGNS, chance, how, open_words, ours, tallying
 from . import tree
 from .architecture import architecture
 from .columns import TOTALS, Column, chosen, shown, title, total_of
@@ -165,7 +165,7 @@ def check_table(
             weak = " (weak evidence)" if explanations.found[0].weak else ""
             details.append(f"perhaps {explanations.found[0].text}{weak}")
         claim = verdict.claim
-        sign = f"{SIGNS[verdict.status]} {HOW[verdict.status]}"
+        sign = f"{SIGNS[verdict.status]} {how(verdict)}"
         cells = (sign, claim.text, ours(verdict), claim.place, "; ".join(details))
         rows.append(TableRow(cells, status=verdict.status))
     heads = (
@@ -217,8 +217,8 @@ def explain_table(name: str, explanations: Explanations, notes: Sequence[str] = 
 def asked(name: str, verdict: Verdict) -> str:
     """What is asked and what we have: ``conv1.neurons = 253,440; alexnet has 290,400``."""
     claim, value = verdict.claim.text, ours(verdict)
-    if verdict.status == "unknown":
-        return f"{name}: {claim} cannot be derived"
+    if not verdict.is_derived:
+        return f"{name}: {claim} {open_words(verdict)}"
     if verdict.status == "differs":
         return f"{claim}; {name} has {value}" if value else f"{claim} differs from {name}"
     return f"{claim} tallies with {name}" + (f": {value}" if value else "")
@@ -230,7 +230,7 @@ def evidence(explanation: Explanation) -> list[str]:
     for word, claims in (("mends", explanation.fixes), ("breaks", explanation.breaks)):
         if claims:
             more = f" and {len(claims) - 4} more" if len(claims) > 4 else ""
-            texts.append(f"{word} {', '.join(claims[:4])}{more}")
+            texts.append(f"{word} {', '.join(claim.words for claim in claims[:4])}{more}")
     if explanation.similar:
         texts.append(f"so would {'; '.join(explanation.similar)}")
     return [*texts, *explanation.effects]

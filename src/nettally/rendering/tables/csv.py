@@ -114,7 +114,9 @@ def explain_csv(explanations: Explanations) -> str:
             each.score,
             each.chance,
             "yes" if each.weak else "no",
-            *("; ".join(texts) for texts in (each.supports, each.fixes, each.breaks, each.effects)),
+            "; ".join(each.supports),
+            *("; ".join(claim.text for claim in claims) for claims in (each.fixes, each.breaks)),
+            "; ".join(each.effects),
         ]
         for each in explanations.found
     ]

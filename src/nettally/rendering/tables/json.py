@@ -85,7 +85,8 @@ def check_json(
     notes: Sequence[str] = (),
 ) -> str:
     """Every verdict with its claim; explained: the likeliest explanations, by place."""
-    derived = [verdict for verdict in verdicts if verdict.status != "unknown"]
+    derived = [verdict for verdict in verdicts if verdict.is_derived]
+    invalid = sum(verdict.status == "invalid" for verdict in verdicts)
     differ = sum(verdict.status == "differs" for verdict in derived)
     data = {
         "schema": schema_name("check"),
@@ -95,7 +96,8 @@ def check_json(
             "claims": len(verdicts),
             "tally": len(derived) - differ,
             "differ": differ,
-            "not_derivable": len(verdicts) - len(derived),
+            "not_derivable": len(verdicts) - len(derived) - invalid,
+            "invalid": invalid,
         },
         "notes": list(notes),
     }
@@ -272,7 +274,9 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "subject": claim.subject,
         "relation": claim.relation,
         "every": claim.every,
-        "printed": {
+        "printed": None
+        if claim.error is not None
+        else {
             "text": printed.text,
             **_interval(printed),
             "shape": None if printed.shape is None else list(printed.shape),
@@ -333,8 +337,8 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
         "chance": explanation.chance,
         "weak": explanation.weak,
         "supports": list(explanation.supports),
-        "fixes": list(explanation.fixes),
-        "breaks": list(explanation.breaks),
+        "fixes": [claim.text for claim in explanation.fixes],
+        "breaks": [claim.text for claim in explanation.breaks],
         "effects": list(explanation.effects),
         "similar": list(explanation.similar),
     }

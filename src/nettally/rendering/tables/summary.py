@@ -31,6 +31,11 @@ COLUMNS = {
 NEED_INPUT = ("input_size", "output_size", "mult_adds")
 ROW_SETTINGS = ("depth", "var_names", "ascii_only", "hide_recursive_layers")
 NAME_WIDTH = 40
+CELL_STYLE = (
+    "font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:.9em;"
+    "line-height:1.25;white-space:pre;overflow-x:auto;margin:0;padding:0;background:none"
+)
+"""In a notebook: JupyterLab would wrap the lines, and nbconvert set them in the text's font."""
 
 
 class Summary:
@@ -165,7 +170,7 @@ class Summary:
     def _repr_html_(self) -> str:
         import html
 
-        return f"<pre style='line-height:1.2'>{html.escape(str(self))}</pre>"
+        return f'<pre style="{CELL_STYLE}">{html.escape(str(self))}</pre>'
 
 
 def summary(

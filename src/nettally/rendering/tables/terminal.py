@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LEAST = 16
 """A column of names is not cut below this width."""
 
+NARROW = 72
+"""Below this width a table that does not fit is set row by row, with a line for each cell."""
+
 
 def tally_text(
     tally: Tally,
@@ -224,10 +227,18 @@ def grid(
     """A table without a frame. All text is escaped already.
 
     numbers: which columns stand at the right. dim, bold: rows by their place. marks: styles of
-    cells by their text. wrap: break long text into lines in its column, and do not cut it.
+    cells by their text. wrap: break long text into lines in its column, and do not cut it. Where
+    the terminal is narrow, see ``_stacked``.
     """
     if len(rows) > LONG and not wrap:
         return long_grid(heads, numbers, rows, terminal)
+    widths = _widths(heads, numbers, rows, terminal)
+    if (
+        terminal.width < NARROW
+        and not terminal.wide
+        and sum(widths) + 2 * len(heads) - 2 > terminal.width
+    ):
+        return _stacked(heads, rows, terminal)
     _import_rich()
     from rich.box import Box
     from rich.table import Table
@@ -238,7 +249,6 @@ def grid(
     table = Table(
         box=frame, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
     )
-    widths = _widths(heads, numbers, rows, terminal)
     for head, number, width in zip(heads, numbers, widths, strict=True):
         table.add_column(
             Text(head),
@@ -264,6 +274,25 @@ def _import_rich() -> None:
             __import__("rich.style")  # where it is drawn
         finally:
             random.setstate(state)
+
+
+def _stacked(heads: Sequence[str], rows: Sequence[Sequence[str]], terminal: Terminal) -> str:
+    """Each row as a paragraph: its name, then a line for each cell that is not empty.
+
+    The name is what stands in the columns without a head; where all have one, in the first.
+    """
+    named = [i for i, head in enumerate(heads) if not head] or [0]
+    others = [i for i in range(len(heads)) if i not in named]
+    left = max(len(heads[i]) for i in others) + 4
+    lines: list[str] = []
+    for row in rows:
+        name = " ".join(row[i] for i in named if row[i].strip())
+        wrapped = wrap(name, terminal.width, rest="  ")
+        lines += [terminal.style(line, "bold") for line in wrapped]
+        for i in others:
+            if row[i]:
+                lines += wrap(row[i], terminal.width, f"{'  ' + heads[i]:<{left}}", " " * left)
+    return "\n".join(lines)
 
 
 def _widths(
