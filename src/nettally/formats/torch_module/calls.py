@@ -195,22 +195,32 @@ def _as_torch_lays(following: Following, tensor: Any) -> Any:
     return result if same else tensor
 
 
+def _place(following: Following, x: torch.Tensor) -> torch.device:
+    """Where the forward is told that a tensor is."""
+    known = x.__dict__.get(following.key)
+    return x.device if not x.is_meta or (known and known.on_meta) else following.trace.device
+
+
 def _where(function: Any) -> Any:
-    """Where the forward is told that its tensors are."""
-
-    def where(following: Following, x: torch.Tensor) -> Any:
-        return following.trace.device if x.is_meta else function(x)
-
-    return where
+    return _place
 
 
 def _on(function: Any) -> Any:
     kind = getattr(getattr(function, "__self__", None), "__name__", "").removeprefix("is_")
 
     def on(following: Following, x: torch.Tensor) -> Any:
-        return following.trace.device.type == kind if x.is_meta else function(x)
+        return _place(following, x).type == kind
 
     return on
+
+
+def _pickled(function: Any) -> Any:
+    """A tensor of the same sizes, without what we know of it."""
+
+    def pickled(following: Following, x: torch.Tensor, *args: Any) -> Any:
+        return function(torch.empty_like(x, device="meta"), *args)
+
+    return pickled
 
 
 def _data(function: Any) -> Any:
@@ -321,6 +331,7 @@ SAYS: dict[str, Any] = {
     "__contains__": _number,
     "__repr__ __format__ __str__": _repr,
     "__deepcopy__": _deep,
+    "__reduce_ex__ __reduce__": _pickled,
     "register_hook retain_grad register_post_accumulate_grad_hook": _nothing,
     "backward": _backward,
     "data_ptr": _address,

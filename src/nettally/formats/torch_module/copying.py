@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import collections
+import dis
 import enum
 import functools
 import logging
@@ -18,6 +19,7 @@ import threading
 import types
 import weakref
 from collections import OrderedDict
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,6 +31,7 @@ from .special import (
     copy_generator,
     copy_iterator,
     copy_lock,
+    copy_proxy,
     copy_reference,
     copy_weak,
     deep_copy,
@@ -77,7 +80,7 @@ def _base(kind: type) -> type:
 
 
 @functools.cache
-def _slots(kind: type) -> tuple[str, ...]:
+def slots_of(kind: type) -> tuple[str, ...]:
     """The names of an object's slots, as the attributes are called."""
     names: list[str] = []
     for base in kind.__mro__:
@@ -108,7 +111,25 @@ def _fill_attributes(twins: Twins, state: dict[str, Any], copied: dict[str, Any]
 # --- containers ---------------------------------------------------------------------------------
 
 
+LONG = 100
+"""Containers of more values than this are looked at as a whole first."""
+
+ID = 1 << 32
+"""A larger whole number may be the id of an object."""
+
+
+def _all_atoms(values: Any) -> bool:
+    """Whether none of many values can change: numbers, texts, and tuples of these."""
+    kinds = set(map(type, values))
+    if tuple in kinds:
+        kinds.discard(tuple)
+        kinds.update(map(type, chain.from_iterable(v for v in values if type(v) is tuple)))
+    return kinds <= ATOMS
+
+
 def _list(twins: Twins, thing: list[Any]) -> list[Any]:
+    if len(thing) > LONG and _all_atoms(thing):
+        return thing.copy()
     twin: list[Any] = []
     twins.todo.append((_fill_list, thing.copy(), twin))
     return twin
@@ -120,6 +141,8 @@ def _fill_list(twins: Twins, thing: Any, twin: Any) -> None:
 
 
 def _dict(twins: Twins, thing: dict[Any, Any]) -> dict[Any, Any]:
+    if len(thing) > LONG and _all_atoms(thing) and _all_atoms(thing.values()):
+        return thing.copy()
     twin: dict[Any, Any] = {}
     twins.todo.append((_fill_dict, thing.copy(), twin))
     return twin
@@ -130,6 +153,8 @@ def _fill_dict(twins: Twins, thing: Any, twin: Any) -> None:
     if isinstance(twin, OrderedDict):
         put = OrderedDict.__setitem__
     for key, value in thing.items():
+        if type(key) is int and key > ID:
+            twins.numbered.append((twin, key))
         key = key if type(key) in ATOMS else twins.shell(key)
         put(twin, key, value if type(value) in ATOMS else twins.shell(value))
 
@@ -142,6 +167,8 @@ def _set(twins: Twins, thing: set[Any]) -> set[Any]:
 
 def _fill_set(twins: Twins, thing: Any, twin: Any) -> None:
     for value in thing:
+        if type(value) is int and value > ID:
+            twins.numbered.append((twin, value))
         set.add(twin, value if type(value) in ATOMS else twins.shell(value))
 
 
@@ -189,6 +216,8 @@ def _function(twins: Twins, function: types.FunctionType) -> Any:
     cells = function.__closure__
     if not cells or (function.__module__ or "").startswith("torch."):
         return function
+    if not function.__dict__ and _is_constant(function, cells):
+        return function
     copied = types.FunctionType(
         function.__code__,
         function.__globals__,
@@ -202,6 +231,26 @@ def _function(twins: Twins, function: types.FunctionType) -> Any:
     copied.__dict__.update(function.__dict__)
     twins.todo.append((_fill_defaults, function, copied))
     return copied
+
+
+@functools.cache
+def _writes_cells(code: types.CodeType) -> bool:
+    """Whether a function writes to the variables around it, or makes one that may."""
+    inner = any(isinstance(each, types.CodeType) for each in code.co_consts)
+    return inner or any(
+        each.opname in ("STORE_DEREF", "DELETE_DEREF") and each.argval in code.co_freevars
+        for each in dis.get_instructions(code)
+    )
+
+
+def _is_constant(function: types.FunctionType, cells: tuple[types.CellType, ...]) -> bool:
+    """Whether a closure holds nothing that can change."""
+    try:
+        values = [cell.cell_contents for cell in cells]
+    except ValueError:
+        return False
+    constant = all(type(value) in ATOMS for value in values)
+    return constant and not _writes_cells(function.__code__)
 
 
 def _fill_defaults(twins: Twins, function: Any, copied: Any) -> None:
@@ -252,8 +301,11 @@ def _partial(twins: Twins, partial: functools.partial[Any]) -> Any:
 def _object(twins: Twins, thing: Any) -> Any:
     """An object of a class written in Python: attributes, slots, and what its base holds."""
     kind = type(thing)
-    twins.classes.add(kind)
+    if hasattr(kind, "__del__"):  # it owns something, and a copy would give it up
+        return share_and_say(twins, thing)
     base: Any = _base(kind)
+    if base is object and not getattr(thing, "__dict__", None) and not slots_of(kind):
+        return thing  # nothing to change: it is there to be known by its identity
     if base is tuple or base is frozenset:
         values = [twins.shell(value) for value in base.__iter__(thing)]
         twin = base.__new__(kind, values)
@@ -293,7 +345,7 @@ def _fill_object(twins: Twins, thing: Any, twin: Any) -> None:
         for name, value in state.copy().items():
             copied[name] = value if type(value) in ATOMS else twins.shell(value)
         twins.made.append(copied)
-    for name in _slots(type(thing)):
+    for name in slots_of(type(thing)):
         try:
             value = object.__getattribute__(thing, name)
         except AttributeError:
@@ -327,6 +379,8 @@ FAMILIES: dict[type, Callable[[Twins, Any], Any]] = {
     weakref.WeakSet: copy_weak,
     weakref.WeakKeyDictionary: copy_weak,
     weakref.WeakValueDictionary: copy_weak,
+    weakref.ProxyType: copy_proxy,
+    weakref.CallableProxyType: copy_proxy,
     torch.Generator: copy_generator,
     random.Random: deep_copy,
 }

@@ -379,7 +379,14 @@ class Following(TorchFunctionMode):
             return self.handle(shadow(tuple(tensor.shape), None, kind))
         if func in DRAWS:
             return mapped(self.run(func, args, kwargs), self.constant)
-        return mapped(func(*args, **kwargs), self.constant)
+        return mapped(func(*args, **kwargs), self._made)
+
+    def _made(self, tensor: Tensor) -> Tensor:
+        if not tensor.is_meta:
+            return self.constant(tensor)
+        x = shadow(tuple(tensor.shape), None, tensor.dtype)
+        x.on_meta = True  # which the forward has asked for
+        return self.handle(x)
 
     def unanswered(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """A call that no handler answers."""

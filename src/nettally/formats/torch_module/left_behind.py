@@ -60,5 +60,6 @@ def _name_of(holder: Any, things: Iterable[Any]) -> str:
         names = [name for name, value in holder.items() if id(value) in ids]
         return f"{holder['__name__']}.{names[0]}" if names else ""
     if isinstance(holder, (type, types.FunctionType, _CACHED)):
-        return f"{holder.__module__}.{holder.__qualname__}"
+        name = f"{holder.__module__}.{holder.__qualname__}"
+        return "" if name.startswith("nettally.") else name
     return ""

@@ -15,27 +15,43 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...errors import ReadError
+from .fallback import Weighted
 from .following import Following
+from .operators import Beneath, Draws
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 
+def _release_modes() -> list[Any]:
+    """Takes modes of ours off this thread, and gives those of a read that goes on around this."""
+    outer: list[Any] = []
+    length, at = torch._C._len_torch_function_stack, torch._C._get_function_stack_at
+    while length() and isinstance(at(length() - 1), Following):
+        outer.append(torch._C._pop_torch_function_stack())
+    length, at = torch._C._len_torch_dispatch_stack, torch._C._get_dispatch_stack_at
+    while length() and isinstance(at(length() - 1), (Draws, Beneath, Weighted)):
+        outer.append(torch._C._pop_torch_dispatch_stack(None))
+    return outer
+
+
 @contextmanager
 def aside() -> Generator[None]:
-    """A read within a forward that is read: the outer one hears nothing of it."""
-    length = torch._C._len_torch_function_stack
-    pop, push = torch._C._pop_torch_function_stack, torch._C._push_on_torch_function_stack
+    """A read within a forward that is read: the outer one hears nothing of it.
+
+    What an interrupt may have left of ours is taken away at the end.
+    """
     outer: list[Any] = []
     try:
-        while length() and isinstance(torch._C._get_function_stack_at(length() - 1), Following):
-            outer.append(pop())
+        outer = _release_modes()
         yield
     finally:
-        while length() and isinstance(torch._C._get_function_stack_at(length() - 1), Following):
-            pop()  # left by an interrupt
-        while outer:
-            push(outer.pop())
+        _release_modes()
+        for mode in reversed(outer):
+            if isinstance(mode, Following):
+                torch._C._push_on_torch_function_stack(mode)
+            else:
+                torch._C._push_on_torch_dispatch_stack(mode)
 
 
 class State:

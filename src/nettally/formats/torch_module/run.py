@@ -12,6 +12,7 @@ from ...errors import NettallyError, ReadError
 from ...network import NOTHING, Calls, Network
 from .calling import Guarding, calling
 from .calls import prepare
+from .common import reached_by_code
 from .copying import with_numpy
 from .following import Following
 from .inputs import Inputs, stand_ins
@@ -20,7 +21,7 @@ from .left_behind import left_behind
 from .operators import Beneath
 from .process import State, aside, room_for_values
 from .shadow import Current, DependsOnValues, Slipped
-from .trace import Alike, Hooked, Met, Trace
+from .trace import Alike, Hooked, Met, Trace, Written
 from .twin import Twins, Unhooked
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def read_module(
             this = Run(module, name, values, needs)
             try:
                 this.follow(input_size, input_data, dtypes, keywords, mode, notes)
-            except (Met, Slipped, Hooked, Alike) as again:
+            except (Met, Slipped, Hooked, Alike, Written) as again:
                 if type(again) in needs:
                     raise AssertionError from again
                 needs.add(type(again))
@@ -121,7 +122,8 @@ class Run:
 
     needs: what the run before has met, each of which costs time: Met, calls of modules that are
     reached past the twin; Slipped, calls that get past torch's function protocol; Hooked, hooks
-    that the forward itself registers; Alike, parameters that it makes of stand-ins.
+    that the forward itself registers; Alike, parameters that it makes of stand-ins; Written, large
+    arrays that it writes to.
     """
 
     def __init__(
@@ -137,6 +139,9 @@ class Run:
         self.called = calling(trace, self.following)
         hooks = None if Hooked in needs else Unhooked(trace.hooked)
         self.twins = Twins(self.following.stand_in, self.called, trace.listed, hooks)
+        kinds = {type(each): None for each in trace.modules.values()}
+        self.twins.common, self.common = reached_by_code(kinds)
+        self.twins.written = Written in needs
         self.twin = module
         self.inputs = Inputs((), {}, {})
         self.outputs: tuple[str, ...] = ()
@@ -189,6 +194,7 @@ class Run:
             finally:  # again, should an interrupt have come in between
                 Current.trace = outer
                 state.restore()
+                self.twins.retire()
             with torch._C.DisableTorchFunction():
                 self.outputs = tuple(dict.fromkeys(_named(trace, output)))
             del output
@@ -209,10 +215,25 @@ class Run:
         names = left_behind(handles, self.trace.key)
         handles.clear()
         if names:
+            self._take_back()
             notes.append(
                 f"the forward has left stand-ins in {', '.join(names)}, where they have no values"
             )
         return notes
+
+    def _take_back(self) -> None:
+        """The parameters and buffers that the forward has exchanged past the twin, by a global."""
+        trace = self.trace
+        for names, table in (
+            (trace.parameter_names, "_parameters"),
+            (trace.buffer_names, "_buffers"),
+        ):
+            for number, name in names.items():
+                path, _, word = name.rpartition(".")
+                stored = trace.modules[path].__dict__[table]
+                now = stored.get(word)
+                if now is not None and trace.key in now.__dict__:
+                    stored[word] = trace.tensors[number]
 
     def _output(self, notes: list[str]) -> Any:
         """What the twin's forward gives."""
@@ -231,6 +252,8 @@ class Run:
         except Exception as error:
             if trace.again is not None:  # which torch has made another error of
                 raise trace.again from error
+            if "read-only" in str(error) and not self.twins.written:
+                raise Written from error
             _ask_for_values(error)
             raise _failed(error, trace, inputs, notes) from error
         if trace.again is not None:  # which somebody has caught

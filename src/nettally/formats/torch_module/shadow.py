@@ -115,10 +115,10 @@ class Shadow:
     known (indices, masks, positions); nothing else holds it, so it may be written to. stored: the
     user's own tensor that this one stands for, which is only ever read. later: makes the node, once
     somebody asks for one. laid: how the tensor came to lie otherwise than row after row in memory:
-    the call whose result it is.
+    the call whose result it is. on_meta: the forward itself has put it there.
     """
 
-    __slots__ = ("kind", "laid", "later", "name", "sizes", "stored", "value")
+    __slots__ = ("kind", "laid", "later", "name", "on_meta", "sizes", "stored", "value")
 
     sizes: tuple[int, ...]
     name: str | None
@@ -127,6 +127,7 @@ class Shadow:
     stored: torch.Tensor | None
     later: Callable[[], Shadow] | None
     laid: Any
+    on_meta: bool
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -191,6 +192,7 @@ def shadow(
     x.kind = torch.float32 if kind is None else kind
     x.value = value
     x.stored = x.later = x.laid = None
+    x.on_meta = False
     return x
 
 

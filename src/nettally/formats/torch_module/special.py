@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .twin import Twins
 
 
+LARGE = 1 << 20
+"""Arrays of more bytes than this are copied only for forwards that write to them."""
+
+
 def share(twins: Twins, thing: Any) -> Any:
     return thing
 
@@ -32,6 +36,15 @@ def copy_reference(twins: Twins, reference: weakref.ref[Any]) -> Any:
         return reference
     twin = twins.shell(thing)
     return reference if twin is thing else weakref.ref(twin)
+
+
+def copy_proxy(twins: Twins, proxy: Any) -> Any:
+    try:
+        thing = proxy.__dir__.__self__  # a bound method knows the object itself
+    except ReferenceError:
+        return proxy
+    twin = twins.shell(thing)
+    return proxy if twin is thing else weakref.proxy(twin)
 
 
 def copy_weak(twins: Twins, thing: Any) -> Any:
@@ -75,6 +88,10 @@ def copy_iterator(twins: Twins, iterator: Any) -> Any:
 
 
 def copy_array(twins: Twins, array: Any) -> Any:
+    if array.nbytes > LARGE and not array.dtype.hasobject and not twins.written:
+        twin = array.view()
+        twin.flags.writeable = False  # where the forward writes to it, it is followed again
+        return twin
     twin = array.copy(order="K")
     if array.dtype.hasobject:
         twins.todo.append((fill_array, array, twin))

@@ -26,6 +26,10 @@ class Hooked(BaseException):
     """The forward has added a hook to a module, whose twin is to have hooks of its own."""
 
 
+class Written(BaseException):
+    """The forward writes to a large array, which was not copied."""
+
+
 class Alike(BaseException):
     """The forward has made a tensor of a stand-in, and which one can't be told."""
 
@@ -64,7 +68,7 @@ class Trace:
         self.values = values
         self.key = f"_nettally_{next(_numbers)}"
         self.guarded = False
-        self.again: Met | Slipped | Hooked | Alike | None = None
+        self.again: Met | Slipped | Hooked | Alike | Written | None = None
         self.shadow_of: Callable[[torch.Tensor], Shadow] = self.stand_in
         self.outside: dict[int, tuple[int, str]] = {}
         self.spelled: Mapping[str, Any] = NOTHING

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from .copying import ATOMS, COPIERS, FAMILIES, copier_of
+from .copying import ATOMS, COPIERS, FAMILIES, copier_of, slots_of
 from .shadow import scripted
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Twins:
     stand_in: gives the tensor that stands for one of the user's. call: runs a twin of a module, in
     the place of its own ``__call__``. listed: the ids of modules whose parameters are not copied
     before somebody looks at them. unhooked: hooks of all twins that have none, together. shared:
-    the classes of what could not be copied.
+    the classes of what could not be copied. common: the ids of what the classes' code reaches by
+    itself. written: the forward writes to large arrays, which are copied, too.
     """
 
     def __init__(
@@ -86,7 +87,10 @@ class Twins:
         self.memo: dict[int, Any] = {}
         self.kept: list[Any] = []  # so that ids stay those of living objects
         self.shared: set[str] = set()
-        self.classes: set[type] = set()
+        self.common: set[int] = set()
+        self.written = False
+        self.owners: list[nn.Module] = []
+        self.numbered: list[tuple[Any, int]] = []  # containers, and numbers that may be ids
         self.made: list[dict[str, Any]] = []
         self.todo: list[tuple[Callable[..., None], Any, Any]] = []
 
@@ -97,7 +101,22 @@ class Twins:
         while todo:
             fill, original, copied = todo.pop()
             fill(self, original, copied)
+        for container, number in self.numbered:  # what is known by the id of what was copied
+            if number in self.memo:
+                known = id(self.memo[number])
+                if isinstance(container, dict):
+                    dict.__setitem__(container, known, dict.pop(container, number))
+                else:
+                    set.discard(container, number)
+                    set.add(container, known)
+        self.numbered.clear()
         return twin
+
+    def retire(self) -> None:
+        """Twins of modules with a ``__del__`` go without it: the user's module has its own."""
+        for twin in self.owners:
+            object.__setattr__(twin, "__class__", nn.Module)
+        self.owners.clear()
 
     def shell(self, thing: Any) -> Any:
         """The copy, which is filled later: objects may reach each other in circles."""
@@ -107,6 +126,8 @@ class Twins:
         known = self.memo.get(id(thing))
         if known is not None:
             return known
+        if id(thing) in self.common:
+            return thing
         twin = self._copier(kind)(self, thing)
         if twin is not thing:
             self.memo[id(thing)] = twin
@@ -123,6 +144,7 @@ class Twins:
 
     def clear(self) -> None:
         """Takes the copies apart, so that what they hold is free at once."""
+        self.retire()
         for state in self.made:
             state.clear()
         self.memo.clear()
@@ -201,6 +223,13 @@ def module(twins: Twins, live: nn.Module) -> nn.Module:
     if twins.call is not None:
         state["_compiled_call_impl"] = types.MethodType(twins.call, twin)
     object.__setattr__(twin, "__dict__", state)
+    kind = type(live)
+    if hasattr(kind, "__del__"):
+        twins.owners.append(twin)
+    for name in slots_of(kind):
+        value = getattr(live, name, twins)
+        if value is not twins:
+            object.__setattr__(twin, name, twins.shell(value))
     twins.made.append(state)
     return twin
 
