@@ -181,7 +181,8 @@ class Bash:
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], environment(**more))
         self.type("bind 'set bell-style none' 2>/dev/null; source <(nettally completion bash)")
         self.type("; echo re''ady\n")
-        self.until("ready")
+        self.until("ready\r\n> ")
+        self.type("\n")  # for a prompt that nobody has read yet
 
     def type(self, keys: str) -> None:
         os.write(self.descriptor, keys.encode())
