@@ -74,7 +74,7 @@ class Accounting(Record):
         """What is added up for one row."""
         counts = self.counts
         terms = counts.get(row.node.layer.kind)
-        return counts.get("*", NOTHING) if terms is None else terms
+        return counts.get("*", {}) if terms is None else terms
 
     def knows(self, row: Row) -> bool:
         """Whether the operations of a row are known: counted, or left out on purpose.

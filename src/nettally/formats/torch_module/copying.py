@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import array
 import collections
-import dis
 import enum
 import functools
 import logging
@@ -27,6 +26,7 @@ from torch import nn
 
 from .special import (
     LOCK,
+    base_of,
     copy_array,
     copy_generator,
     copy_iterator,
@@ -37,6 +37,8 @@ from .special import (
     deep_copy,
     share,
     share_and_say,
+    slots_of,
+    writes_cells,
 )
 
 if TYPE_CHECKING:
@@ -66,30 +68,6 @@ BASES = (
     types.SimpleNamespace,
 )  # fmt: skip
 """Types of Python's own that a class may extend and still be copied."""
-
-_WITH_DICT = 1 << 4  # CPython's flag of classes whose objects have a dict that it manages itself
-
-
-@functools.cache
-def _base(kind: type) -> type:
-    """The nearest class that is not written in Python: what says how an object is laid out."""
-    for base in kind.__mro__:
-        if "__slots__" not in base.__dict__ and not base.__flags__ & _WITH_DICT:
-            return base
-    return object
-
-
-@functools.cache
-def slots_of(kind: type) -> tuple[str, ...]:
-    """The names of an object's slots, as the attributes are called."""
-    names: list[str] = []
-    for base in kind.__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__"):
-                private = name.startswith("__") and not name.endswith("__")
-                names.append(f"_{base.__name__.lstrip('_')}{name}" if private else name)
-    return tuple(names)
 
 
 # --- tensors ---
@@ -233,16 +211,6 @@ def _function(twins: Twins, function: types.FunctionType) -> Any:
     return copied
 
 
-@functools.cache
-def _writes_cells(code: types.CodeType) -> bool:
-    """Whether a function writes to the variables around it, or makes one that may."""
-    inner = any(isinstance(each, types.CodeType) for each in code.co_consts)
-    return inner or any(
-        each.opname in ("STORE_DEREF", "DELETE_DEREF") and each.argval in code.co_freevars
-        for each in dis.get_instructions(code)
-    )
-
-
 def _is_constant(function: types.FunctionType, cells: tuple[types.CellType, ...]) -> bool:
     """Whether a closure holds nothing that can change."""
     try:
@@ -250,7 +218,7 @@ def _is_constant(function: types.FunctionType, cells: tuple[types.CellType, ...]
     except ValueError:
         return False
     constant = all(type(value) in ATOMS for value in values)
-    return constant and not _writes_cells(function.__code__)
+    return constant and not writes_cells(function.__code__)
 
 
 def _fill_defaults(twins: Twins, function: Any, copied: Any) -> None:
@@ -303,7 +271,7 @@ def _object(twins: Twins, thing: Any) -> Any:
     kind = type(thing)
     if hasattr(kind, "__del__"):  # it owns something, and a copy would give it up
         return share_and_say(twins, thing)
-    base: Any = _base(kind)
+    base: Any = base_of(kind)
     if base is object and not getattr(thing, "__dict__", None) and not slots_of(kind):
         return thing  # nothing to change: it is there to be known by its identity
     if base is tuple or base is frozenset:
@@ -360,7 +328,7 @@ def copier_of(kind: type) -> Callable[[Twins, Any], Any]:
             return copier
     if issubclass(kind, SHARED) or kind.__module__ == "numpy":
         return share
-    base = _base(kind)
+    base = base_of(kind)
     if base is object or base in BASES:
         return _object
     if base in (int, float, str, bytes, complex) or base.__module__ == "datetime":

@@ -13,13 +13,24 @@ from torch.overrides import TorchFunctionMode
 from ...errors import LayerError
 from .copying import ATOMS
 from .fallback import mapped, unknown
-from .operators import DRAWS, DRAWS_UNASKED, EMPTY, LARGE, MAKES, Draws, by_operator, is_large
+from .operators import (
+    DRAWS,
+    DRAWS_UNASKED,
+    EMPTY,
+    LARGE,
+    MAKES,
+    META,
+    Draws,
+    blank,
+    by_operator,
+    is_large,
+    strides_of,
+)
 from .shadow import BY_FUNCTION, NATIVE, Answer, Shadow, ask_who_calls, shadow, unseen
 
 if TYPE_CHECKING:
     from .trace import Trace
 
-META = torch.device("meta")
 SMALL = 100_000
 """Tensors of at most so many values are computed, where all that goes into them is known."""
 
@@ -29,20 +40,6 @@ REFUSED = (LayerError, TypeError, ValueError, IndexError, KeyError)
 
 _empty = torch.empty_strided
 _detach = torch.Tensor.detach
-_strides: dict[tuple[int, ...], tuple[int, ...]] = {}
-
-
-def strides_of(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of a tensor that lies row after row."""
-    strides = _strides.get(sizes)
-    if strides is None:
-        steps, step = [], 1
-        for size in reversed(sizes):
-            steps.append(step)
-            step *= max(size, 1)
-        steps.reverse()
-        strides = _strides[sizes] = tuple(steps)
-    return strides
 
 
 class Following(TorchFunctionMode):
@@ -198,7 +195,7 @@ class Following(TorchFunctionMode):
             value = x.value = self._cloned(tensor)
             twin = value.detach()
         else:
-            twin = _blank(tensor)
+            twin = blank(tensor)
         if isinstance(tensor, Parameter):
             twin = Tensor._make_subclass(Parameter, twin, tensor.requires_grad)
             if tensor.grad is not None:
@@ -395,12 +392,3 @@ class Following(TorchFunctionMode):
 
 def _value(x: Shadow) -> Any:
     return x.value
-
-
-def _blank(tensor: Tensor) -> Tensor:
-    """A tensor without storage that lies in memory as the other does."""
-    try:
-        return _empty(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
-    except (RuntimeError, NotImplementedError):  # sparse or quantised
-        kind = tensor.dtype if not tensor.is_quantized else torch.float32
-        return _empty(tensor.shape, strides_of(tuple(tensor.shape)), dtype=kind, device=META)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .following import Following
 
+META = torch.device("meta")
 LARGE = 1_000_000
 """Constants of more values than this are not computed."""
 
@@ -134,3 +135,30 @@ def is_large(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:
             for each in size:
                 n *= int(each)
     return n > LARGE
+
+
+_strides: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+
+def strides_of(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor that lies row after row."""
+    strides = _strides.get(sizes)
+    if strides is None:
+        steps, step = [], 1
+        for size in reversed(sizes):
+            steps.append(step)
+            step *= max(size, 1)
+        steps.reverse()
+        strides = _strides[sizes] = tuple(steps)
+    return strides
+
+
+def blank(tensor: Tensor) -> Tensor:
+    """A tensor without storage that lies in memory as the other does."""
+    try:
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+    except (RuntimeError, NotImplementedError):  # sparse or quantised
+        kind = tensor.dtype if not tensor.is_quantized else torch.float32
+        return torch.empty_strided(
+            tensor.shape, strides_of(tuple(tensor.shape)), dtype=kind, device=META
+        )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dis
+import functools
 import threading
+import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -102,3 +105,38 @@ def fill_array(twins: Twins, array: Any, twin: Any) -> None:
     if array.dtype.names is None:
         for i, value in enumerate(array.flat):
             twin.flat[i] = twins.shell(value)
+
+
+@functools.cache
+def writes_cells(code: types.CodeType) -> bool:
+    """Whether a function writes to the variables around it, or makes one that may."""
+    inner = any(isinstance(each, types.CodeType) for each in code.co_consts)
+    return inner or any(
+        each.opname in ("STORE_DEREF", "DELETE_DEREF") and each.argval in code.co_freevars
+        for each in dis.get_instructions(code)
+    )
+
+
+_WITH_DICT = 1 << 4  # CPython's flag of classes whose objects have a dict that it manages itself
+
+
+@functools.cache
+def base_of(kind: type) -> type:
+    """The nearest class that is not written in Python: what says how an object is laid out."""
+    for base in kind.__mro__:
+        if "__slots__" not in base.__dict__ and not base.__flags__ & _WITH_DICT:
+            return base
+    return object
+
+
+@functools.cache
+def slots_of(kind: type) -> tuple[str, ...]:
+    """The names of an object's slots, as the attributes are called."""
+    names: list[str] = []
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                private = name.startswith("__") and not name.endswith("__")
+                names.append(f"_{base.__name__.lstrip('_')}{name}" if private else name)
+    return tuple(names)

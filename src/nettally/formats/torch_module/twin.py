@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from .copying import ATOMS, COPIERS, FAMILIES, copier_of, slots_of
+from .copying import ATOMS, COPIERS, FAMILIES, copier_of
 from .shadow import scripted
+from .special import slots_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
