@@ -16,7 +16,7 @@ from torch import nn
 from .copying import ATOMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 _LANGUAGE = (
     type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, types.MethodType,
@@ -38,30 +38,47 @@ def _code_of(kind: type) -> tuple[tuple[types.FunctionType, tuple[str, ...]], ..
     return tuple(found)
 
 
-def reached_by_code(kinds: Iterable[type]) -> tuple[set[int], list[Any]]:
+def _functions_of(modules: Iterable[nn.Module]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """The functions of the modules' classes and of their hooks, with the names they look up."""
+    kinds: dict[type, None] = {}
+    for module in modules:
+        kinds.setdefault(type(module))
+        state = module.__dict__
+        for hooks in (state.get("_forward_hooks"), state.get("_forward_pre_hooks")):
+            for hook in list(hooks.values()) if hooks else ():
+                function = getattr(getattr(hook, "func", hook), "__func__", hook)
+                if isinstance(function, types.FunctionType):
+                    yield function, function.__code__.co_names
+    for kind in kinds:
+        yield from _code_of(kind)
+
+
+def _is_shared(thing: Any) -> bool:
+    """Whether an object may change, and is no part of the language and no module."""
+    return type(thing) not in ATOMS and not isinstance(thing, _LANGUAGE)
+
+
+def reached_by_code(modules: Collection[nn.Module]) -> tuple[set[int], list[Any]]:
     """The ids of the objects, and the objects, so that the ids stay theirs."""
     things: list[Any] = []
-    for kind in kinds:
-        for function, names in _code_of(kind):
-            space = function.__globals__
-            for name in names:
-                value = space.get(name)
-                if type(value) not in ATOMS and not isinstance(value, _LANGUAGE):
-                    things.append(value)
+    for function, names in _functions_of(modules):
+        space = function.__globals__
+        things += [each for name in names if _is_shared(each := space.get(name))]
+    for kind in {type(module): None for module in modules}:
+        for function, _ in _code_of(kind):
             for cell in function.__closure__ or ():
                 things.append(cell)
                 try:
                     value = cell.cell_contents
-                except ValueError:
+                except ValueError:  # nothing has been put into it yet
                     continue
-                if type(value) not in ATOMS and not isinstance(value, _LANGUAGE):
+                if _is_shared(value):
                     things.append(value)
-        for base in kind.__mro__:
-            if base is not object and not base.__module__.startswith("torch."):
-                things.extend(
-                    value
-                    for value in base.__dict__.values()
-                    if type(value) not in ATOMS
-                    and not isinstance(value, (*_LANGUAGE, torch.Tensor))
-                )
+        things += [
+            value
+            for base in kind.__mro__
+            if base is not object and not base.__module__.startswith("torch.")
+            for value in base.__dict__.values()
+            if _is_shared(value) and not isinstance(value, torch.Tensor)
+        ]
     return {id(each) for each in things}, things

@@ -139,8 +139,7 @@ class Run:
         self.called = calling(trace, self.following)
         hooks = None if Hooked in needs else Unhooked(trace.hooked)
         self.twins = Twins(self.following.stand_in, self.called, trace.listed, hooks)
-        kinds = {type(each): None for each in trace.modules.values()}
-        self.twins.common, self.common = reached_by_code(kinds)
+        self.twins.common, self.common = reached_by_code(trace.modules.values())
         self.twins.written = Written in needs
         self.twin = module
         self.inputs = Inputs((), {}, {})
