@@ -142,6 +142,8 @@ def test_latex_compiles(without: bool, tmp_path: Path) -> None:
             timeout=120,
         )
         assert done.returncode == 0, done.stdout[-1500:]
-        assert b"Missing character" not in (tmp_path / f"{style}.log").read_bytes()
+        log = (tmp_path / f"{style}.log").read_bytes()
+        assert b"Missing character" not in log
+        assert b"(1 page" in log
     made = {each.suffix for each in tmp_path.iterdir()}
     assert made == {".tex", ".pdf", ".log", ".aux"}
