@@ -370,7 +370,8 @@ def _hook(watched: list[bool], given: set[str], allowed: tuple[str, ...], say: A
         if event == "marshal.loads":
             return from_import()
         if event in ("os.listdir", "os.scandir"):
-            return (os.fsdecode(args[0]) + os.sep).startswith(allowed)
+            folder = os.fsdecode(args[0])  # the file's own is listed to suggest what is beside it
+            return folder == "." or (folder + os.sep).startswith(allowed)
         return event in QUIET
 
     def hook(event: str, args: tuple[Any, ...]) -> None:

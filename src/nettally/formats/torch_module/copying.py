@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from ...record import Record
 from .special import (
     LOCK,
     base_of,
@@ -59,7 +60,7 @@ SHARED = (
     torch.iinfo, torch.ScriptObject, torch.jit.ScriptFunction, torch.Stream,
     types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType,
     types.MemberDescriptorType, types.MethodWrapperType, torch._ops.OpOverload,
-    torch._ops.OpOverloadPacket,
+    torch._ops.OpOverloadPacket, Record,
 )  # fmt: skip
 """Types whose objects a forward does not change."""
 
@@ -312,7 +313,6 @@ def _fill_object(twins: Twins, thing: Any, twin: Any) -> None:
         copied = twin.__dict__
         for name, value in state.copy().items():
             copied[name] = value if type(value) in ATOMS else twins.shell(value)
-        twins.made.append(copied)
     for name in slots_of(type(thing)):
         try:
             value = object.__getattribute__(thing, name)

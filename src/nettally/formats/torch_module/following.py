@@ -105,7 +105,7 @@ class Following(TorchFunctionMode):
                 if result is not NotImplemented:
                     return result
             written = answer.written
-            if answer.sign is not None and by_operator(sys._getframe(1)):
+            if answer.sign is not None and by_operator(sys._getframe(1), func.__name__):
                 written = answer.sign
             self.trace.spelled = written
             result = answer.handler(*shadows, **kwargs) if kwargs else answer.handler(*shadows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -111,17 +112,33 @@ DRAWS_UNASKED = frozenset(
 _OPERATORS = frozenset(
     [code for name, code in dis.opmap.items() if name.startswith(("BINARY_OP", "COMPARE", "UNARY"))]
 )
-_codes: dict[int, tuple[Any, bytes]] = {}
-"""The bytes of code objects, which are kept with them, so that an id is one object's."""
+_codes: dict[int, tuple[Any, bytes, frozenset[str]]] = {}
+"""Of code objects, which are kept so that an id is one object's: bytes, and names of methods."""
 
 
-def by_operator(frame: types.FrameType) -> bool:
-    """Whether what the frame does just now is an operator of the language, and no call."""
+def by_operator(frame: types.FrameType, name: str) -> bool:
+    """Whether what the frame does just now is an operator of the language, and no call.
+
+    name: of the method that it would be. ``sum(xs)`` calls it without naming it, and
+    ``reduce(operator.add, xs)`` names it without calling it.
+    """
     code = frame.f_code
     known = _codes.get(id(code))
     if known is None:
-        known = _codes[id(code)] = code, code.co_code  # which Python makes anew each time
-    return known[1][frame.f_lasti] in _OPERATORS
+        methods = frozenset(
+            [
+                each.argval
+                for each in dis.get_instructions(code)
+                if each.opname == "LOAD_METHOD"
+                or (each.opname == "LOAD_ATTR" and _FLAGGED and each.arg and each.arg & 1)
+            ]
+        )
+        known = _codes[id(code)] = code, code.co_code, methods
+    return known[1][frame.f_lasti] in _OPERATORS or name not in known[2]
+
+
+_FLAGGED = sys.version_info >= (3, 12)
+"""Whether a method is loaded by LOAD_ATTR with a flag, for which there was LOAD_METHOD before."""
 
 
 def is_large(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:
