@@ -151,7 +151,7 @@ def test_every_file_of_the_corpus_is_read_and_known(corpus: Path) -> None:
 def test_blanks_comments_duplicates_and_junk() -> None:
     found = network(
         "; a comment\n  [ convolutional ] \r\n filters = 3 2\nsize=3 # a comment?\n#size=5\n"
-        "filters=7\nstri de=2\nactivation=lin ear\npadding\nbatch_normalize=\n"
+        "filters=7\nstri de=2\nactivation=lin ear\nbatch_normalize=\n"
     )
     (node,) = found.nodes
     assert node.layer.fields()["filters"] == 32
@@ -163,13 +163,14 @@ def test_blanks_comments_duplicates_and_junk() -> None:
     assert list(found.notes) == [
         "keys that stand twice, of which the first holds: [convolutional], layer 0 filters",
         "values of which the number at the beginning is read: size=3#acomment?",
-        "line 14, 'batch_normalize=', has no value, and Darknet leaves it out",
+        "line 13, 'batch_normalize=', has no value, and Darknet leaves it out",
     ]
 
 
-def test_a_first_key_without_a_value_hides_the_second() -> None:
-    (node,) = network("[convolutional]\nactivation=linear\nfilters\nfilters=7\n").nodes
-    assert node.layer.fields()["filters"] == 1
+@pytest.mark.parametrize("line", ["filters", "stride 2", "# a comment? no: behind it\nx"])
+def test_a_line_that_is_neither_a_section_nor_a_key_is_refused(line: str) -> None:
+    with pytest.raises(ReadError, match="neither a section nor key=value"):
+        network(f"[convolutional]\nactivation=linear\n{line}\nfilters=7\n")
 
 
 @pytest.mark.parametrize(
@@ -403,6 +404,16 @@ def test_routes_and_shortcuts_count_back_or_from_the_first_layer() -> None:
     assert found["route_1"].shape == (1, 2, 24, 32)
     found = counted(TWO + "[route]\nlayers=0,1\n")
     assert found["route_2"].shape == (1, 3 * 12 * 16 + 3 * 24 * 32)
+
+
+@pytest.mark.parametrize(
+    "after", ["[conv]\nfilters=2\n", "[maxpool]\n", "[avgpool]\n", "[local]\nfilters=2\n"]
+)
+def test_a_route_of_maps_of_different_sizes_has_no_map(after: str) -> None:
+    """Darknet gives it no height, width or channels, and stops at a layer that asks for them."""
+    with pytest.raises(ReadError, match="joins maps of different sizes") as error:
+        network(TWO + "[route]\nlayers=0,1\n" + after)
+    assert error.value.values
 
 
 @pytest.mark.parametrize(

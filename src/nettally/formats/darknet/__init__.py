@@ -5,19 +5,19 @@ The layers stand in their order, each in a section named by its type; see docs/f
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from ...errors import ReadError
-from ...network import MAX_SIZE, Network, Span
+from ...network import MAX_SIZE
+from ..graph_builder import by_axis, sizes_from_user
 from ..source import Format
 from . import heads, reshaping
 from . import layers as plain
-from .builder import Builder
+from .builder import DarknetBuilder
 from .cfg import lines, near, parse
 
 if TYPE_CHECKING:
-    from ...network import Shape
+    from ...network import Network, Shape
     from ..source import Source
     from .builder import Handler
     from .cfg import Section
@@ -156,27 +156,19 @@ def read(source: Source) -> Network:
             "the first section must be [net] or [network]",
             hint="it says the input's size: [net], height=224, width=224, channels=3",
         )
-    inputs = {"input": _input(net, source)}
     if not rest:
         raise net.error("the file has no layers")
-    builder = Builder(inputs)
+    user_shape = sizes_from_user(source, ("input",)).get("input")
+    builder = DarknetBuilder(source.name, _input_shape(net, user_shape))
     for section in rest:
         _layer(builder, section)
     _note_ignored(builder, sections)
-    stem = os.path.splitext(os.path.basename(source.name))[0]
-    nodes = tuple(builder.nodes)
-    if not nodes:
+    if not builder.nodes:
         raise net.error("the file has no layers but costs")
-    return Network(
-        stem or "network",
-        inputs,
-        nodes,
-        source=Span(source.name, 0),
-        notes=(*builder.notes(), *odd[:20]),
-    )
+    return builder.network(notes=odd[:20])
 
 
-def _layer(builder: Builder, section: Section) -> None:
+def _layer(builder: DarknetBuilder, section: Section) -> None:
     """Make one layer's nodes."""
     if section.type in NET:
         raise section.error(
@@ -187,7 +179,7 @@ def _layer(builder: Builder, section: Section) -> None:
         builder.begin(section, "layer")
         builder.note(
             "types of layers that are not known",
-            f"[{section.type[:40]}]" + builder.hint(section.type, TYPES),
+            f"[{section.type[:40]}]" + _in_brackets(builder.hint(section.type, TYPES)),
         )
         builder.make(section, "opaque", type=section.type[:80] or "unknown")
     else:
@@ -197,19 +189,11 @@ def _layer(builder: Builder, section: Section) -> None:
     builder.end(section)
 
 
-def _input(net: Section, source: Source) -> Shape:
+def _input_shape(net: Section, user_shape: Shape | None) -> Shape:
     """The input's whole shape: of the file, or the user's."""
     height, width = net.integer("height", 0, 0), net.integer("width", 0, 0)
     channels = net.integer("channels", 0, 0)
     values = net.integer("inputs", height * width * channels, 0)
-    sizes = dict(source.inputs)
-    user_shape = sizes.pop("", None) or sizes.pop("input", None)
-    if sizes:
-        raise ReadError(
-            f"the file has no input '{next(iter(sizes))[:60]}'",
-            where=source.name,
-            hint="its only input is called 'input'",
-        )
     image = bool(height and width and channels)
     if user_shape is not None:
         rank = 4 if image or len(user_shape) > 2 else 2
@@ -217,8 +201,8 @@ def _input(net: Section, source: Source) -> Shape:
         if len(shape) != rank:
             raise ReadError(
                 "the input's size does not fit the file",
-                where=source.name,
-                values="x".join(map(str, user_shape)),
+                where=net.file,
+                values=by_axis(user_shape),
                 hint="--input 3x416x416: channels, height, width" if rank == 4 else "--input 256",
             )
         return shape
@@ -245,7 +229,7 @@ def _input(net: Section, source: Source) -> Shape:
     return (1, channels, height, width) if image else (1, values)
 
 
-def _note_ignored(builder: Builder, sections: list[Section]) -> None:
+def _note_ignored(builder: DarknetBuilder, sections: list[Section]) -> None:
     """Say what the program would pass over in silence."""
     for section in sections:
         for key in section.twice:
@@ -261,5 +245,9 @@ def _note_ignored(builder: Builder, sections: list[Section]) -> None:
                 continue
             builder.note(
                 "keys that no layer of the type has",
-                f"{section.name}, {key[:40]}" + builder.hint(key, section.asked),
+                f"{section.name}, {key[:40]}" + _in_brackets(builder.hint(key, section.asked)),
             )
+
+
+def _in_brackets(hint: str) -> str:
+    return f" ({hint})" if hint else ""

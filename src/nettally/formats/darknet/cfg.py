@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ReadError, closest
+from ...network import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,9 +25,9 @@ _BLANKS = str.maketrans("", "", " \t\r\n\v\f")
 
 
 class Option(NamedTuple):
-    """A value, or None where the line has no ``=``, and its line."""
+    """A value, and its line."""
 
-    value: str | None
+    value: str
     line: int
 
 
@@ -45,6 +46,10 @@ class Section:
         self.asked: set[str] = set()
         self.junk: list[str] = []
 
+    @property
+    def span(self) -> Span:
+        return Span(self.file, self.line)
+
     def where(self, key: str = "") -> str:
         option = self.options.get(key)
         return f"{self.file}:{option.line if option else self.line}"
@@ -57,10 +62,10 @@ class Section:
         return self.text(key) is not None
 
     def text(self, key: str, default: str | None = None) -> str | None:
-        """The value as it stands; ``default`` where the key is not there or has no value."""
+        """The value as it stands; ``default`` where the key is not there."""
         self.asked.add(key)
         option = self.options.get(key)
-        return default if option is None or option.value is None else option.value
+        return default if option is None else option.value
 
     def integer(self, key: str, default: int, least: int | None = None) -> int:
         """The whole number at the beginning of the value, as ``atoi`` reads it."""
@@ -178,7 +183,14 @@ def parse(text: str, file: str) -> tuple[list[Section], list[str]]:
             )
         section = sections[-1]
         key, equals, value = bare.partition("=")
-        if equals and not value:  # "Config file error", says Darknet, and goes on
+        if not equals:  # Darknet keeps it without a value, and crashes where it asks for that
+            raise ReadError(
+                f"{section.name}: this line is neither a section nor key=value",
+                where=f"{file}:{number}",
+                values=bare[:60],
+                hint="a comment begins with # or ;",
+            )
+        if not value:  # "Config file error", says Darknet, and goes on
             odd.append(f"line {number}, '{bare[:40]}', has no value, and Darknet leaves it out")
             continue
         options += 1
@@ -187,7 +199,7 @@ def parse(text: str, file: str) -> tuple[list[Section], list[str]]:
         if key in section.options:
             section.twice.append(key)
             continue
-        section.options[key] = Option(value if equals else None, number)
+        section.options[key] = Option(value, number)
     return sections, odd
 
 

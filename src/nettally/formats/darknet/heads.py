@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from .layers import PLAIN
 
 if TYPE_CHECKING:
-    from .builder import Builder
+    from .builder import DarknetBuilder
     from .cfg import Section
 
 
-def _inside(b: Builder, s: Section, default: str = "logistic") -> None:
+def _inside(b: DarknetBuilder, s: Section, default: str = "logistic") -> None:
     word = s.text("activation", default) or default
     if word != "linear" and word not in PLAIN:
         b.note("activations within a recurrent layer that are not known", word)
@@ -19,7 +19,7 @@ def _inside(b: Builder, s: Section, default: str = "logistic") -> None:
         b.note("shortcut: the state before is added to the state", b.name)
 
 
-def rnn(b: Builder, s: Section) -> None:
+def rnn(b: DarknetBuilder, s: Section) -> None:
     _inside(b, s)
     _flat(b, s)
     features = s.integer("output", 1, 1)
@@ -28,7 +28,7 @@ def rnn(b: Builder, s: Section) -> None:
     b.make(s, "elman", features=features, hidden=hidden, norm=norm)
 
 
-def crnn(b: Builder, s: Section) -> None:
+def crnn(b: DarknetBuilder, s: Section) -> None:
     """The keys are AlexeyAB's; pjreddie's are output_filters and hidden_filters, with size 3."""
     _inside(b, s)
     first = "output_filters" in s or "hidden_filters" in s
@@ -51,28 +51,28 @@ def crnn(b: Builder, s: Section) -> None:
     )
 
 
-def gru(b: Builder, s: Section) -> None:
+def gru(b: DarknetBuilder, s: Section) -> None:
     _gated(b, s, "gru")
 
 
-def lstm(b: Builder, s: Section) -> None:
+def lstm(b: DarknetBuilder, s: Section) -> None:
     _gated(b, s, "lstm")
 
 
-def _gated(b: Builder, s: Section, kind: str) -> None:
+def _gated(b: DarknetBuilder, s: Section, kind: str) -> None:
     _flat(b, s)
     norm = bool(s.integer("batch_normalize", 0))
     s.integer("tanh", 0)
     b.make(s, kind, features=s.integer("output", 1, 1), norm=norm)
 
 
-def _flat(b: Builder, s: Section) -> None:
-    shape = b.known()
+def _flat(b: DarknetBuilder, s: Section) -> None:
+    shape = b.shapes[b.head]
     if shape is not None and len(shape) > 2:
         b.make(s, "flatten", suffix=".values")
 
 
-def conv_lstm(b: Builder, s: Section) -> None:
+def conv_lstm(b: DarknetBuilder, s: Section) -> None:
     _inside(b, s, "linear")
     size = s.integer("size", 3, 1)
     padding = size // 2 if s.integer("pad", 0) else s.integer("padding", 0, 0)
@@ -92,7 +92,7 @@ def conv_lstm(b: Builder, s: Section) -> None:
         bottleneck=bool(s.integer("bottleneck", 0)),
         norm=bool(s.integer("batch_normalize", 0)),
     )
-    after = b.known()
+    after = b.shapes[b.head]
     if before is not None and after is not None and after[2:] != before[1:]:
         raise s.error(
             "its state does not keep its size",
@@ -102,7 +102,9 @@ def conv_lstm(b: Builder, s: Section) -> None:
         )  # fmt: skip
 
 
-def _head(b: Builder, s: Section, want: int, sigmoids: int, softmaxes: int, key: str) -> None:
+def _head(
+    b: DarknetBuilder, s: Section, want: int, sigmoids: int, softmaxes: int, key: str
+) -> None:
     """A head, whose input must have so many channels."""
     image = b.image(s)
     if image is not None and image[0] != want:
@@ -122,20 +124,20 @@ def _anchors(s: Section) -> int:
     return len(mask) or number
 
 
-def yolo(b: Builder, s: Section) -> None:
+def yolo(b: DarknetBuilder, s: Section) -> None:
     """Of each box: x, y, width, height, whether there is one, and the classes (YOLOv3)."""
     n, classes = _anchors(s), s.integer("classes", 20, 0)
     each = 0 if s.integer("new_coords", 0) else 3 + classes  # the layer before has done it
     _head(b, s, n * (classes + 5), n * each, 0, "classes and mask")
 
 
-def gaussian_yolo(b: Builder, s: Section) -> None:
+def gaussian_yolo(b: DarknetBuilder, s: Section) -> None:
     """As yolo, with an uncertainty for each of the four coordinates."""
     n, classes = _anchors(s), s.integer("classes", 20, 0)
     _head(b, s, n * (classes + 9), n * (7 + classes), 0, "classes and mask")
 
 
-def region(b: Builder, s: Section) -> None:
+def region(b: DarknetBuilder, s: Section) -> None:
     """As yolo (YOLOv2), the classes through a softmax where ``softmax`` says so."""
     n, classes = s.integer("num", 1, 1), s.integer("classes", 20, 0)
     coords = s.integer("coords", 4, 0)
@@ -151,18 +153,18 @@ def region(b: Builder, s: Section) -> None:
     )
 
 
-def iseg(b: Builder, s: Section) -> None:
+def iseg(b: DarknetBuilder, s: Section) -> None:
     classes, ids = s.integer("classes", 20, 0), s.integer("ids", 32, 0)
     _head(b, s, classes + ids, classes, 0, "classes and ids")
 
 
-def detection(b: Builder, s: Section) -> None:
+def detection(b: DarknetBuilder, s: Section) -> None:
     """YOLOv1's: for each place of a grid the classes, and n boxes; values without space."""
     side, n = s.integer("side", 7, 1), s.integer("num", 1, 1)
     classes, coords = s.integer("classes", 1, 0), s.integer("coords", 1, 0)
     soft = s.integer("softmax", 0)
     _flat(b, s)
-    shape = b.known()
+    shape = b.shapes[b.head]
     want = side * side * ((1 + coords) * n + classes)
     if shape is not None and shape[1] != want:
         raise s.error(
@@ -174,6 +176,6 @@ def detection(b: Builder, s: Section) -> None:
     b.make(s, "detect", softmaxes=side * side * classes if soft else 0)
 
 
-def cost(b: Builder, s: Section) -> None:
+def cost(b: DarknetBuilder, s: Section) -> None:
     """Training's: it puts out what it reads."""
     b.note("training's costs, which are not counted", f"layer {b.index} [{s.type}]")

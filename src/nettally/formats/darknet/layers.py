@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .builder import Builder
+    from .builder import DarknetBuilder
     from .cfg import Section
 
 EPSILON = 1e-6
@@ -34,7 +34,7 @@ ONE_STEP = ("plse", "stair", "lhtan", "hard_mish", "revleaky", "normalize_channe
 """Those that are not: each value is counted one comparison."""
 
 
-def activate(b: Builder, s: Section, default: str) -> None:
+def activate(b: DarknetBuilder, s: Section, default: str) -> None:
     """Put the section's activation behind the layer."""
     word = s.text("activation", default) or default
     if word == "linear":
@@ -68,13 +68,13 @@ def _strides(s: Section) -> tuple[int, int]:
     return strides
 
 
-def _normalise(b: Builder, s: Section, shared: dict[str, str] | None = None) -> None:
+def _normalise(b: DarknetBuilder, s: Section, shared: dict[str, str] | None = None) -> None:
     if s.integer("cbn", 0):
         b.note("cbn: normalisation over several batches, in training", b.name)
     b.make(s, "batch_norm", suffix=".norm", epsilon=EPSILON, shared=shared or {})
 
 
-def convolutional(b: Builder, s: Section) -> None:
+def convolutional(b: DarknetBuilder, s: Section) -> None:
     filters = s.integer("filters", 1, 1)
     groups = max(s.integer("groups", 1), 1)
     size = s.integer("size", 1, 1)
@@ -151,12 +151,12 @@ def _fitted(
     )
 
 
-def _shared(b: Builder, s: Section) -> dict[str, str]:
+def _shared(b: DarknetBuilder, s: Section) -> dict[str, str]:
     """Whose the weights are: the owner's name by the parameter's."""
     if "share_index" not in s:
         return {}
     number = s.integer("share_index", 0)
-    owner = b.layer(s, "share_index", number)
+    owner = b.layer_before(s, "share_index", number)
     nodes = b.by_name
     node = nodes.get(owner.first)
     if node is None or node.layer.kind != "conv":
@@ -175,7 +175,7 @@ def _shared(b: Builder, s: Section) -> dict[str, str]:
     return shared
 
 
-def _agree(b: Builder, s: Section, owner: str) -> None:
+def _agree(b: DarknetBuilder, s: Section, owner: str) -> None:
     """ReadError where a layer shares weights of another size."""
     sizes: list[Any] = []
     for node in (b.by_name[owner], b.by_name[b.name]):
@@ -188,7 +188,7 @@ def _agree(b: Builder, s: Section, owner: str) -> None:
         raise s.error("the weights that it shares are of another size", "share_index", values=shown)
 
 
-def blur(b: Builder, s: Section, strides: tuple[int, int], how: int) -> None:
+def blur(b: DarknetBuilder, s: Section, strides: tuple[int, int], how: int) -> None:
     """Darknet's antialiasing (Zhang 2019): a fixed blur of each channel, with the stride."""
     if how == 2:
         b.make(s, "average_pool", suffix=".blur", kernel=(2, 2), stride=strides)
@@ -199,7 +199,7 @@ def blur(b: Builder, s: Section, strides: tuple[int, int], how: int) -> None:
             b.make(s, "slice", suffix=f".stride{axis}", axis=axis, step=stride)
 
 
-def deconvolutional(b: Builder, s: Section) -> None:
+def deconvolutional(b: DarknetBuilder, s: Section) -> None:
     size = s.integer("size", 1, 1)
     stride = s.integer("stride", 1, 1)
     normalised = bool(s.integer("batch_normalize", 0))
@@ -220,7 +220,7 @@ def deconvolutional(b: Builder, s: Section) -> None:
     activate(b, s, "logistic")
 
 
-def local(b: Builder, s: Section) -> None:
+def local(b: DarknetBuilder, s: Section) -> None:
     """With a padding there are (length - 1) / stride + 1 windows, whatever it is."""
     size, stride = s.integer("size", 1, 1), s.integer("stride", 1, 1)
     pad = s.integer("pad", 0, 0)
@@ -235,7 +235,7 @@ def local(b: Builder, s: Section) -> None:
     activate(b, s, "logistic")
 
 
-def connected(b: Builder, s: Section) -> None:
+def connected(b: DarknetBuilder, s: Section) -> None:
     normalised = bool(s.integer("batch_normalize", 0))
     b.make(s, "linear", features=s.integer("output", 1, 1), bias=not normalised)
     if normalised:
@@ -243,7 +243,7 @@ def connected(b: Builder, s: Section) -> None:
     activate(b, s, "logistic")
 
 
-def _pooled(b: Builder, s: Section, kind: str) -> None:
+def _pooled(b: DarknetBuilder, s: Section, kind: str) -> None:
     stride = s.integer("stride", 1)
     strides = (s.integer("stride_y", stride, 1), s.integer("stride_x", stride, 1))
     size = s.integer("size", stride, 1)
@@ -275,7 +275,7 @@ def _pooled(b: Builder, s: Section, kind: str) -> None:
         blur(b, s, strides, blurred)
 
 
-def maxpool(b: Builder, s: Section) -> None:
+def maxpool(b: DarknetBuilder, s: Section) -> None:
     """(length + padding - size) / stride + 1 windows; the padding is that of both sides."""
     if s.integer("maxpool_depth", 0):
         image = b.image(s)
@@ -287,16 +287,16 @@ def maxpool(b: Builder, s: Section) -> None:
     _pooled(b, s, "max_pool")
 
 
-def local_avgpool(b: Builder, s: Section) -> None:
+def local_avgpool(b: DarknetBuilder, s: Section) -> None:
     _pooled(b, s, "average_pool")
 
 
-def avgpool(b: Builder, s: Section) -> None:
+def avgpool(b: DarknetBuilder, s: Section) -> None:
     b.image(s)
     b.make(s, "global_average_pool")
 
 
-def normalization(b: Builder, s: Section) -> None:
+def normalization(b: DarknetBuilder, s: Section) -> None:
     """kappa + alpha · Σ x² to the power of -beta; alpha is not divided by the window's size."""
     size = s.integer("size", 5, 1)
     b.image(s)
@@ -310,36 +310,36 @@ def normalization(b: Builder, s: Section) -> None:
     )
 
 
-def batchnorm(b: Builder, s: Section) -> None:
+def batchnorm(b: DarknetBuilder, s: Section) -> None:
     b.image(s)
     b.make(s, "batch_norm", epsilon=EPSILON)
 
 
-def activation(b: Builder, s: Section) -> None:
+def activation(b: DarknetBuilder, s: Section) -> None:
     activate(b, s, "linear")
 
 
-def dropout(b: Builder, s: Section) -> None:
+def dropout(b: DarknetBuilder, s: Section) -> None:
     rate = s.number("probability", 0.5)
     if not 0 <= rate <= 1:
         raise s.error("'probability' is from 0 to 1", "probability", values=str(rate))
     b.make(s, "dropout", rate=rate)
 
 
-def logistic(b: Builder, s: Section) -> None:
+def logistic(b: DarknetBuilder, s: Section) -> None:
     b.make(s, "sigmoid")
 
 
-def l2norm(b: Builder, s: Section) -> None:
+def l2norm(b: DarknetBuilder, s: Section) -> None:
     b.make(s, "pointwise", function="lp_normalize")
 
 
-def softmax(b: Builder, s: Section) -> None:
+def softmax(b: DarknetBuilder, s: Section) -> None:
     """Over all values, or with ``spatial`` over the channels of each place."""
     groups = s.integer("groups", 1, 1)
     if s.text("tree"):
         b.note("a softmax for each node of a tree that is in another file", b.name)
-    shape = b.known()
+    shape = b.shapes[b.head]
     flat = shape is None or len(shape) == 2 or all(size == 1 for size in shape[2:])
     if groups == 1 and (flat or s.number("spatial", 0.0)):
         b.make(s, "softmax")

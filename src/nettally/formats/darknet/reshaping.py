@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..graph_builder import by_axis
 from .layers import activate
 
 if TYPE_CHECKING:
     from ...network import Shape
-    from .builder import Builder, BuiltLayer
+    from .builder import BuiltLayer, DarknetBuilder
     from .cfg import Section
 
 
-def route(b: Builder, s: Section) -> None:
+def route(b: DarknetBuilder, s: Section) -> None:
     """The channels of other layers side by side; of ``groups``, of each the one ``group_id``."""
     groups, group = s.integer("groups", 1, 1), s.integer("group_id", 0, 0)
     _route(b, s, groups, group)
 
 
-def route_lhalf(b: Builder, s: Section) -> None:
+def route_lhalf(b: DarknetBuilder, s: Section) -> None:
     """A route of the first half of the channels, of forks."""
     _route(b, s, 2, 0)
 
 
-def _route(b: Builder, s: Section, groups: int, group: int) -> None:
+def _route(b: DarknetBuilder, s: Section, groups: int, group: int) -> None:
     if group >= groups:
         raise s.error("there is no such group", "group_id", values=f"group_id {group} of {groups}")
     heads = [layer.head for layer in b.layers(s, "layers")]
@@ -31,7 +32,8 @@ def _route(b: Builder, s: Section, groups: int, group: int) -> None:
         heads = [_part(b, s, head, groups, group, i) for i, head in enumerate(heads)]
     shapes = [b.shapes[head] for head in heads]
     known = [shape for shape in shapes if shape is not None]
-    if len({shape[2:] for shape in known}) > 1:
+    unequal = len({shape[2:] for shape in known}) > 1
+    if unequal:
         b.note("maps of different sizes are joined, as values without space", b.name)
         heads = [
             b.make(s, "flatten", (head,), f".values{i}") if len(b.shapes[head] or ()) > 2 else head
@@ -41,9 +43,11 @@ def _route(b: Builder, s: Section, groups: int, group: int) -> None:
         b.make(s, "identity", heads)
     elif len(heads) > 1:
         b.make(s, "concat", heads)
+    if unequal:
+        b.without_map[b.head] = ", ".join(by_axis(shape[1:]) for shape in known[:8])
 
 
-def _part(b: Builder, s: Section, head: str, groups: int, group: int, i: int) -> str:
+def _part(b: DarknetBuilder, s: Section, head: str, groups: int, group: int, i: int) -> str:
     """One group of the channels of a node."""
     shape = b.shapes[head]
     if shape is None:
@@ -59,7 +63,7 @@ def _part(b: Builder, s: Section, head: str, groups: int, group: int, i: int) ->
     return b.make(s, "slice", (head,), suffix, start=group * each, stop=(group + 1) * each)
 
 
-def shortcut(b: Builder, s: Section) -> None:
+def shortcut(b: DarknetBuilder, s: Section) -> None:
     """What the layer before puts out, with other layers' values added to it."""
     wanted = s.text("weights_type", "none")
     if wanted not in ("none", "per_feature", "per_layer", "per_channel"):
@@ -104,7 +108,7 @@ def shortcut(b: Builder, s: Section) -> None:
     activate(b, s, "linear")
 
 
-def _fitted(b: Builder, s: Section, term: str, x: Shape, y: Shape, i: int) -> str | None:
+def _fitted(b: DarknetBuilder, s: Section, term: str, x: Shape, y: Shape, i: int) -> str | None:
     """``term`` at the places of ``y``'s maps, with no more channels than it; None: can't be.
 
     Of larger maps every second (third, ...) place is taken (src/blas.c, shortcut_cpu).
@@ -124,7 +128,9 @@ def _fitted(b: Builder, s: Section, term: str, x: Shape, y: Shape, i: int) -> st
     return name
 
 
-def _padded(b: Builder, s: Section, head: str, term: str, y: Shape, i: int) -> tuple[str, str]:
+def _padded(
+    b: DarknetBuilder, s: Section, head: str, term: str, y: Shape, i: int
+) -> tuple[str, str]:
     """The two to be added; where the second has fewer channels, the sum and nothing."""
     few = b.shape(s, term)[1]
     if few == y[1]:
@@ -135,12 +141,12 @@ def _padded(b: Builder, s: Section, head: str, term: str, y: Shape, i: int) -> t
     return b.make(s, "concat", (added, rest), f".both{i}"), ""
 
 
-def _one(b: Builder, s: Section) -> BuiltLayer:
+def _one(b: DarknetBuilder, s: Section) -> BuiltLayer:
     layers = b.layers(s, "from")
     return layers[0]
 
 
-def scale_channels(b: Builder, s: Section) -> None:
+def scale_channels(b: DarknetBuilder, s: Section) -> None:
     """The maps of another layer, each times one value of the layer before (or each place)."""
     other = _one(b, s).head
     image, maps = b.image(s), b.shapes[other]
@@ -158,10 +164,10 @@ def scale_channels(b: Builder, s: Section) -> None:
     activate(b, s, "linear")
 
 
-def sam(b: Builder, s: Section) -> None:
+def sam(b: DarknetBuilder, s: Section) -> None:
     """The layer before times another of its size (Woo et al. 2018, point by point)."""
     other = _one(b, s).head
-    x, y = b.known(), b.shapes[other]
+    x, y = b.shapes[b.head], b.shapes[other]
     if x is not None and y is not None and x != y:
         raise s.error(
             "the two layers must be of one size",
@@ -172,7 +178,7 @@ def sam(b: Builder, s: Section) -> None:
     activate(b, s, "linear")
 
 
-def upsample(b: Builder, s: Section) -> None:
+def upsample(b: DarknetBuilder, s: Section) -> None:
     stride = s.integer("stride", 2)
     factor = s.number("scale", 1.0)
     b.image(s)
@@ -187,7 +193,7 @@ def upsample(b: Builder, s: Section) -> None:
         b.make(s, "affine", suffix=".scale", slope=factor)
 
 
-def reorg(b: Builder, s: Section) -> None:
+def reorg(b: DarknetBuilder, s: Section) -> None:
     """[reorg]: pixels to channels, of values read as they lie in memory (src/blas.c, reorg_cpu).
 
     The values are first read as c/stride² maps of stride times the size, those pixels become
@@ -227,7 +233,7 @@ def reorg(b: Builder, s: Section) -> None:
         b.make(s, "reshape", size=out)
 
 
-def reorg3d(b: Builder, s: Section) -> None:
+def reorg3d(b: DarknetBuilder, s: Section) -> None:
     """[reorg3d]: pixels to channels, or with ``reverse`` channels to pixels."""
     stride, back = s.integer("stride", 1, 1), s.integer("reverse", 0)
     image = b.image(s)
@@ -241,7 +247,7 @@ def reorg3d(b: Builder, s: Section) -> None:
 
 
 def _to_channels(
-    b: Builder, s: Section, image: tuple[int, int, int], stride: int, suffix: str
+    b: DarknetBuilder, s: Section, image: tuple[int, int, int], stride: int, suffix: str
 ) -> None:
     c, h, w = image
     size = (c, h // stride, stride, w // stride, stride)
@@ -251,7 +257,7 @@ def _to_channels(
 
 
 def _to_pixels(
-    b: Builder, s: Section, image: tuple[int, int, int], stride: int, suffix: str
+    b: DarknetBuilder, s: Section, image: tuple[int, int, int], stride: int, suffix: str
 ) -> None:
     c, h, w = image
     each = c // (stride * stride)
@@ -260,7 +266,7 @@ def _to_pixels(
     b.make(s, "reshape", suffix=suffix, size=(each, h * stride, w * stride))
 
 
-def crop(b: Builder, s: Section) -> None:
+def crop(b: DarknetBuilder, s: Section) -> None:
     """The middle of the image, as in use; its values go from 0..1 to -1..1."""
     high, wide = s.integer("crop_height", 1, 1), s.integer("crop_width", 1, 1)
     image = b.image(s)
@@ -282,11 +288,11 @@ def crop(b: Builder, s: Section) -> None:
         b.make(s, "affine", suffix=".adjust", slope=2.0, offset=-1.0)
 
 
-def empty(b: Builder, s: Section) -> None:
+def empty(b: DarknetBuilder, s: Section) -> None:
     b.make(s, "identity")
 
 
-def history(b: Builder, s: Section) -> None:
+def history(b: DarknetBuilder, s: Section) -> None:
     """The maps of the last few steps side by side."""
     steps = s.integer("history_size", 4, 1)
     image = b.image(s)
@@ -294,16 +300,16 @@ def history(b: Builder, s: Section) -> None:
     _procedure(b, s, "history", None if image is None else (image[0] * steps, *image[1:]))
 
 
-def _procedure(b: Builder, s: Section, type_: str, size: tuple[int, ...] | None) -> None:
+def _procedure(b: DarknetBuilder, s: Section, type_: str, size: tuple[int, ...] | None) -> None:
     """What takes values from elsewhere and computes none. size: the output without the batch."""
-    x = b.known()
+    x = b.shapes[b.head]
     if x is None or size is None:
         b.make(s, "opaque", type=type_)
     else:
         b.make(s, "procedure", type=type_, size=(x[0], *size), of=(x,))
 
 
-def implicit(b: Builder, s: Section) -> None:
+def implicit(b: DarknetBuilder, s: Section) -> None:
     """Learned values that read nothing."""
     filters, atoms = s.integer("filters", 128, 1), s.integer("atoms", 1, 1)
     b.make(s, "tensor", (), size=(1, filters, atoms, 1))
