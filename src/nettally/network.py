@@ -107,6 +107,13 @@ class Layer(Record):
         """What its convolutions and matrix products put out, a shape each."""
         return (y,) if self.weighted else ()
 
+    def routed(self) -> tuple[int, int]:
+        """Of how many equal parts each example's (each token's) pass runs through how many.
+
+        A mixture of experts says (2, 8); what runs as a whole says (1, 1).
+        """
+        return 1, 1
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         """One Window an axis of space; SAME_PLACE; WHOLE; None where it is not known."""
         return SAME_PLACE

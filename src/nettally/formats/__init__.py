@@ -60,6 +60,7 @@ FORMATS = (
     "safetensors",
     "checkpoint",
     "tflite",
+    "language_models",
     "keras",
     "onnx",
     "caffemodel",

@@ -150,8 +150,9 @@ class Attention(Layer):
 
     Each is (batch, places, channels), the channels shared out to the heads; or with an axis of
     heads, (batch, heads, places, channels). key_heads: fewer heads of keys and values, each for
-    several of the queries' (Ainslie et al. 2023); 0: as many. The projections are layers of their
-    own.
+    several of the queries' (Ainslie et al. 2023); 0: as many. sinks: each head has a learned score
+    that takes part in its softmax and has no value (Xiao et al. 2023). The projections are layers
+    of their own.
     """
 
     batch_first = True
@@ -160,6 +161,7 @@ class Attention(Layer):
 
     heads: int = 1
     key_heads: int = 0
+    sinks: bool = False
 
     def __post_init__(self) -> None:
         check_size("heads", self.heads)
@@ -194,6 +196,9 @@ class Attention(Layer):
         if len(xs[0]) == 4:
             return (*q[:3], v[3])
         return (q[0], q[2], q[1] * v[3])
+
+    def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        return {"sinks": (self.heads,)} if self.sinks else NOTHING
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         q, k, v = self._split(xs)

@@ -20,6 +20,7 @@ class Linear(Layer):
 
     axis 1 reads all of an example, channels × height × width (Caffe's InnerProduct,
     cuda-convnet's fc); axis -1 reads the last axis only and keeps the others (torch's Linear).
+    transposed: the weight is stored with the inputs' axis first (GPT-2's checkpoints).
     """
 
     weighted = True
@@ -28,6 +29,7 @@ class Linear(Layer):
     features: int = 0
     bias: bool = True
     axis: int = 1
+    transposed: bool = False
 
     def __post_init__(self) -> None:
         check_size("features", self.features)
@@ -49,6 +51,8 @@ class Linear(Layer):
 
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         weight = (self.features, product(xs[0][int(self.axis) :]))
+        if self.transposed:
+            weight = (weight[1], weight[0])
         return {"weight": weight, "bias": (self.features,)} if self.bias else {"weight": weight}
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:

@@ -31,6 +31,7 @@ FAMILIES = {
     "reduction": "reduce",
     "data_movement": "expand tile arrange procedure",
     "attention": "matmul einsum attention",
+    "mixture": "experts rotary position_embedding",
     "recurrent": "rnn gru lstm elman conv_elman conv_lstm",
     "detection": "detect",
     "opaque": "opaque",

@@ -1,0 +1,100 @@
+"""What a configuration says: its JSON, and where that says nothing, the class that reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ReadError, closest
+from ...network import MAX_SIZE, NOTHING, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OTHER_NAMES = {
+    "hidden_size": ("n_embd", "d_model", "dim", "n_embed", "model_dim"),
+    "num_hidden_layers": ("n_layer", "num_layers", "n_layers", "encoder_layers", "num_decoder_layers"),
+    "num_attention_heads": ("n_head", "num_heads", "n_heads", "encoder_attention_heads"),
+    "num_key_value_heads": ("n_kv_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"),
+    "intermediate_size": ("n_inner", "ffn_dim", "d_ff", "ffn_hidden_size", "hidden_dim"),
+    "max_position_embeddings": ("n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length"),
+    "vocab_size": ("padded_vocab_size",),
+    "num_experts": ("num_local_experts", "n_routed_experts", "moe_num_experts"),
+    "num_experts_per_tok": ("moe_topk", "num_experts_per_token", "moe_top_k", "num_selected_experts"),
+}  # fmt: skip
+"""By the name that most configurations use, the names that others use for the same."""
+
+
+class Config:
+    """A model's configuration. Getters raise ReadError with the field's name.
+
+    fields: of the JSON. defaults: what the class that reads it takes where a field is missing.
+    path: of the configuration within another, with dots.
+    """
+
+    def __init__(
+        self, fields: Mapping[str, Any], file: str, defaults: Mapping[str, Any] = NOTHING, path: str = ""
+    ) -> None:
+        self.fields = fields
+        self.file = file
+        self.defaults = defaults
+        self.path = path
+        self.span = Span(file, 0)
+
+    def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
+        where = f"{self.file}: {self.path}" if self.path else self.file
+        return ReadError(what[:300], where=where, values=values[:300], hint=hint)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field under this or another name; null is as good as missing."""
+        for each in (name, *OTHER_NAMES.get(name, ())):
+            value = self.fields.get(each)
+            if value is not None:
+                return value
+        value = self.defaults.get(name)
+        return default if value is None else value
+
+    def whole(self, name: str, default: int | None = None, least: int = 1) -> int:
+        """A whole number."""
+        value = self.get(name, default)
+        if value is None:
+            raise self.error(
+                f"'{name}' is missing",
+                values=f"its fields: {', '.join(list(self.fields)[:12])[:200]}",
+                hint=closest(name, self.fields),
+            )
+        if type(value) is not int:
+            raise self.error(f"'{name}' must be a whole number", values=f"{name}: {value!r}"[:120])
+        if not least <= value <= MAX_SIZE:
+            raise self.error(
+                f"'{name}' must be between {least} and 2^31 - 1",
+                values=f"{name}: {value if abs(value) < 10**40 else 'over 40 digits'}",
+            )
+        return value
+
+    def flag(self, name: str | bool, default: bool = False) -> bool:
+        """A truth value; True and False stand for themselves."""
+        if isinstance(name, bool):
+            return name
+        value = self.get(name, default)
+        if not isinstance(value, bool):
+            raise self.error(f"'{name}' must be true or false", values=f"{name}: {value!r}"[:120])
+        return value
+
+    def word(self, name: str, default: str = "") -> str:
+        value = self.get(name, default)
+        if not isinstance(value, str):
+            raise self.error(f"'{name}' must be a word", values=f"{name}: {value!r}"[:120])
+        return value
+
+    def list(self, name: str) -> list[Any]:
+        value = self.get(name, [])
+        if not isinstance(value, list):
+            raise self.error(f"'{name}' must be a list", values=f"{name}: {value!r}"[:120])
+        return value  # pyright: ignore[reportUnknownVariableType] - items are checked where they are used
+
+    def part(self, name: str) -> Config:
+        """A configuration within this one."""
+        value = self.get(name, {})
+        if not isinstance(value, dict):
+            raise self.error(f"'{name}' must be an object", values=f"{name}: {value!r}"[:120])
+        return Config(value, self.file, path=f"{self.path}.{name}" if self.path else name)  # pyright: ignore[reportUnknownArgumentType] - JSON's keys are strings

@@ -1,0 +1,250 @@
+"""The parts that transformers share, as data: what stands where, under which name.
+
+A part says how its tensors are called and which settings of the configuration it goes by, and
+builds its nodes. A setting is a value, or the name of the configuration's field that has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...record import Record
+from ..graph_builder import GraphBuilder
+
+if TYPE_CHECKING:
+    from .config import Config
+
+ACTIVATIONS = {
+    "gelu_new": "gelu", "gelu_fast": "gelu", "gelu_pytorch_tanh": "gelu", "gelu_python": "gelu",
+    "quick_gelu": "gelu", "gelu": "gelu", "silu": "silu", "swish": "silu", "relu": "relu",
+    "relu2": "square", "tanh": "tanh", "sigmoid": "sigmoid", "gegelu": "gelu", "geglu": "gelu",
+}  # fmt: skip
+"""The layers that activations are, by the names that configurations have for them."""
+
+
+class Stack(GraphBuilder):
+    """A network in the making, and the configuration that it is made by."""
+
+    AGAIN = "."
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.file)
+        self.config = config
+
+    def make(self, name: str, kind: str, *inputs: str, shared: Any = None, **fields: Any) -> str:
+        """Append a layer under a name; the name."""
+        layer = self.layer(self.config, kind, **fields)
+        module = name.rpartition(".")[0]
+        return self.append(
+            self.config, self.free(name), layer, inputs, shared=shared or {}, module=module
+        )
+
+    def linear(
+        self, name: str, x: str, features: int, *, bias: bool, transposed: bool = False
+    ) -> str:
+        fields = {"transposed": True} if transposed else {}
+        return self.make(name, "linear", x, features=features, bias=bias, axis=-1, **fields)
+
+    def width(self, name: str) -> int:
+        """The size of a node's last axis."""
+        shape = self.shapes[name]
+        assert shape is not None, "all sizes follow from the configuration"
+        return shape[-1]
+
+    def activation(self, name: str, x: str, field: str) -> str:
+        """The activation that the configuration names in a field."""
+        word = self.config.word(field, "gelu") if field not in ACTIVATIONS else field
+        kind = ACTIVATIONS.get(word)
+        if kind is None:
+            raise self.config.error(
+                f"'{field}' names an activation that is not known",
+                values=f"{field}: {word[:60]}",
+                hint="known: " + ", ".join(ACTIVATIONS),
+            )
+        if word == "relu2":
+            x = self.make(f"{name}.relu", "relu", x)
+        return self.make(name, kind, x)
+
+
+class Norm(Record):
+    """A normalisation of each token. kind: ``rms_norm`` or ``layer_norm``. weight, bias: learned."""
+
+    kind: str = "rms_norm"
+    weight: bool = True
+    bias: bool | str = True
+
+    def build(self, b: Stack, name: str, x: str) -> str:
+        fields: dict[str, Any] = {"weight": self.weight}
+        if self.kind == "layer_norm":
+            fields["bias"] = b.config.flag(self.bias)
+        return b.make(name, self.kind, x, **fields)
+
+
+class Attention(Record):
+    """Attention of each token to all, with grouped heads (Ainslie et al. 2023).
+
+    query, key, value, output: their names within ``name``; fused: the name of one matrix for the
+    first three. bias: of those, output_bias: of the last. head_norm: queries and keys are
+    normalised, each head's ("head", or "heads" with weights of its own) or all together ("all"), under the names in norms.
+    rotary: the share of a head's values that are turned is the field's, or all; "" for none.
+    """
+
+    name: str = "self_attn"
+    query: str = "q_proj"
+    key: str = "k_proj"
+    value: str = "v_proj"
+    output: str = "o_proj"
+    fused: str = ""
+    bias: bool | str = False
+    output_bias: bool | str = False
+    head_norm: str = ""
+    norms: tuple[str, str] = ("q_norm", "k_norm")
+    norm: Norm = Norm()
+    heads: str = "num_attention_heads"
+    groups: int | str = "num_key_value_heads"
+    rotary: bool = True
+    transposed: bool = False
+    sinks: bool = False
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        c, name = b.config, f"{prefix}.{self.name}"
+        width, heads = b.width(x), c.whole(self.heads)
+        groups = self.groups if isinstance(self.groups, int) else c.whole(self.groups, heads)
+        size = c.get("head_dim")
+        if size is None:
+            if width % heads:
+                raise c.error(
+                    "the heads do not divide the width",
+                    values=f"hidden_size {width:,}, {heads} heads",
+                    hint=f"{round(width / heads) * heads:,} would be {heads} heads of "
+                    f"{round(width / heads)}",
+                )
+            size = width // heads
+        else:
+            size = c.whole("head_dim")
+        if heads % groups:
+            raise c.error(
+                "the heads of keys and values do not divide those of queries",
+                values=f"{heads} heads, {groups} of keys and values",
+            )
+        q, k, v = self._projected(b, name, x, (heads * size, groups * size))
+        if self.head_norm:
+            q = self._normal(b, f"{name}.{self.norms[0]}", q, heads, size)
+            k = self._normal(b, f"{name}.{self.norms[1]}", k, groups, size)
+        if self.rotary:
+            turned = int(size * float(c.get("partial_rotary_factor", c.get("rotary_pct", 1.0))))
+            q = b.make(f"{name}.q_rotary", "rotary", q, size=size, turned=turned)
+            k = b.make(f"{name}.k_rotary", "rotary", k, size=size, turned=turned)
+        fields = {"sinks": True} if self.sinks else {}
+        x = b.make(
+            name if self.sinks else f"{name}.attention", "attention", q, k, v,
+            heads=heads, key_heads=groups, **fields,
+        )  # fmt: skip
+        return b.linear(
+            f"{name}.{self.output}", x, width, bias=c.flag(self.output_bias),
+            transposed=self.transposed,
+        )  # fmt: skip
+
+    def _projected(self, b: Stack, name: str, x: str, sizes: tuple[int, int]) -> list[str]:
+        """Queries, keys and values."""
+        bias, (all_, grouped) = b.config.flag(self.bias), sizes
+        if not self.fused:
+            return [
+                b.linear(f"{name}.{each}", x, size, bias=bias)
+                for each, size in zip(
+                    (self.query, self.key, self.value), (all_, grouped, grouped), strict=True
+                )
+            ]
+        x = b.linear(
+            f"{name}.{self.fused}", x, all_ + 2 * grouped, bias=bias, transposed=self.transposed
+        )
+        ends = (0, all_, all_ + grouped, all_ + 2 * grouped)
+        return [
+            b.make(f"{name}.{part}", "slice", x, axis=2, start=ends[i], stop=ends[i + 1])
+            for i, part in enumerate(("query", "key", "value"))
+        ]
+
+    def _normal(self, b: Stack, name: str, x: str, heads: int, size: int) -> str:
+        if self.head_norm == "all":
+            return self.norm.build(b, name, x)
+        shape = b.shapes[x] or ()
+        x = b.make(f"{name}.heads", "reshape", x, size=(shape[1], heads, size))
+        if self.head_norm == "heads":
+            x = b.make(f"{name}.normal", self.norm.kind, x, weight=False, bias=False)
+            x = b.make(name, "combine", x, operation="multiply", size=(heads, size))
+        else:
+            x = self.norm.build(b, name, x)
+        return b.make(f"{name}.joined", "reshape", x, size=shape[1:])
+
+
+class FeedForward(Record):
+    """down(act(up(x))), or with a gate down(act(gate(x)) · up(x)) (Shazeer 2020).
+
+    gate: "" for none. fused: the name of one matrix for gate and up.
+    """
+
+    name: str = "mlp"
+    up: str = "up_proj"
+    down: str = "down_proj"
+    gate: str = "gate_proj"
+    fused: str = ""
+    bias: bool | str = False
+    activation: str = "hidden_act"
+    hidden: str = "intermediate_size"
+    times: int = 0  # hidden is so many times the width where the field is missing
+    transposed: bool = False
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        c, name, width = b.config, f"{prefix}.{self.name}" if self.name else prefix, b.width(x)
+        hidden = c.whole(self.hidden, self.times * width or None) if self.hidden else 0
+        hidden = hidden or self.times * width
+        bias = c.flag(self.bias)
+        if self.fused:
+            both = b.linear(f"{name}.{self.fused}", x, 2 * hidden, bias=bias)
+            gate = b.make(f"{name}.gate", "slice", both, axis=2, start=0, stop=hidden)
+            up = b.make(f"{name}.up", "slice", both, axis=2, start=hidden, stop=2 * hidden)
+        else:
+            gate = b.linear(f"{name}.{self.gate}", x, hidden, bias=bias) if self.gate else ""
+            up = b.linear(f"{name}.{self.up}", x, hidden, bias=bias, transposed=self.transposed)
+        y = b.activation(f"{name}.act", gate or up, self.activation)
+        if gate:
+            y = b.make(f"{name}.product", "multiply", y, up)
+        return b.linear(f"{name}.{self.down}", y, width, bias=bias, transposed=self.transposed)
+
+
+class Mixture(Record):
+    """Experts, of which a router chooses some for each token; and those that all tokens run through.
+
+    shared: the experts that are never left out, a FeedForward, whose width is that of an expert
+    times ``shared_count``, or the field of its own.
+    """
+
+    name: str = "mlp"
+    router: str = "gate"
+    experts: str = "experts"
+    count: str = "num_experts"
+    top: str = "num_experts_per_tok"
+    hidden: str = "moe_intermediate_size"
+    gated: bool = True
+    bias: bool = False
+    router_bias: bool = False
+    transposed: bool = False
+    shared: FeedForward | None = None
+    shared_gate: str = ""
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        c, name = b.config, f"{prefix}.{self.name}"
+        count = c.whole(self.count)
+        scores = b.linear(f"{name}.{self.router}", x, count, bias=self.router_bias)
+        y = b.make(
+            f"{name}.{self.experts}", "experts", x, scores, experts=count, top=c.whole(self.top),
+            hidden=c.whole(self.hidden), gated=self.gated, bias=self.bias, transposed=self.transposed,
+        )  # fmt: skip
+        if self.shared is not None:
+            beside = self.shared.build(b, name, x)
+            if self.shared_gate:
+                share = b.linear(f"{name}.{self.shared_gate}", x, 1, bias=False)
+                share = b.make(f"{name}.{self.shared_gate}.sigmoid", "sigmoid", share)
+                beside = b.make(f"{name}.shared", "multiply", beside, share)
+            y = b.make(f"{name}.sum", "add", y, beside)
+        return y
