@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .decoder import Decoder
-from .parts import Attention, FeedForward, Mixture, Norm
+from .parts import Attention, FeedForward, Latent, Mixture, Norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,15 @@ QWEN3 = Decoder(
     attention=Attention(bias="attention_bias", output_bias="attention_bias", head_norm="head")
 )
 MIXTRAL = Decoder(mixture=Mixture(hidden="intermediate_size"))
+DEEPSEEK = Decoder(
+    attention=Latent(),
+    mixture=Mixture(
+        count="n_routed_experts", shared_count="n_shared_experts",
+        shared=FeedForward("shared_experts", hidden="moe_intermediate_size"),
+    ),
+    defaults={"first_k_dense_replace": 3},
+)  # fmt: skip
+SPARSE_DEEPSEEK = DEEPSEEK.replace(attention=Latent(index=True))
 GPT2 = Decoder(
     embedding="transformer.wte", positions="transformer.wpe", layers="transformer.h",
     norm=LAYER_NORM, before_attention="ln_1", before_feed="ln_2", last_norm="transformer.ln_f",
@@ -155,6 +164,29 @@ ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
     "qwen3": QWEN3,
     "qwen3_moe": QWEN3.replace(mixture=Mixture()),
     "mixtral": MIXTRAL,
+    "qwen2_moe": QWEN2.replace(
+        mixture=Mixture(
+            shared=FeedForward("shared_expert", hidden="shared_expert_intermediate_size"),
+            shared_gate="shared_expert_gate",
+        ),
+    ),
+    "deepseek_v2": DEEPSEEK.replace(defaults={"first_k_dense_replace": 0}),
+    "deepseek_v3": DEEPSEEK,
+    "kimi_k2": DEEPSEEK,
+    "deepseek_v32": SPARSE_DEEPSEEK,
+    "glm_moe_dsa": SPARSE_DEEPSEEK.replace(
+        attentions={"shared": Latent()}, types_in="indexer_types"
+    ),
+    "granitemoe": LLAMA.replace(
+        mixture=Mixture("block_sparse_moe", router="router", hidden="intermediate_size"), tied=False
+    ),
+    "phimoe": Decoder(
+        norm=LAYER_NORM,
+        attention=Attention(bias="attention_bias", output_bias="attention_bias"),
+        mixture=Mixture(router="router", hidden="intermediate_size"),
+        head_bias="lm_head_bias",
+    ),
+    "mimo": QWEN2,
     "phi3": Decoder(
         attention=Attention(fused="qkv_proj"), feed=FeedForward(fused="gate_up_proj")
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...record import Record
-from .parts import Attention, FeedForward, Mixture, Norm, Stack
+from .parts import Attention, FeedForward, Latent, Mixture, Norm, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,8 @@ class Decoder(Record):
     2017) and not before the parts. embedding_width: the field that has it, where it is another than
     the width, with ``project_in`` and ``project_out`` between. dense: which blocks have ``feed`` where ``mixture`` is there too.
     positions: the name of a table of learned positions; offset: how many rows it has besides.
-    tied: whether the head is the embedding where the configuration does not say.
+    attentions: those of other types than ``attention``, by what the field ``types_in`` lists for each
+    block. tied: whether the head is the embedding where the configuration does not say.
     """
 
     embedding: str = "model.embed_tokens"
@@ -38,7 +39,9 @@ class Decoder(Record):
     layers: str = "model.layers"
     norm: Norm = Norm()
     before_attention: str = "input_layernorm"
-    attention: Attention = Attention()
+    attention: Attention | Latent = Attention()
+    attentions: Mapping[str, Attention | Latent] = {}  # noqa: RUF012 - a Record's default is never changed
+    types_in: str = "layer_types"
     after_attention: str = ""
     before_feed: str = "post_attention_layernorm"
     feed: FeedForward = FeedForward()
@@ -49,7 +52,7 @@ class Decoder(Record):
     embedding_width: str = ""
     last_norm: str = "model.norm"
     head: str = "lm_head"
-    head_bias: bool = False
+    head_bias: bool | str = False
     tied: bool = False
     defaults: Mapping[str, Any] = {}  # noqa: RUF012 - a Record's default is never changed
 
@@ -105,7 +108,7 @@ class Decoder(Record):
     def block(self, b: Stack, i: int, x: str) -> str:
         """Block i; its output."""
         name = f"{self.layers}.{i}"
-        y = self.attention.build(b, name, read := self._normal(b, name, self.before_attention, x))
+        y = self.attends(b, i).build(b, name, read := self._normal(b, name, self.before_attention, x))
         y = self._normal(b, name, self.after_attention, y, behind=True)
         if self.parallel:
             read = self._normal(b, name, self.before_feed, x) if self.before_feed else read
@@ -131,11 +134,21 @@ class Decoder(Record):
         """Block i's feed-forward network, or its mixture."""
         if self.mixture is None:
             return self.feed
-        c = b.config
-        if i < c.whole("first_k_dense_replace", 0, 0) or i in c.list("mlp_only_layers"):
-            return self.feed
-        step = c.whole("decoder_sparse_step", c.whole("moe_layer_freq", 1))
-        return self.feed if (i + 1) % step else self.mixture
+        return self.mixture if is_sparse(b.config, i) else self.feed
+
+    def attends(self, b: Stack, i: int) -> Attention | Latent:
+        """Block i's attention: by the type that the configuration lists for it."""
+        if not self.attentions:
+            return self.attention
+        types = b.config.list(self.types_in)
+        if not types:
+            return self.attention
+        if i >= len(types):
+            raise b.config.error(
+                f"'{self.types_in}' names a type for each layer",
+                values=f"{len(types)} types, {b.config.whole('num_hidden_layers')} layers",
+            )
+        return self.attentions.get(types[i], self.attention)
 
     def end(self, b: Stack, x: str) -> str:
         """A score for each token of the vocabulary."""
@@ -147,5 +160,18 @@ class Decoder(Record):
         shared = {"weight": f"{self.embedding}.weight"} if tied else None
         return b.make(
             self.head, "linear", x, shared=shared, features=c.whole("vocab_size"),
-            bias=self.head_bias, axis=-1,
+            bias=c.flag(self.head_bias), axis=-1,
         )  # fmt: skip
+
+
+def is_sparse(c: Config, i: int) -> bool:
+    """Whether block i has experts, by whichever of the ways to say so the configuration uses."""
+    types = c.list("mlp_layer_types")
+    if i < len(types):
+        return types[i] == "sparse"
+    if isinstance(c.get("moe_layer_freq"), list):
+        frequency = c.list("moe_layer_freq")
+        return bool(frequency[i]) if i < len(frequency) else True
+    if i < c.whole("first_k_dense_replace", 0, 0) or i in c.list("mlp_only_layers"):
+        return False
+    return not (i + 1) % c.whole("decoder_sparse_step", c.whole("moe_layer_freq", 1))
