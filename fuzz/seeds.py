@@ -880,6 +880,37 @@ claims:
     "receptive_field = 3.8x10^9",
 ]
 
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 100,
+    "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 32, "hidden_act": "silu",
+    "rms_norm_eps": 1e-5, "tie_word_embeddings": False, "rope_theta": 500000.0,
+}  # fmt: skip
+DEEPSEEK = {
+    "model_type": "deepseek_v3", "vocab_size": 100, "hidden_size": 16, "intermediate_size": 24,
+    "num_hidden_layers": 3, "num_attention_heads": 2, "max_position_embeddings": 32,
+    "kv_lora_rank": 8, "q_lora_rank": 6, "qk_nope_head_dim": 4, "qk_rope_head_dim": 2,
+    "v_head_dim": 4, "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2,
+    "moe_intermediate_size": 8, "first_k_dense_replace": 1, "hidden_act": "silu",
+}  # fmt: skip
+LANGUAGE_MODELS = [
+    json.dumps(each)
+    for each in (
+        LLAMA,
+        {"model_type": "gpt2", "vocab_size": 50, "n_embd": 8, "n_layer": 2, "n_head": 2,
+         "n_positions": 16, "activation_function": "gelu_new"},
+        DEEPSEEK,
+        {**LLAMA, "model_type": "qwen3_moe", "head_dim": 8, "num_experts": 4,
+         "num_experts_per_tok": 2, "moe_intermediate_size": 8, "mlp_only_layers": [0]},
+        {**LLAMA, "model_type": "gpt_oss", "num_local_experts": 4, "num_experts_per_tok": 2},
+        {"model_type": "falcon", "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1,
+         "num_attention_heads": 4, "new_decoder_architecture": True, "num_kv_heads": 2},
+        {"model_type": "opt", "vocab_size": 50, "hidden_size": 8, "word_embed_proj_dim": 4,
+         "ffn_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+         "max_position_embeddings": 16, "do_layer_norm_before": False},
+    )
+]  # fmt: skip
+
 MADE: dict[str, list[str] | list[bytes]] = {
     "native": NATIVE,
     "cuda_convnet": CUDA_CONVNET,
@@ -888,6 +919,7 @@ MADE: dict[str, list[str] | list[bytes]] = {
     "caffemodel": CAFFEMODEL,
     "onnx": ONNX,
     "keras": KERAS,
+    "language_models": LANGUAGE_MODELS,
     "tflite": TFLITE,
     "safetensors": SAFETENSORS,
     "checkpoint": CHECKPOINT,

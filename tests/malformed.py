@@ -255,6 +255,31 @@ CHECKPOINT = {
     "a pickle of something else": b"\x80\x02}X\x01\x00\x00\x00aK\x01s.",
 }  # fmt: skip
 
+LLAMA = s.LANGUAGE_MODELS[0]
+MIXTURE = s.LANGUAGE_MODELS[3]
+LANGUAGE_MODELS = {
+    "cut off": LLAMA[:100],
+    "a key twice": LLAMA.replace('"vocab_size": 100', '"vocab_size": 100, "vocab_size": 101'),
+    "a number that is none": LLAMA.replace('"hidden_size": 16', '"hidden_size": NaN'),
+    "an unknown type": LLAMA.replace('"model_type": "llama"', '"model_type": "lama"'),
+    "no width": LLAMA.replace('"hidden_size": 16, ', ""),
+    "a key misspelt": LLAMA.replace('"intermediate_size"', '"intermediat_size"'),
+    "a width that is text": LLAMA.replace('"hidden_size": 16', '"hidden_size": "16"'),
+    "a width with a fraction": LLAMA.replace('"hidden_size": 16', '"hidden_size": 16.5'),
+    "heads that do not divide the width": LLAMA.replace('"hidden_size": 16', '"hidden_size": 18'),
+    "groups that do not divide": LLAMA.replace('key_value_heads": 2', 'key_value_heads": 3'),
+    "layers below zero": LLAMA.replace('"num_hidden_layers": 2', '"num_hidden_layers": -2'),
+    "more layers than atoms": LLAMA.replace('layers": 2', 'layers": 1000000000000000000'),
+    "millions of layers": LLAMA.replace('"num_hidden_layers": 2', '"num_hidden_layers": 90000000'),
+    "more experts a token than there are": MIXTURE.replace('"num_experts": 4', '"num_experts": 1'),
+    "an unknown activation": LLAMA.replace('"silu"', '"sulu"'),
+    "tied is no truth value": LLAMA.replace("false", '"false"'),
+    "too few types of layers": s.LANGUAGE_MODELS[2].replace(
+        '"deepseek_v3"', '"glm_moe_dsa", "index_n_heads": 2, "index_head_dim": 4, '
+        '"indexer_types": ["shared"]'),
+    "no positions": s.LANGUAGE_MODELS[1].replace('"n_positions": 16', '"n_positions": 0'),
+}  # fmt: skip
+
 INPUTS = {"cuda_convnet": {"": (3, 32, 32)}}
 """Sizes that the files of a format do not tell."""
 
@@ -266,6 +291,7 @@ MALFORMED: dict[str, dict[str, str] | dict[str, bytes] | dict[str, str | bytes]]
     "caffemodel": CAFFEMODEL,
     "onnx": ONNX,
     "keras": KERAS,
+    "language_models": LANGUAGE_MODELS,
     "tflite": TFLITE,
     "safetensors": SAFETENSORS,
     "checkpoint": CHECKPOINT,

@@ -121,7 +121,7 @@ def attentions(draw: Any) -> Any:
     keys, times, wide, deep = (draw(st.integers(1, 3)) for _ in range(4))
     batch, rows, columns = (draw(small) for _ in range(3))
     heads = keys * times
-    layer = layer_class("attention")(heads=heads, key_heads=draw(st.sampled_from((keys,))))
+    layer = layer_class("attention")(heads, key_heads=keys, sinks=draw(booleans))
     if draw(booleans):
         xs = ((batch, rows, heads * wide), (batch, columns, keys * wide))
         return layer, (*xs, (batch, columns, keys * deep))
@@ -154,6 +154,32 @@ def rms_norms(draw: Any) -> Any:
     return layer_class("rms_norm")(axes=axes, weight=draw(booleans)), (x,)
 
 
+@st.composite
+def mixtures(draw: Any) -> Any:
+    experts = draw(st.integers(1, 4))
+    layer = layer_class("experts")(
+        experts, draw(st.integers(1, experts)), draw(small), gated=draw(booleans),
+        function=draw(st.sampled_from(("silu", "gelu", "relu"))), bias=draw(booleans),
+        transposed=draw(booleans),
+    )  # fmt: skip
+    tokens = draw(st.lists(small, min_size=1, max_size=3).map(tuple))
+    return layer, ((*tokens, draw(small)), (*tokens, experts))
+
+
+@st.composite
+def rotations(draw: Any) -> Any:
+    size = 2 * draw(small)
+    layer = layer_class("rotary")(size, turned=draw(st.sampled_from((0, 2, size))))
+    return layer, ((draw(small), draw(small), size * draw(small)),)
+
+
+@st.composite
+def positions(draw: Any) -> Any:
+    batch, places, channels, before, more = (draw(small) for _ in range(5))
+    layer = layer_class("position_embedding")(before + places + more - 1, before=before)
+    return layer, ((batch, places, channels),)
+
+
 TENSOR_CASES: dict[str, Any] = {
     "tensor": tensors(),
     "combine": combines(),
@@ -167,6 +193,9 @@ TENSOR_CASES: dict[str, Any] = {
     "einsum": einsums(),
     "attention": attentions(),
     "rms_norm": rms_norms(),
+    "experts": mixtures(),
+    "rotary": rotations(),
+    "position_embedding": positions(),
 }
 
 TENSOR_UNBUILT = {kind: arrangements(kind) for kind in ("arrange", "procedure")}

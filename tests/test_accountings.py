@@ -65,13 +65,15 @@ def attention() -> Tally:
 
 SUMMING = (
     "attention", "conv", "conv_elman", "conv_lstm", "conv_map", "conv_sum", "conv_transpose",
-    "einsum", "elman", "gru", "linear", "local", "lstm", "matmul", "procedure", "rbf", "rnn",
+    "einsum", "elman", "experts", "gru", "linear", "local", "lstm", "matmul", "procedure", "rbf",
+    "rnn",
 )  # fmt: skip
 
 NOT_TORCHS = "conv_elman conv_lstm conv_map elman local rbf"
 OTHERS_MATRICES = "attention einsum gru lstm matmul rnn"
 LEFT_OUT = {
-    "conv+linear": "attention conv_elman conv_lstm einsum elman gru lstm matmul procedure rbf rnn",
+    "conv+linear": "attention conv_elman conv_lstm einsum elman experts gru lstm matmul procedure "
+    "rbf rnn",
     "torchinfo": "attention rbf",
     "fvcore": "gru lstm rbf rnn",
     "thop": "attention conv_map einsum local matmul rbf",
@@ -81,8 +83,8 @@ LEFT_OUT = {
     "torch": "rbf",
     "calflops": "local rbf",
     "keras": " ".join(SUMMING),
-    "darknet": "attention conv_elman conv_lstm conv_transpose einsum local matmul procedure rbf "
-    "rnn",
+    "darknet": "attention conv_elman conv_lstm conv_transpose einsum experts local matmul "
+    "procedure rbf rnn",
     "darknet-bflops": "elman gru linear local lstm",
     "mmcv": OTHERS_MATRICES,
 }
@@ -98,6 +100,11 @@ NOT_KNOWN = {
     "openvino": f"{NOT_TORCHS} {OTHERS_MATRICES} procedure",
     "openvino-v10": f"{NOT_TORCHS} {OTHERS_MATRICES} procedure",
 }
+
+
+# a routed mixture is decided by these alone: the others were never seen to count one
+for _name in set(ACCOUNTINGS) - {"nettally", "conv+linear", "torch", "keras", "darknet"}:
+    NOT_KNOWN[_name] = f"{NOT_KNOWN[_name]} experts"
 
 
 def status(convention: Accounting, kind: str) -> str:

@@ -32,6 +32,7 @@ SUMMING = [
     "conv_transpose",
     "einsum",
     "elman",
+    "experts",
     "gru",
     "linear",
     "local",

@@ -29,7 +29,7 @@ try:
 except ImportError:
     onnxruntime = None
 
-REFUSED = {"rnn", "gru", "lstm", "elman", "conv_elman", "conv_lstm", "detect"}
+REFUSED = {"rnn", "gru", "lstm", "elman", "conv_elman", "conv_lstm", "detect", "experts", "rotary"}
 """Kinds that are never exported."""
 
 SOMETIMES = {"pointwise", "reduce", "recolor", "lp_pool", "conv_transpose", "batch_norm",

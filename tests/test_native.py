@@ -455,7 +455,7 @@ def test_the_users_size_needs_a_name_where_there_are_several() -> None:
         ("conv 96", "conv needs 'kernel'\n  try: 'conv FILTERS, KERNEL'"),
         ("conv", "conv needs 'filters'\n  try: 'conv FILTERS, KERNEL'"),
         ("linear 96, 2", "linear takes 1 value without a name (features)\n"
-         "  values: one too many: 2\n  try: give it a name: bias, axis"),
+         "  values: one too many: 2\n  try: give it a name: bias, axis, transposed"),
         ("conv 96, stride 2, 3x3", "conv: a value without a name stands after one with a name\n"
          "  values: 3x3\n  try: values without a name stand first: filters, kernel"),
         ("relu 3", "relu takes no values without a name\n  values: one too many: 3\n"

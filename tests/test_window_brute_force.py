@@ -35,6 +35,8 @@ NO_WINDOW = {
     "matmul": "each unit reads a row and a column",
     "einsum": "as matmul",
     "attention": "each place reads all the others, of axes that are no space",
+    "rotary": "a head's values are turned in pairs",
+    "experts": "which experts a token runs through depends on its values",
     "conv_elman": "through its state a step sees further at each step",
     "conv_lstm": "as conv_elman",
 }

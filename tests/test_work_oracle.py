@@ -38,7 +38,7 @@ class Operations(TorchDispatchMode):
         self.biases = {
             parameter.untyped_storage()._cdata
             for name, parameter in module.named_parameters()
-            if name.rpartition(".")[2].startswith("bias")
+            if "bias" in name.rpartition(".")[2]
         }
         self.bias_adds = 0
         self.pooled = 0
@@ -50,6 +50,8 @@ class Operations(TorchDispatchMode):
         name = func.overloadpacket.__name__
         assert "rnn" not in name, "a fused kernel, which shows no additions"
         first: Tensor = out[0] if isinstance(out, tuple) else out
+        if name == "index" and self._is_bias(args[0]):  # rows of a table of biases are biases
+            self.biases.add(out.untyped_storage()._cdata)
         if name in ADDS:
             self.bias_adds += first.numel() * any(map(self._is_bias, args))
         elif name.startswith(("avg_pool", "max_pool")):

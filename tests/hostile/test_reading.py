@@ -60,7 +60,9 @@ def test_one_byte_over_and_over(hostile: Hostile, byte: bytes, suffix: str) -> N
     assert hostile(f"x{suffix}", byte * 100_000).refused.startswith(f"x{suffix}")
 
 
-@pytest.mark.parametrize("name", ["native", "cuda_convnet", "darknet", "caffe", "keras"])
+@pytest.mark.parametrize(
+    "name", ["native", "cuda_convnet", "darknet", "caffe", "keras", "language_models"]
+)
 def test_a_text_too_large(hostile: Hostile, tmp_path: Path, name: str) -> None:
     path = tmp_path / f"x{SUFFIXES[name]}"
     seed = MADE[name][0]

@@ -21,7 +21,7 @@ register_tool(
             source="torch 2.13.0, utils/flop_counter.py",
             counts=each(
                 {
-                    f"{CONVS} local conv_transpose linear attention": FLOPS,
+                    f"{CONVS} local conv_transpose linear attention experts": FLOPS,
                     "rnn gru lstm elman conv_elman conv_lstm": FLOPS,
                     "conv_map": {"dense": 2},
                     "matmul": {"products": 2},

@@ -37,8 +37,8 @@ def _einsum(at: At) -> str:
 def _attention(at: At) -> str:
     layer = at.layer
     keys = layer.key_heads or layer.heads
-    if keys != layer.heads:
-        at.refuse("heads that share keys are not exported")
+    if keys != layer.heads or layer.sinks:
+        at.refuse("heads that share keys, and scores without a value, are not exported")
     queries = at.xs[0]
     whole = len(queries) == 3
 
@@ -67,6 +67,14 @@ def _attention(at: At) -> str:
         "heads", "Transpose", at.step("taken", "MatMul", chances, v), perm=[0, 2, 1, 3]
     )
     return at.put("Reshape", joined, at.ints("size", [0, 0, -1]))
+
+
+@writes("position_embedding")
+def _position_embedding(at: At) -> str:
+    first = at.layer.before
+    ends = at.ints("first", [first]), at.ints("last", [first + int(at.x[1])])
+    rows = at.step("rows", "Slice", at.weight("weight"), *ends, at.ints("axes", [0]))
+    return at.put("Add", at.inputs[0], rows)
 
 
 @writes("rbf")

@@ -235,10 +235,12 @@ def _linear(at: At) -> str:
         inputs = [x, at.weight("weight")]
         if layer.bias:
             inputs.append(at.weight("bias"))
-        return at.put("Gemm", *inputs, transB=1)
+        return at.put("Gemm", *inputs, transB=int(not layer.transposed))
     if axis < rank - 1:
         x = at.reshaped("flat", x, [*[0] * axis, -1])
-    weight = at.step("weight.columns", "Transpose", at.weight("weight"), perm=[1, 0])
+    weight = at.weight("weight")
+    if not layer.transposed:
+        weight = at.step("weight.columns", "Transpose", weight, perm=[1, 0])
     if not layer.bias:
         return at.put("MatMul", x, weight)
     return at.put("Add", at.step("product", "MatMul", x, weight), at.weight("bias"))

@@ -20,8 +20,9 @@ class Experts(Layer):
 
     Inputs: the tokens (…, channels), and for each the router's scores (…, experts). An expert is
     down(act(up(x))), or with ``gated`` down(act(gate(x)) · up(x)) (Shazeer 2020), whose gate and up
-    are stored as one tensor. hidden: the values between. transposed: tensors are stored with the
-    inputs' axis before the outputs'. Which experts run depends on the token; how many does not.
+    are stored as one tensor. function: silu, gelu or relu. hidden: the values between.
+    transposed: tensors are stored with the inputs' axis before the outputs'. Which experts run
+    depends on the token; how many does not.
     """
 
     arity = 2
@@ -31,6 +32,7 @@ class Experts(Layer):
     top: int = 1
     hidden: int = 0
     gated: bool = True
+    function: str = "silu"
     bias: bool = False
     transposed: bool = False
 
@@ -38,6 +40,10 @@ class Experts(Layer):
         check_size("experts", self.experts)
         check_size("top", self.top)
         check_size("hidden", self.hidden)
+        if self.function not in ("silu", "gelu", "relu"):
+            raise LayerError(
+                "an expert's function is silu, gelu or relu", values=f"function {self.function}"
+            )
         if self.top > self.experts:
             raise LayerError(
                 "a token runs through more experts than there are",
@@ -56,10 +62,17 @@ class Experts(Layer):
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         width, wide = xs[0][-1], self.hidden * (2 if self.gated else 1)
         up = "gate_up_proj" if self.gated else "up_proj"
+        tensors: dict[str, Shape]
         if self.transposed:
-            tensors = {up: (self.experts, width, wide), "down_proj": (self.experts, self.hidden, width)}
+            tensors = {
+                up: (self.experts, width, wide),
+                "down_proj": (self.experts, self.hidden, width),
+            }
         else:
-            tensors = {up: (self.experts, wide, width), "down_proj": (self.experts, width, self.hidden)}
+            tensors = {
+                up: (self.experts, wide, width),
+                "down_proj": (self.experts, width, self.hidden),
+            }
         if self.bias:
             tensors[f"{up}_bias"] = (self.experts, wide)
             tensors["down_proj_bias"] = (self.experts, width)
@@ -83,13 +96,15 @@ class Experts(Layer):
 class Rotary(Layer):
     """Each pair of values turned by an angle that grows with the place (Su et al. 2021).
 
-    Input: (batch, places, heads · size). size: of a head. turned: how many of its values are.
+    Input: (batch, places, heads · size). size: of a head. turned: how many of its values are, 0
+    for all. base: the angles of a place are the place times base^(-2i / turned).
     """
 
     positional = ("size",)
 
     size: int = 0
     turned: int = 0
+    base: float = 10_000.0
 
     def __post_init__(self) -> None:
         check_size("size", self.size)
@@ -97,7 +112,7 @@ class Rotary(Layer):
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         x = xs[0]
-        if int(x[-1]) % int(self.size) or self.turned > self.size:
+        if len(x) != 3 or int(x[2]) % int(self.size) or self.turned > self.size:
             raise LayerError(
                 "rotary's heads do not divide the channels",
                 values=f"{by_axis(x)}, heads of {self.size}, of which {self.turned} are turned",

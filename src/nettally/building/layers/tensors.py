@@ -218,6 +218,17 @@ def _einsum(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     return _Product(layer, lambda *factors: torch.einsum(layer.equation, *factors))
 
 
+class Attention(Function):
+    """Attention with a learned score for each head that has no value."""
+
+    def __init__(self, function: Callable[..., Tensor], heads: int) -> None:
+        super().__init__("attention", function)
+        self.sinks = nn.Parameter(torch.zeros(heads))
+
+    def forward(self, *xs: Tensor) -> Tensor:
+        return self.function(*xs, sinks=self.sinks)
+
+
 @makes("attention")
 def _attention(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     keys = layer.key_heads or layer.heads
@@ -225,17 +236,21 @@ def _attention(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     def apart(x: Tensor, heads: int) -> Tensor:
         return x if x.dim() == 4 else x.unflatten(2, (heads, -1)).transpose(1, 2)
 
-    def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    def attend(
+        q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, sinks: Tensor | None = None
+    ) -> Tensor:
         whole = q.dim() == 3
         q, k, v = apart(q, layer.heads), apart(k, keys), apart(v, keys)
         k, v = (each.repeat_interleave(layer.heads // keys, 1) for each in (k, v))
         scores = torch.matmul(q, k.mT) * q.shape[-1] ** -0.5
         if mask is not None:
             scores = scores + mask
-        out = torch.matmul(scores.softmax(-1), v)
+        if sinks is not None:
+            scores = torch.cat((scores, sinks[:, None, None].expand(*scores.shape[:-1], 1)), -1)
+        out = torch.matmul(scores.softmax(-1)[..., : v.shape[2]], v)
         return out.transpose(1, 2).flatten(2) if whole else out
 
-    return Function("attention", attend)
+    return Attention(attend, layer.heads) if layer.sinks else Function("attention", attend)
 
 
 @makes("lp_pool")

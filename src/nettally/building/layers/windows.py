@@ -272,11 +272,27 @@ class FlatLinear(nn.Linear):
         return super().forward(input.flatten(self.start))
 
 
+class TransposedLinear(FlatLinear):
+    """The same, with a weight that has the inputs' axis first."""
+
+    def __init__(self, features: int, seen: int, bias: bool) -> None:
+        super().__init__(features, seen, bias)
+        if bias:
+            self.bias = nn.Parameter(torch.zeros(features))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.linear(input.flatten(self.start), self.weight.mT, self.bias)
+
+
 @makes("linear")
 def _linear(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     x = xs[0]
     axis = layer.axis % len(x)
     seen = math.prod(x[axis:])
+    if layer.transposed:
+        module = TransposedLinear(layer.features, seen, layer.bias)
+        module.start = axis
+        return module
     if axis == len(x) - 1:
         return nn.Linear(seen, layer.features, layer.bias)
     module = FlatLinear(seen, layer.features, layer.bias)

@@ -187,6 +187,8 @@ RULES: dict[str, Rule] = {
     "blur": Rule(0, None, "a convolution with a constant"),
     "recolor": Rule(0, None, "a product with a constant"),
     "detect": _MOVED,
+    "rotary": Rule(0, None, "mul by the cosines and sines, which all layers share"),
+    "position_embedding": Rule(0, None, "add: sizes only", "each"),
 }  # fmt: skip
 """By kind. Kinds that depend on a field stand in ``BY_FIELD``; attention and recurrent layers have
 functions of their own."""
@@ -354,7 +356,7 @@ SOURCES = {
 }
 """Where torch says it, of the kinds whose rules are functions."""
 
-UNKNOWN = ("opaque", "procedure", "elman", "conv_elman", "conv_lstm")
+UNKNOWN = ("opaque", "procedure", "elman", "conv_elman", "conv_lstm", "experts")
 """Kinds without a rule: torch has no such layer, or it is not known which function it was."""
 
 NO_NAMES: frozenset[str] = frozenset()

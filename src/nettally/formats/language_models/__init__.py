@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from ..source import Source
 
 FORMAT = Format(
-    "configurations of language models",
-    ("config.json",),
-    "transformers' config.json",
-    ("what the named architectures are not",),
+    "language models by their configuration",
+    (".json",),
+    "config.json of transformers 4 and 5",
+    (
+        "architectures that no line of data describes are refused by their type",
+        "modules that predict several tokens are not built",
+    ),
 )
 
 
@@ -40,7 +43,7 @@ def network(fields: Any, source: Source) -> Network:
 
     if not isinstance(fields, dict):
         raise ReadError("a configuration is an object", where=source.name)
-    config = Config(fields, source.name)  # pyright: ignore[reportUnknownArgumentType] - JSON's keys are strings
+    config = Config(fields, source.name)
     type_ = config.word("model_type")
     architecture = ARCHITECTURES.get(type_)
     if architecture is None:

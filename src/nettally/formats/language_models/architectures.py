@@ -118,9 +118,7 @@ def gpt_neox(c: Config) -> Decoder:
 def stablelm(c: Config) -> Decoder:
     """In parallel, it has one normalisation for both parts."""
     parallel = c.flag("use_parallel_residual")
-    return STABLELM.replace(
-        parallel=parallel, before_feed="" if parallel else STABLELM.before_feed
-    )
+    return STABLELM.replace(parallel=parallel, before_feed="" if parallel else STABLELM.before_feed)
 
 
 def opt(c: Config) -> Decoder:

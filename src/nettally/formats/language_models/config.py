@@ -10,17 +10,20 @@ from ...network import MAX_SIZE, NOTHING, Span
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OTHER_NAMES = {
-    "hidden_size": ("n_embd", "d_model", "dim", "n_embed", "model_dim"),
-    "num_hidden_layers": ("n_layer", "num_layers", "n_layers", "encoder_layers", "num_decoder_layers"),
-    "num_attention_heads": ("n_head", "num_heads", "n_heads", "encoder_attention_heads"),
-    "num_key_value_heads": ("n_kv_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"),
-    "intermediate_size": ("n_inner", "ffn_dim", "d_ff", "ffn_hidden_size", "hidden_dim"),
-    "max_position_embeddings": ("n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length"),
-    "vocab_size": ("padded_vocab_size",),
-    "num_experts": ("num_local_experts", "n_routed_experts", "moe_num_experts"),
-    "num_experts_per_tok": ("moe_topk", "num_experts_per_token", "moe_top_k", "num_selected_experts"),
-}  # fmt: skip
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    name: tuple(others.split())
+    for name, others in {
+        "hidden_size": "n_embd d_model dim n_embed model_dim",
+        "num_hidden_layers": "n_layer num_layers n_layers encoder_layers num_decoder_layers",
+        "num_attention_heads": "n_head num_heads n_heads encoder_attention_heads",
+        "num_key_value_heads": "n_kv_heads num_kv_heads n_head_kv multi_query_group_num",
+        "intermediate_size": "n_inner ffn_dim d_ff ffn_hidden_size hidden_dim",
+        "max_position_embeddings": "n_positions n_ctx max_seq_len max_sequence_length seq_length",
+        "vocab_size": "padded_vocab_size",
+        "num_experts": "num_local_experts n_routed_experts moe_num_experts",
+        "num_experts_per_tok": "moe_topk num_experts_per_token moe_top_k num_selected_experts",
+    }.items()
+}
 """By the name that most configurations use, the names that others use for the same."""
 
 
@@ -32,7 +35,11 @@ class Config:
     """
 
     def __init__(
-        self, fields: Mapping[str, Any], file: str, defaults: Mapping[str, Any] = NOTHING, path: str = ""
+        self,
+        fields: Mapping[str, Any],
+        file: str,
+        defaults: Mapping[str, Any] = NOTHING,
+        path: str = "",
     ) -> None:
         self.fields = fields
         self.file = file
@@ -53,7 +60,9 @@ class Config:
         value = self.defaults.get(name)
         return default if value is None else value
 
-    def whole(self, name: str, default: int | None = None, least: int = 1) -> int:
+    def whole(
+        self, name: str, default: int | None = None, least: int = 1, most: int = MAX_SIZE
+    ) -> int:
         """A whole number."""
         value = self.get(name, default)
         if value is None:
@@ -64,9 +73,9 @@ class Config:
             )
         if type(value) is not int:
             raise self.error(f"'{name}' must be a whole number", values=f"{name}: {value!r}"[:120])
-        if not least <= value <= MAX_SIZE:
+        if not least <= value <= most:
             raise self.error(
-                f"'{name}' must be between {least} and 2^31 - 1",
+                f"'{name}' must be between {least} and {most:,}",
                 values=f"{name}: {value if abs(value) < 10**40 else 'over 40 digits'}",
             )
         return value
@@ -90,11 +99,11 @@ class Config:
         value = self.get(name, [])
         if not isinstance(value, list):
             raise self.error(f"'{name}' must be a list", values=f"{name}: {value!r}"[:120])
-        return value  # pyright: ignore[reportUnknownVariableType] - items are checked where they are used
+        return value
 
     def part(self, name: str) -> Config:
         """A configuration within this one."""
         value = self.get(name, {})
         if not isinstance(value, dict):
             raise self.error(f"'{name}' must be an object", values=f"{name}: {value!r}"[:120])
-        return Config(value, self.file, path=f"{self.path}.{name}" if self.path else name)  # pyright: ignore[reportUnknownArgumentType] - JSON's keys are strings
+        return Config(value, self.file, path=f"{self.path}.{name}" if self.path else name)

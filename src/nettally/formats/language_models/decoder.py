@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..source import Source
     from .config import Config
 
+MAX_LAYERS = 2_000
+"""More blocks than any language model has: a few bytes name a number, and each block costs."""
+
 LENGTH = 2048
 """How many tokens are counted where nothing is said, or the model's limit where that is less."""
 
@@ -22,14 +25,14 @@ LENGTH = 2048
 class Decoder(Record):
     """A language model that predicts the next token.
 
-    Names are those of the checkpoint's tensors; "" where it has no such thing. after_attention,
-    after_feed: normalisations of what a part puts out, before it is added. parallel: attention and
-    feed-forward read the same. after_sum: the normalisations stand behind the sums (Vaswani et al.
-    2017) and not before the parts. embedding_width: the field that has it, where it is another than
-    the width, with ``project_in`` and ``project_out`` between. dense: which blocks have ``feed`` where ``mixture`` is there too.
-    positions: the name of a table of learned positions; offset: how many rows it has besides.
-    attentions: those of other types than ``attention``, by what the field ``types_in`` lists for each
-    block. tied: whether the head is the embedding where the configuration does not say.
+    Names are those of the checkpoint's tensors; "" where it has no such thing. offset: rows of the
+    table of positions before the first. after_attention, after_feed: normalisations of what a part
+    puts out, before it is added. parallel: attention and feed-forward read the same. after_sum: the
+    normalisations stand behind the sums (Vaswani et al. 2017) and not before the parts.
+    attentions: those of other types than ``attention``, by what the field ``types_in`` lists for
+    each block. embedding_width: the field that has it, where it is another than the width, with
+    ``project_in`` and ``project_out`` between. tied: whether the head is the embedding where the
+    configuration does not say.
     """
 
     embedding: str = "model.embed_tokens"
@@ -40,7 +43,7 @@ class Decoder(Record):
     norm: Norm = Norm()
     before_attention: str = "input_layernorm"
     attention: Attention | Latent = Attention()
-    attentions: Mapping[str, Attention | Latent] = {}  # noqa: RUF012 - a Record's default is never changed
+    attentions: Mapping[str, Attention | Latent] = {}
     types_in: str = "layer_types"
     after_attention: str = ""
     before_feed: str = "post_attention_layernorm"
@@ -54,14 +57,13 @@ class Decoder(Record):
     head: str = "lm_head"
     head_bias: bool | str = False
     tied: bool = False
-    defaults: Mapping[str, Any] = {}  # noqa: RUF012 - a Record's default is never changed
+    defaults: Mapping[str, Any] = {}
 
     def network(self, config: Config, source: Source) -> Network:
         """The network, of one sequence."""
         b = Stack(config)
         x = self.start(b, source)
-        for i in range(config.whole("num_hidden_layers")):
-            b.ask(config, nodes=16)
+        for i in range(config.whole("num_hidden_layers", most=MAX_LAYERS)):
             x = self.block(b, i, x)
         if self.last_norm:
             x = self.norm.build(b, self.last_norm, x)
@@ -77,9 +79,7 @@ class Decoder(Record):
         shape = sizes_from_user(source, ("input_ids",)).get("input_ids")
         if shape is None:
             shape = (1, min(LENGTH, rows or LENGTH))
-            b.note(
-                f"a sequence of {shape[1]:,} tokens is counted; --input 1x4096 is one of 4,096"
-            )
+            b.note(f"a sequence of {shape[1]:,} tokens is counted; --input 1x4096 is one of 4,096")
         shape = (1, *shape) if len(shape) == 1 else shape
         if len(shape) != 2:
             raise c.error(
@@ -108,7 +108,9 @@ class Decoder(Record):
     def block(self, b: Stack, i: int, x: str) -> str:
         """Block i; its output."""
         name = f"{self.layers}.{i}"
-        y = self.attends(b, i).build(b, name, read := self._normal(b, name, self.before_attention, x))
+        y = self.attends(b, i).build(
+            b, name, read := self._normal(b, name, self.before_attention, x)
+        )
         y = self._normal(b, name, self.after_attention, y, behind=True)
         if self.parallel:
             read = self._normal(b, name, self.before_feed, x) if self.before_feed else read

@@ -67,7 +67,7 @@ class Stack(GraphBuilder):
 
 
 class Norm(Record):
-    """A normalisation of each token. kind: ``rms_norm`` or ``layer_norm``. weight, bias: learned."""
+    """A normalisation of each token. weight, bias: whether they are learned."""
 
     kind: str = "rms_norm"
     weight: bool = True
@@ -85,7 +85,8 @@ class Attention(Record):
 
     query, key, value, output: their names within ``name``; fused: the name of one matrix for the
     first three. bias: of those, output_bias: of the last. head_norm: queries and keys are
-    normalised, each head's ("head", or "heads" with weights of its own) or all together ("all"), under the names in norms.
+    normalised, each head's ("head", or "heads" with weights of its own) or all together ("all"),
+    under the names in norms.
     rotary: the share of a head's values that are turned is the field's, or all; "" for none.
     """
 
@@ -167,7 +168,7 @@ class Attention(Record):
     def _normal(self, b: Stack, name: str, x: str, heads: int, size: int) -> str:
         if self.head_norm == "all":
             return self.norm.build(b, name, x)
-        shape = b.shapes[x] or ()
+        shape = b.shapes[x] or (1, 1, 1)
         x = b.make(f"{name}.heads", "reshape", x, size=(shape[1], heads, size))
         if self.head_norm == "heads":
             x = b.make(f"{name}.normal", self.norm.kind, x, weight=False, bias=False)
@@ -267,7 +268,7 @@ class FeedForward(Record):
 
 
 class Mixture(Record):
-    """Experts, of which a router chooses some for each token; and those that all tokens run through.
+    """Experts, of which a router chooses some for each token; and those that all run through.
 
     shared: the experts that are never left out, a FeedForward, whose width is that of an expert
     times ``shared_count``, or the field of its own.
@@ -293,7 +294,8 @@ class Mixture(Record):
         scores = b.linear(f"{name}.{self.router}", x, count, bias=self.router_bias)
         y = b.make(
             f"{name}.{self.experts}", "experts", x, scores, experts=count, top=c.whole(self.top),
-            hidden=c.whole(self.hidden), gated=self.gated, bias=self.bias, transposed=self.transposed,
+            hidden=c.whole(self.hidden), gated=self.gated, bias=self.bias,
+            transposed=self.transposed,
         )  # fmt: skip
         if self.shared is not None:
             count = c.whole(self.shared_count) if self.shared_count else 1

@@ -1,0 +1,85 @@
+"""Mixtures of experts, rotated keys and queries, and learned positions as torch modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from . import Function, makes
+
+if TYPE_CHECKING:
+    from ...network import Shape
+
+
+class Experts(nn.Module):
+    """Each token through the experts with its greatest scores, weighted by their softmax."""
+
+    def __init__(self, layer: Any, xs: tuple[Shape, ...]) -> None:
+        super().__init__()
+        self.layer = layer
+        for name, shape in layer.parameters(xs).items():
+            start = torch.zeros(shape) if name.endswith("bias") else torch.randn(shape) * 0.02
+            self.register_parameter(name, nn.Parameter(start))
+
+    def forward(self, x: Tensor, scores: Tensor) -> Tensor:
+        weights, chosen = scores.flatten(0, -2).topk(self.layer.top, -1)
+        runs = chosen.flatten()  # a token and one of its experts each
+        y = x.flatten(0, -2).repeat_interleave(self.layer.top, 0)[:, None]
+        y = self.linear(y, "gate_up_proj" if self.layer.gated else "up_proj", runs)
+        function = getattr(functional, self.layer.function)
+        if self.layer.gated:
+            gate, up = y.chunk(2, -1)
+            y = function(gate) * up
+        else:
+            y = function(y)
+        y = self.linear(y, "down_proj", runs).unflatten(0, (-1, self.layer.top))[:, :, 0]
+        return (y * weights.softmax(-1)[..., None]).sum(1).reshape(x.shape)
+
+    def linear(self, x: Tensor, name: str, runs: Tensor) -> Tensor:
+        weight = getattr(self, name)[runs]
+        weight = weight if self.layer.transposed else weight.mT
+        if not self.layer.bias:
+            return torch.bmm(x, weight)
+        return torch.bmm(x, weight) + getattr(self, f"{name}_bias")[runs, None]
+
+
+@makes("experts")
+def _experts(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return Experts(layer, xs)
+
+
+@makes("rotary")
+def _rotary(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    turned = layer.turned or layer.size
+
+    def turn(x: Tensor) -> Tensor:
+        heads = x.unflatten(-1, (-1, layer.size))
+        half = turned // 2
+        steps = torch.arange(half, device=x.device) / max(half, 1)
+        places = torch.arange(x.shape[1], device=x.device)
+        angles = torch.outer(places, layer.base**-steps)[None, :, None, :]
+        a, b, rest = heads[..., :half], heads[..., half : 2 * half], heads[..., 2 * half :]
+        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        return torch.cat((a * cos - b * sin, b * cos + a * sin, rest), -1).flatten(-2)
+
+    return Function("rotary", turn)
+
+
+class PositionEmbedding(nn.Module):
+    """x + the table's rows from ``before`` on."""
+
+    def __init__(self, layer: Any, x: Shape) -> None:
+        super().__init__()
+        self.before = layer.before
+        self.weight = nn.Parameter(torch.randn(layer.rows, int(x[2])) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight[self.before : self.before + x.shape[1]]
+
+
+@makes("position_embedding")
+def _position_embedding(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return PositionEmbedding(layer, xs[0])

@@ -1,0 +1,199 @@
+"""Language models from their configurations: counts, tensors and work against transformers' own."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import seeds
+from nettally.counting.tally import tally
+from nettally.errors import ReadError
+from nettally.formats import Source, language_models
+from nettally.formats.language_models.architectures import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nettally.counting.tally import Tally
+
+
+def counted(fields: dict[str, Any], tokens: tuple[int, ...] = ()) -> Tally:
+    source = Source("config.json", b"", {"": tokens} if tokens else {})
+    return tally(language_models.network(fields, source))
+
+
+def config(kind: str, **changes: Any) -> dict[str, Any]:
+    """A configuration of a few thousand parameters."""
+    for seed in seeds.LANGUAGE_MODELS:
+        fields = json.loads(seed)
+        if fields["model_type"] == kind:
+            return {**fields, **changes}
+    return {**seeds.LLAMA, "model_type": kind, **changes}
+
+
+# --- what is published ----------------------------------------------------------------------------
+
+GPT2 = {"model_type": "gpt2", "vocab_size": 50257, "n_positions": 1024}
+BY_HAND = {
+    # Radford et al. 2019, table 2, gives sizes; the counts are those of the released checkpoints
+    "gpt2": ({**GPT2, "n_embd": 768, "n_layer": 12, "n_head": 12}, 124_439_808),
+    "gpt2-medium": ({**GPT2, "n_embd": 1024, "n_layer": 24, "n_head": 16}, 354_823_168),
+    "gpt2-large": ({**GPT2, "n_embd": 1280, "n_layer": 36, "n_head": 20}, 774_030_080),
+    "gpt2-xl": ({**GPT2, "n_embd": 1600, "n_layer": 48, "n_head": 25}, 1_557_611_200),
+    # Jiang et al. 2024, table 1: 8x7B has 46.7B parameters
+    "mixtral-8x7b": (
+        {"model_type": "mixtral", "vocab_size": 32000, "hidden_size": 4096,
+         "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+         "num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2,
+         "hidden_act": "silu"},
+        46_702_792_704,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_parameters_are_the_released_checkpoints(name: str) -> None:
+    fields, parameters = BY_HAND[name]
+    assert counted(fields).parameters == parameters
+
+
+def test_gpt_2_with_the_vocabulary_of_gpt_has_the_published_count() -> None:
+    """117M, which Radford et al. print, has 116,929,536: GPT's 40,478 tokens for 50,257."""
+    fields, _ = BY_HAND["gpt2"]
+    assert counted({**fields, "vocab_size": 40478}).parameters == 116_929_536
+
+
+# --- laws -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "qwen3_moe", "deepseek_v3", "gpt_oss", "opt"])
+def test_parameters_do_not_depend_on_the_sequence(kind: str) -> None:
+    counts = {counted(config(kind), size).parameters for size in ((1, 1), (1, 7), (3, 16), (5,))}
+    assert len(counts) == 1
+
+
+def test_work_is_linear_in_tokens_but_for_attention() -> None:
+    """Each product of matrices is done for each token; the two of attention for each pair."""
+    fields = config("llama")
+    one, two, four = (int(counted(fields, (1, n)).macs) for n in (8, 16, 32))
+    square = (four - 2 * two) // 2 - (two - 2 * one)
+    # layers · heads · (n · n) · (size for the scores + size for the values)
+    pairs = 2 * 4 * (4 + 4)
+    assert (two - 2 * one) == pairs * (16**2 - 2 * 8**2)
+    assert square >= 0
+    assert int(counted(fields, (3, 8)).macs) == 3 * one
+
+
+def test_a_mixture_does_the_work_of_the_experts_that_run() -> None:
+    fields = config("qwen3_moe", mlp_only_layers=[])
+    few, many = (counted({**fields, "num_experts_per_tok": top}, (1, 8)) for top in (1, 3))
+    assert few.parameters == many.parameters
+    experts = 2 * 8 * 3 * 16 * 8  # layers, tokens, matrices, width, hidden
+    assert int(many.macs) - int(few.macs) == 2 * experts
+
+
+def test_a_tied_head_is_counted_once() -> None:
+    apart, tied = (counted(config("llama", tie_word_embeddings=tie)) for tie in (False, True))
+    assert int(apart.parameters) - int(tied.parameters) == 100 * 16
+    assert apart.macs == tied.macs
+
+
+def test_a_sequence_is_taken_where_none_is_named_and_that_is_said() -> None:
+    long = counted(config("llama", max_position_embeddings=131072))
+    assert long.network.inputs == {"input_ids": (1, 2048)}
+    assert any("2,048 tokens" in note for note in long.network.notes)
+    assert not counted(config("llama"), (1, 8)).network.notes
+
+
+def test_a_longer_sequence_than_the_table_of_positions_is_refused() -> None:
+    with pytest.raises(ReadError, match="longer than the table of positions"):
+        counted(config("gpt2"), (1, 17))
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "hint"),
+    [
+        ({"hidden_size": 5140, "num_attention_heads": 40}, "heads do not divide", "5,120 would be"),
+        ({"model_type": "lama"}, "'lama' is not known", "did you mean 'llama'"),
+        ({"hidden_act": "sulu"}, "activation that is not known", "silu"),
+    ],
+)
+def test_a_complaint_says_what_would_do(changes: dict[str, Any], what: str, hint: str) -> None:
+    with pytest.raises(ReadError, match=what) as error:
+        counted(config("llama", **changes))
+    assert hint in error.value.hint
+
+
+def test_a_key_misspelt_is_named() -> None:
+    fields = config("llama")
+    fields["intermediat_size"] = fields.pop("intermediate_size")
+    with pytest.raises(ReadError, match="'intermediate_size' is missing") as error:
+        counted(fields)
+    assert "intermediat_size" in error.value.hint
+
+
+# --- transformers' own counts ---------------------------------------------------------------------
+
+
+def oracle(shared: Path) -> list[dict[str, str]]:
+    path = shared / "llm" / "oracle.csv"
+    if not path.is_file():
+        pytest.skip("the folder llm of ../shared is not there")
+    with path.open() as file:
+        return [row for row in csv.DictReader(file) if row["model_type"] in ARCHITECTURES]
+
+
+def test_parameters_and_work_of_published_configurations(shared: Path) -> None:
+    """Parameters to the unit, and twice the multiply-accumulates what torch's counter says."""
+    rows = [row for row in oracle(shared) if row["parameters"] and "x" in row["input_128"]]
+    assert len(rows) > 100
+    for row in rows:
+        fields = json.loads((shared / "llm" / "configs" / row["file"]).read_text())
+        for size, flops in ((row["input_128"], row["flops_128"]),
+                            (row["input_long"], row["flops_long"])):  # fmt: skip
+            if not flops:
+                continue
+            batch, tokens = map(int, size.split("x"))
+            found = counted(fields, (batch, tokens))
+            assert found.parameters == int(row["parameters"]), row["file"]
+            assert 2 * int(found.macs) == int(flops), row["file"]
+
+
+TYPES = sorted(ARCHITECTURES.keys() - {"kimi_k2", "mimo", "deepseek_v2"})
+"""All but those that transformers knows by other names, or whose defaults it can't build."""
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_tensors_are_those_of_transformers(kind: str) -> None:
+    """Names and shapes, at the class's own defaults with two layers."""
+    torch = pytest.importorskip("torch")
+    from torch_models import quiet, torchvision_ready
+
+    torchvision_ready()
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.AutoConfig.for_model(kind)
+    if hasattr(theirs, "num_hidden_layers"):
+        theirs.num_hidden_layers = min(theirs.num_hidden_layers, 5)
+    fields = theirs.to_dict()
+    for name in ("layer_types", "mlp_layer_types", "indexer_types"):
+        if isinstance(fields.get(name), list):
+            cut = fields[name][: theirs.num_hidden_layers]
+            setattr(theirs, name, cut)
+            fields[name] = cut
+    with quiet(), torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(theirs)
+    model.tie_weights()
+    expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
+    assert tensors(counted(fields, (1, 8))) == expected
+
+
+def tensors(found: Tally) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for row in found.rows:
+        for name, shape in row.node.layer.parameters(row.inputs).items():
+            if name not in row.node.shared:
+                shapes[f"{row.name}.{name}"] = tuple(map(int, shape))
+    return shapes
