@@ -911,6 +911,68 @@ LANGUAGE_MODELS = [
     )
 ]  # fmt: skip
 
+GGUF_BLOCKS = {"F32": (0, 1, 4), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144)}
+
+
+def gguf(settings: dict[str, Any], tensors: list[tuple[str, list[int], str]]) -> bytes:
+    """A file of version 3. tensors: name, sizes with the innermost first, type."""
+
+    def text(word: str) -> bytes:
+        return struct.pack("<Q", len(word)) + word.encode()
+
+    def value(each: Any) -> bytes:
+        if isinstance(each, str):
+            return struct.pack("<I", 8) + text(each)
+        if isinstance(each, list):
+            return struct.pack("<IIQ", 9, 8, len(each)) + b"".join(map(text, each))
+        return struct.pack("<I", 4) + struct.pack("<I", each)
+
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(settings))
+    out += b"".join(text(key) + value(each) for key, each in settings.items())
+    offset = 0
+    for name, sizes, kind in tensors:
+        number, values, size = GGUF_BLOCKS[kind]
+        out += text(name) + struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes)
+        out += struct.pack("<IQ", number, offset)
+        count = 1
+        for each in sizes:
+            count *= each
+        offset += -(-count // values * size // 32) * 32
+    out += bytes(-len(out) % 32)
+    return out + bytes(offset)
+
+
+def gguf_llama(kind: str = "Q8_0", *, tied: bool = False, architecture: str = "llama") -> bytes:
+    """A Llama of one block."""
+    settings: dict[str, Any] = {
+        "general.architecture": architecture, "general.name": "tiny",
+        f"{architecture}.embedding_length": 32, f"{architecture}.block_count": 1,
+        f"{architecture}.feed_forward_length": 64, f"{architecture}.attention.head_count": 4,
+        f"{architecture}.attention.head_count_kv": 2, f"{architecture}.context_length": 16,
+        "tokenizer.ggml.tokens": [f"<{i}>" for i in range(96)],
+    }  # fmt: skip
+    shapes = {
+        "token_embd": [32, 96], "blk.0.attn_norm": [32], "blk.0.attn_q": [32, 32],
+        "blk.0.attn_k": [32, 16], "blk.0.attn_v": [32, 16], "blk.0.attn_output": [32, 32],
+        "blk.0.ffn_norm": [32], "blk.0.ffn_gate": [32, 64], "blk.0.ffn_up": [32, 64],
+        "blk.0.ffn_down": [64, 32], "output_norm": [32],
+    }  # fmt: skip
+    if not tied:
+        shapes["output"] = [32, 96]
+    tensors = [
+        (f"{name}.weight", shape, kind if len(shape) > 1 else "F32")
+        for name, shape in shapes.items()
+    ]
+    return gguf(settings, tensors)
+
+
+GGUF = [
+    gguf_llama(),
+    gguf_llama("F32", tied=True),
+    gguf_llama(architecture="unheard"),
+    gguf({}, [("a", [256, 2], "Q4_K")]),
+]
+
 MADE: dict[str, list[str] | list[bytes]] = {
     "native": NATIVE,
     "cuda_convnet": CUDA_CONVNET,
@@ -919,6 +981,7 @@ MADE: dict[str, list[str] | list[bytes]] = {
     "caffemodel": CAFFEMODEL,
     "onnx": ONNX,
     "keras": KERAS,
+    "gguf": GGUF,
     "language_models": LANGUAGE_MODELS,
     "tflite": TFLITE,
     "safetensors": SAFETENSORS,

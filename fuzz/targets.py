@@ -39,6 +39,7 @@ SUFFIXES = {
     "caffemodel": ".caffemodel",
     "onnx": ".onnx",
     "keras": ".json",
+    "gguf": ".gguf",
     "language_models": ".json",
     "tflite": ".tflite",
     "safetensors": ".safetensors",

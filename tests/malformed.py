@@ -280,6 +280,30 @@ LANGUAGE_MODELS = {
     "no positions": s.LANGUAGE_MODELS[1].replace('"n_positions": 16', '"n_positions": 0'),
 }  # fmt: skip
 
+MODEL = s.GGUF[0]
+GGUF = {
+    "cut off in its header": MODEL[:300],
+    "cut off in its tensors": MODEL[:-64],
+    "another version": MODEL[:4] + struct.pack("<I", 9) + MODEL[8:],
+    "more tensors than bytes": MODEL[:8] + struct.pack("<Q", 2**63) + MODEL[16:],
+    "more keys than bytes": MODEL[:16] + struct.pack("<Q", 2**40) + MODEL[24:],
+    "a string past the end": MODEL[:24] + struct.pack("<Q", 2**40) + MODEL[32:],
+    "a value of no type": MODEL.replace(
+        b"general.name" + struct.pack("<I", 8), b"general.name" + struct.pack("<I", 77)),
+    "a key twice": s.gguf({"aaa": 1, "aab": 2}, []).replace(b"aab", b"aaa"),
+    "a tensor of no type": MODEL.replace(
+        struct.pack("<IQ", 8, 0), struct.pack("<IQ", 99, 0)),
+    "a tensor over another": MODEL.replace(
+        struct.pack("<IQ", 0, 3264), struct.pack("<IQ", 0, 3232)),
+    "a tensor off the grid": MODEL.replace(
+        struct.pack("<IQ", 0, 3264), struct.pack("<IQ", 0, 3265)),
+    "two tensors of one name": MODEL.replace(b"blk.0.ffn_up", b"blk.0.attn_q"),
+    "a size of no blocks": MODEL.replace(
+        struct.pack("<IQQ", 2, 32, 96), struct.pack("<IQQ", 2, 33, 96), 1),
+    "an alignment of none": s.gguf({"general.alignment": 7}, []),
+    "no tensors": s.gguf({}, []),
+}  # fmt: skip
+
 INPUTS = {"cuda_convnet": {"": (3, 32, 32)}}
 """Sizes that the files of a format do not tell."""
 
@@ -291,6 +315,7 @@ MALFORMED: dict[str, dict[str, str] | dict[str, bytes] | dict[str, str | bytes]]
     "caffemodel": CAFFEMODEL,
     "onnx": ONNX,
     "keras": KERAS,
+    "gguf": GGUF,
     "language_models": LANGUAGE_MODELS,
     "tflite": TFLITE,
     "safetensors": SAFETENSORS,

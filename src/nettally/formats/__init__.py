@@ -60,6 +60,7 @@ FORMATS = (
     "safetensors",
     "checkpoint",
     "tflite",
+    "gguf",
     "language_models",
     "keras",
     "onnx",
@@ -77,6 +78,7 @@ READERS = Registry(
     {
         **{name: name for name in FORMATS},
         "caffemodel": "caffe.caffemodel",
+        "gguf": "language_models.gguf",
         "pytorch": "torch_module",
     },
     of_modules=True,

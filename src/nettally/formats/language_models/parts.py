@@ -22,6 +22,11 @@ ACTIVATIONS = {
 """The layers that activations are, by the names that configurations have for them."""
 
 
+def joined(prefix: str, name: str) -> str:
+    """The name within the prefix; the prefix where it has none of its own."""
+    return f"{prefix}.{name}" if name else prefix
+
+
 class Stack(GraphBuilder):
     """A network in the making, and the configuration that it is made by."""
 
@@ -108,7 +113,7 @@ class Attention(Record):
     sinks: bool = False
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
-        c, name = b.config, f"{prefix}.{self.name}"
+        c, name = b.config, joined(prefix, self.name)
         width, heads = b.width(x), c.whole(self.heads)
         groups = self.groups if isinstance(self.groups, int) else c.whole(self.groups, heads)
         size = c.get("head_dim")
@@ -189,7 +194,7 @@ class Latent(Record):
     index: bool = False
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
-        c, name = b.config, f"{prefix}.{self.name}"
+        c, name = b.config, joined(prefix, self.name)
         width, heads = b.width(x), c.whole("num_attention_heads")
         plain, turned = c.whole("qk_nope_head_dim"), c.whole("qk_rope_head_dim")
         value, latent = c.whole("v_head_dim"), c.whole("kv_lora_rank")
@@ -250,7 +255,7 @@ class FeedForward(Record):
 
     def build(self, b: Stack, prefix: str, x: str, count: int = 1) -> str:
         """count: so many of them side by side, stored as one."""
-        c, name, width = b.config, f"{prefix}.{self.name}" if self.name else prefix, b.width(x)
+        c, name, width = b.config, joined(prefix, self.name), b.width(x)
         hidden = c.whole(self.hidden, self.times * width or None) if self.hidden else 0
         hidden = (hidden or self.times * width) * count
         bias = c.flag(self.bias)
@@ -289,7 +294,7 @@ class Mixture(Record):
     shared_gate: str = ""
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
-        c, name = b.config, f"{prefix}.{self.name}"
+        c, name = b.config, joined(prefix, self.name)
         count = c.whole(self.count)
         scores = b.linear(f"{name}.{self.router}", x, count, bias=self.router_bias)
         y = b.make(
