@@ -338,7 +338,7 @@ def test_the_training_phase_has_another_source_and_the_same_net(files: dict[str,
     assert "the file's batch of 32 is read as 1; --input 32x3x224x224 asks for it" in train.notes
     test = read(path)
     assert "the file's batch of 50 is read as 1; --input 50x3x224x224 asks for it" in test.notes
-    assert "training's, not counted: SoftmaxWithLoss (3 times), Accuracy (6 times)" in test.notes
+    assert "training's, not counted: SoftmaxWithLoss (3x), Accuracy (6x)" in test.notes
 
 
 def test_caffenet_and_alexnet_have_their_norms_and_pools_the_other_way(

@@ -11,7 +11,6 @@ from caffe_files import encode
 from nettally.errors import ReadError
 from nettally.formats.caffe.binary import decode
 from nettally.formats.caffe.schema import WORDS, fields, messages
-from nettally.formats.caffe.types import V1_NUMBERS
 from nettally.formats.encodings.blob import Blob
 from nettally.formats.encodings.protobuf_tree import Message
 from nettally.formats.encodings.prototxt import MAX_DEPTH, parse
@@ -98,9 +97,11 @@ def test_errors_say_where(text: str, error: str) -> None:
     ("ask", "error"),
     [
         (lambda m: m.integer("f", 0), "x:1: 'f' is a whole number\n  values: f: 1.5"),
-        (lambda m: m.integer("w", 0), "x:1: 'w' is a whole number\n  values: w: MIX"),
+        (lambda m: m.integer("w", 0), "x:1: 'w' is a whole number\n  values: w: MIX"
+         "\n  try: perhaps it is a template: its placeholders have to be filled in first"),
         (lambda m: m.integer("l", 0), f"x:1: 'l' is a whole number\n  values: l: {'9' * 41}"),
-        (lambda m: m.real("w", 0), "x:1: 'w' is a number\n  values: w: MIX"),
+        (lambda m: m.real("w", 0), "x:1: 'w' is a number\n  values: w: MIX"
+         "\n  try: perhaps it is a template: its placeholders have to be filled in first"),
         (lambda m: m.real("n", 0), "x:1: 'n' is a number\n  values: n: nan"),
         (lambda m: m.real("b", 0), "x:1: 'b' is a number\n  values: b: 1e999"),
         (lambda m: m.boolean("f", True), "x:1: 'f' is true or false\n  values: f: 1.5"),
@@ -147,7 +148,7 @@ def net_class() -> Any:
     file = descriptor_pb2.FileDescriptorProto(name="net.proto", package="net", syntax="proto2")
     for name, words in WORDS.items():
         enum = file.enum_type.add(name=name)
-        numbers = V1_NUMBERS if name == "V1TYPE" else {w: i for i, w in enumerate(words) if w}
+        numbers = {w: i for i, w in enumerate(words) if w}
         for word, number in numbers.items():
             enum.value.add(name=f"{word}", number=number)
     scalar = {"i": 3, "b": 8, "f": 2, "d": 1, "s": 9}

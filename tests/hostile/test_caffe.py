@@ -79,7 +79,7 @@ def test_many_layers_of_one_name(hostile: Hostile) -> None:
 
 def test_dense_bottoms_are_bounded(hostile: Hostile) -> None:
     line = "layer { name: 'e' type: 'Eltwise' " + "bottom: 'data' " * 10_000 + "top: 'e' }\n"
-    assert "too many bottoms" in hostile("x.prototxt", HEAD + line * 21, seconds=30).refused
+    assert "read too many others" in hostile("x.prototxt", HEAD + line * 21, seconds=30).refused
 
 
 def test_names_that_would_speak_to_a_terminal(hostile: Hostile) -> None:

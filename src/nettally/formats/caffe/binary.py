@@ -9,7 +9,6 @@ from ..encodings.protobuf import BYTES, FIXED32, FIXED64, SMALL, VARINT, signed,
 from ..encodings.protobuf import fields as wire_fields
 from ..encodings.protobuf_tree import Document, Field, Message
 from .schema import WORDS, Known, fields
-from .types import V1_NUMBERS
 
 if TYPE_CHECKING:
     from ...errors import ReadError
@@ -22,8 +21,6 @@ MAX_STRING = SMALL
 
 _SIZES = {"data": 4, "double_data": 8}
 """The bytes of a value, of those that are weights."""
-
-_V1_WORDS = {number: word for word, number in V1_NUMBERS.items()}
 
 
 class Places(Document):
@@ -120,11 +117,8 @@ class _Decoder:
         value = signed(value)
         if known.type != "i":
             words = WORDS[known.type]
-            word = _V1_WORDS.get(value) if known.type == "V1TYPE" else None
-            if 0 <= value < len(words):
-                word = words[value]
-            if word:
-                return Field(known.name, word, "word", place)
+            if 0 <= value < len(words) and words[value]:
+                return Field(known.name, words[value], "word", place)
         return Field(known.name, str(value), "number", place)
 
     def _unlike(self, known: Known, wire: int, place: int) -> ReadError:

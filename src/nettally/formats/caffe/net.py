@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import ReadError, closest
 from ...network import Span
 from ..encodings.protobuf_tree import Field, Message
-from .types import V0, V1, V1_NUMBERS
+from ..graph_builder import by_axis
+from .types import V0, V1, V1_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...errors import NettallyError
     from ...network import Shape
 
 PHASES = ("TRAIN", "TEST")
@@ -31,16 +31,30 @@ class State(NamedTuple):
     level: int = 0
     stages: frozenset[str] = frozenset()
 
+    @property
+    def other(self) -> State:
+        """The state that differs by its phase."""
+        return self._replace(phase="TRAIN" if self.phase == "TEST" else "TEST")
+
     def __str__(self) -> str:
         stages = f", stage {', '.join(sorted(self.stages))}" if self.stages else ""
         return f"phase {self.phase}{stages}" + (f", level {self.level}" if self.level else "")
+
+
+class Net(NamedTuple):
+    """A file's net, the state that its layers are chosen by, and all the layers that it has."""
+
+    message: Message
+    state: State
+    layers: list[Spec]
 
 
 class Spec:
     """One layer of the file, in today's syntax.
 
     type: as today's syntax has it. params: the names that its tensors are shared by, "" for none.
-    body: its message. V1 layers keep theirs; of V0 layers it is made.
+    body: its message. V1 layers keep theirs; of V0 layers it is made. read: those of its tops that
+    the network's layers read. stored: the shapes of its tensors, where the file has them.
     """
 
     def __init__(self, body: Message, type_: str, bottoms: list[str], tops: list[str]) -> None:
@@ -51,7 +65,16 @@ class Spec:
         self.name = body.text("name")
         self.params: list[str] = []
         self.outer = body
+        self.read: set[str] = set()
         self.stored = [stored_shape(blob) for blob in body.messages("blobs")]
+
+    @property
+    def kind(self) -> str:
+        """Its type; of a Python layer, which one it is."""
+        python = self.body.message("python_param")
+        if python is None:
+            return self.type
+        return f"Python {python.text('layer') or python.text('module')}"
 
     @property
     def label(self) -> str:
@@ -76,15 +99,6 @@ class Spec:
     def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
         return ReadError(f"{self.label}: {what}", where=self.body.where, values=values, hint=hint)
 
-    def read_error(self, error: NettallyError) -> ReadError:
-        """A layer's own complaint, with its name and place."""
-        return ReadError(
-            f"{self.label}: {error.what}",
-            where=error.where or self.body.where,
-            values=error.values,
-            hint=error.hint,
-        )
-
 
 def stored_shape(blob: Message) -> Shape:
     """The shape of a stored tensor; of an old file, four sizes. Its values are only counted.
@@ -103,7 +117,7 @@ def stored_shape(blob: Message) -> Shape:
     if blob.skipped and prod(sizes) != blob.skipped:
         raise blob.error(
             "a stored tensor has not as many values as its shape says",
-            values=f"{'x'.join(map(str, sizes))} = {prod(sizes):,}, {blob.skipped:,} values",
+            values=f"{by_axis(sizes)} = {prod(sizes):,}, {blob.skipped:,} values",
         )
     return sizes
 
@@ -121,22 +135,17 @@ def specs(net: Message) -> list[Spec]:
             )
         return _v0(old)
     layers: list[Spec] = []
-    for body in new:
-        spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
-        spec.params = [param.text("name") for param in body.messages("param")]
-        layers.append(spec)
-    for body in old:
-        spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
-        for field in body.all("param"):  # a name each, or as today's syntax has it
+    # as they stand in the file; of both, Caffe itself would read only the 'layers'
+    for body in sorted([*new, *old], key=lambda body: body.offset) if new and old else new or old:
+        spec = Spec(body, _type(body), body.texts("bottom"), body.texts("top"))
+        for field in body.all("param"):  # in V1 a name each
             value = field.value
             spec.params.append(value.text("name") if isinstance(value, Message) else value)
         layers.append(spec)
-    if new and old:  # as they stand in the file; Caffe itself would read only the 'layers'
-        layers.sort(key=lambda spec: spec.body.offset)
     return layers
 
 
-def _type(body: Message, old: dict[str, str]) -> str:
+def _type(body: Message) -> str:
     """The layer's type, by its name of today. In V1 it is a word or its number."""
     field = body.one("type")
     if field is None or isinstance(field.value, Message) or not field.value:
@@ -148,11 +157,10 @@ def _type(body: Message, old: dict[str, str]) -> str:
         )
     if field.kind == "number":
         number = body.integer("type", 0)
-        words = {number: word for word, number in V1_NUMBERS.items()}
-        if number not in words:
+        if not 0 <= number < len(V1_WORDS):
             raise body.error("no type of layer has this number", field)
-        return old[words[number]]
-    return old.get(field.value, field.value)
+        return V1[V1_WORDS[number]]
+    return V1.get(field.value, field.value)
 
 
 # --- V0 -----------------------------------------------------------------------------------------
@@ -311,11 +319,39 @@ def rules(spec: Spec) -> str:
     return " ".join(parts)
 
 
-def stages(all_: Sequence[Spec]) -> list[str]:
+def stages(layers: Sequence[Spec]) -> list[str]:
     """The stages that the file's rules name."""
     names: dict[str, None] = {}
-    for spec in all_:
+    for spec in layers:
         for kind in ("include", "exclude"):
             for rule in spec.outer.messages(kind):
                 names.update(dict.fromkeys([*rule.texts("stage"), *rule.texts("not_stage")]))
     return list(names)
+
+
+def made_elsewhere(net: Net, spec: Spec, blob: str) -> ReadError | None:
+    """Why a layer's bottom is not there: it is made in another state, or later; or None."""
+    makers = [other for other in net.layers if blob in other.tops]
+    left_out = [other for other in makers if not included(other, net.state)]
+    if left_out:  # those of this phase first: they lack a stage
+        other = min(left_out, key=lambda other: net.state.phase not in rules(other))
+        rule = rules(other)[:200]
+        words = rule.replace("}", " ").replace(",", " ").split()
+        phase = net.state.other.phase
+        hint = f"--input {blob}=3x224x224, its size, would stand for it"
+        if "stage" in words:
+            hint = f"--stage {words[words.index('stage') + 1]}; or {hint}"
+        elif phase in words:
+            hint = f"--phase {phase.lower()}; or {hint}"
+        return spec.error(
+            f"its bottom '{blob[:60]}' is made by no layer in {net.state}",
+            values=f"'{other.label}' at line {other.span.line} makes it: {rule}",
+            hint=hint,
+        )
+    if makers and makers[0].body.offset >= spec.body.offset:
+        return spec.error(
+            f"its bottom '{blob[:60]}' is made after it",
+            values=f"'{makers[0].label}' at line {makers[0].span.line} makes it",
+            hint="layers stand in the order in which they run",
+        )
+    return None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .types import V1_WORDS
+
 WORDS = {
     "PHASE": ("TRAIN", "TEST"),
     "POOL": ("MAX", "AVE", "STOCHASTIC"),
@@ -23,7 +25,7 @@ WORDS = {
     "VARIANCE": ("FAN_IN", "FAN_OUT", "AVERAGE"),
     "SHARE": ("STRICT", "PERMISSIVE"),
     "CODE": ("", "CORNER", "CENTER_SIZE", "CORNER_SIZE"),
-    "V1TYPE": (),  # see types.V1_NUMBERS
+    "V1TYPE": V1_WORDS,
 }
 """The words of choices, by their numbers."""
 

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ReadError
-from .protobuf_tree import Document, Field, Message
+from .protobuf_tree import TEMPLATE, Document, Field, Message
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +32,12 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-_PLACEHOLDERS = re.compile(r"[$@%#{]{1,2}[^\s\"']{0,40}|<%|%s")
+_PLACEHOLDER = re.compile(
+    r"[$@%][\w{(#]|\{\{|\{%|<%|:\s*(?:<\s*\w+\s*>|\{\s*\w*\s*\}|\[\[|#\s*\w|\?|\*|\.\.)", re.ASCII
+)
+"""What templates have where a value is to be filled in: ``$N``, ``@N@``, ``{{ n }}``, ``%d``."""
+
+_COMMENT = re.compile(r"(?m)(^|[^:$\s])[ \t]*#.*")
 
 
 class _Token(NamedTuple):
@@ -81,15 +86,20 @@ class _Parser:
         text = self.document.text
         if text[at] in "\"'":
             return self._error("a quotation mark is never closed", at, values=_line_of(text, at))
-        hint = ""
-        if _PLACEHOLDERS.match(text, at) and text[at] in "$@%":
-            hint = "it is a template: its placeholders have to be filled in first"
-        return self._error(
-            f"{text[at]!r} has no meaning here", at, values=_line_of(text, at), hint=hint
-        )
+        return self._error(f"{text[at]!r} has no meaning here", at, values=_line_of(text, at))
 
     def _error(self, what: str, at: int, *, values: str = "", hint: str = "") -> ReadError:
+        if not hint and self._is_template(at):
+            hint = TEMPLATE
         return ReadError(what, where=self.document.where(at), values=values, hint=hint)
+
+    def _is_template(self, at: int) -> bool:
+        """Whether there is a placeholder in the line, or the one before, of a place."""
+        line = self.text.rfind("\n", 0, at)
+        start = max(self.text.rfind("\n", 0, max(line, 0)), at - 400, 0)
+        end = self.text.find("\n", at, at + 100)
+        near = self.text[start : end if end >= 0 else at + 100]
+        return _PLACEHOLDER.search(_COMMENT.sub(r"\1", near)) is not None
 
     def _take(self) -> _Token:
         token = self.token
