@@ -48,7 +48,7 @@ class CaffeBuilder(GraphBuilder):
     """
 
     AGAIN: ClassVar[str] = "."
-    MAX_EDGES: ClassVar[int] = 200_000
+    MAX_EDGES: ClassVar[int] = 100_000
 
     def __init__(
         self,

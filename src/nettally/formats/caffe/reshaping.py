@@ -283,30 +283,37 @@ def interp(b: CaffeBuilder, s: Spec) -> str:
     return b.make(s, "resize", inputs[:1], size=size, mode="linear")
 
 
-@caffe("Upsample", "Unpooling", bottoms=(1, 2), sized=True)
+_UNPOOLING = ("Unpooling", "UnPooling", "Unpool", "MaxUnpool", "MaxUnpooling")
+
+
+@caffe("Upsample", *_UNPOOLING, bottoms=(1, 2), sized=True)
 def upsample(b: CaffeBuilder, s: Spec) -> str:
     """Space by whole factors, or to a size, or back to what a pooling read whose mask it reads.
 
     With a mask values go back where the maximum was, which is counted as nearest. Sizes as in
     SegNet's upsample_layer.cpp and DeconvNet's unpooling_layer.cpp.
     """
-    settings = s.sub("upsample_param" if s.type == "Upsample" else "unpooling_param")
+    unpools = s.type in _UNPOOLING
+    settings = s.sub("unpooling_param" if unpools else "upsample_param")
     inputs, shape = b.sized(s)
     if len(shape) != 4:
         raise s.error("its input is a map", values=f"input {by_axis(shape)}")
+    before = b.unpooled.get(inputs[1]) if len(inputs) == 2 else None
+    if before is None and unpools and not settings.fields:
+        return b.opaque(s, inputs)
     if len(inputs) == 2:
         b.note(f"{s.label}: puts values back where a pooling found them; counted as nearest")
-    before = b.unpooled.get(inputs[-1])
     if before is not None and not settings.fields:
         size = (b.shape(before) or shape)[2:]
     else:
-        sizes = _upsampled if s.type == "Upsample" else _unpooled
+        sizes = _unpooled if unpools else _upsampled
         size = tuple([sizes(settings, axis, shape[2 + index]) for index, axis in enumerate("hw")])
     if not all(1 <= each <= MAX_SIZE for each in size):
         raise s.error("its output has a size that cannot be", values=by_axis(size)[:200])
-    (high, odd_high), (wide, odd_wide) = map(divmod, size, shape[2:])
-    if high == wide and not odd_high and not odd_wide:
-        return b.make(s, "upsample", inputs[:1], scale=high)
+    scale = size[0] // shape[2]
+    stated = any(field.name.startswith(("upsample_", "unpool_")) for field in settings.fields)
+    if not stated and size == tuple([each * scale for each in shape[2:]]):
+        return b.make(s, "upsample", inputs[:1], scale=scale)
     return b.make(s, "resize", inputs[:1], size=size, mode="nearest")
 
 

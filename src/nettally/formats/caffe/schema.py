@@ -56,7 +56,7 @@ _PARAMS = (
     # other forks'
     "roi_pooling_param:8266711:ROIPooling roi_align_param:0:ROIPooling "
     "psroi_pooling_param:0:PSROIPooling bn_param:0:BN interp_param:0:Interp "
-    "upsample_param:0:Upsample unpooling_param:0:Upsample reorg_param:0:Reorg "
+    "upsample_param:0:Upsample unpooling_param:0:Unpooling reorg_param:0:Reorg "
     "shuffle_channel_param:0:Shuffle proposal_param:0:Fork dense_image_data_param:0:Fork "
     "axpy_param:0:Fork smooth_l1_loss_param:0:Fork label_map_file:0:s "
     "yolov3_detection_output_param:0:Fork yolo_detection_output_param:0:Fork "
@@ -180,7 +180,9 @@ _MESSAGES = {
     "Threshold": "threshold:1:f",
     "Tile": "axis:1:i tiles:2:i",
     "Upsample": "scale:0:i scale_h:0:i scale_w:0:i pad_out_h:0:b pad_out_w:0:b upsample_h:0:i "
-    "upsample_w:0:i mode:0:s unpool:0:s",
+    "upsample_w:0:i mode:0:s",
+    "Unpooling": "unpool:0:s pad:0:i pad_h:0:i pad_w:0:i kernel_size:0:i kernel_h:0:i kernel_w:0:i "
+    "stride:0:i stride_h:0:i stride_w:0:i unpool_size:0:i unpool_h:0:i unpool_w:0:i",
     "WindowData": _SOURCE + "fg_threshold:7:f bg_threshold:8:f fg_fraction:9:f context_pad:10:i "
     "crop_mode:11:s cache_images:12:b root_folder:13:s",
 }

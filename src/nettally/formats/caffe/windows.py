@@ -197,12 +197,13 @@ def pyramid(b: CaffeBuilder, s: Spec) -> str:
         bins = 2**level
         kernel = tuple(-(-size // bins) for size in shape[2:])
         spare = [k * bins - size for k, size in zip(kernel, shape[2:], strict=True)]
-        fields: dict[str, Any] = {
-            "kernel": kernel,
-            "stride": kernel,
-            "padding": tuple((each + 1) // 2 for each in spare),
-            "rounding": "clip" if any(spare) else "up",
-        }
+        padding = tuple((each + 1) // 2 for each in spare)
+        if any(pad >= side for pad, side in zip(padding, kernel, strict=True)):
+            raise s.error(
+                "a window would lie in the padding", values=f"{bins} bins of input {by_axis(shape)}"
+            )
+        rounding = "clip" if any(spare) else "up"
+        fields = {"kernel": kernel, "stride": kernel, "padding": padding, "rounding": rounding}
         pool = b.make(s, kind, (x,), f".pool{level}", **fields)
         parts.append(b.make(s, "flatten", (pool,), f".flatten{level}"))
     return b.make(s, "concat", parts) if len(parts) > 1 else parts[0]

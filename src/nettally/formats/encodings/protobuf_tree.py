@@ -210,10 +210,11 @@ class Message:
 
     def _unlike(self, field: Field, kind: str) -> ReadError:
         """A value is not of its kind; a word that stands for a number is perhaps a template's."""
-        value = field.value if field.kind in ("word", "string") else ""
-        word = isinstance(value, str) and value[:1] not in "0123456789.+-" and len(value) > 1
-        hint = f"perhaps {TEMPLATE}" if word and value not in _NO_PLACEHOLDERS else ""
-        return self.error(f"'{field.name}' is {kind}", field, hint=hint)
+        value = field.value
+        plain = field.kind == "number" or value in _NO_PLACEHOLDERS
+        if plain or (isinstance(value, str) and value[:1] in "0123456789.+-"):
+            return self.error(f"'{field.name}' is {kind}", field)
+        return self.error(f"'{field.name}' is {kind}", field, hint=f"perhaps {TEMPLATE}")
 
 
 _BOOLEANS = {

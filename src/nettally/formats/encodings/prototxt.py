@@ -24,20 +24,33 @@ MAX_FIELDS = 1_000_000
 """How many fields a file may have, those that are only counted left out."""
 
 _TOKEN = re.compile(
-    r"""(?P<space>[\ \t\r\n\f\v]++|\#[^\n]*+)
-    |(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
+    r"""(?:[\ \t\r\n\f\v]++|\#[^\n]*+)*+
+    (?:(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
     |(?P<number>0[xX][0-9a-fA-F]++|(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?[fF]?)
     |(?P<string>"(?:[^"\\\n]|\\[^\n])*+"|'(?:[^'\\\n]|\\[^\n])*+')
-    |(?P<mark>[{}<>\[\]:;,\-./])""",
+    |(?P<mark>[{}<>\[\]:;,\-./])
+    |(?P<end>\Z)|)""",
     re.VERBOSE | re.ASCII,
 )
 
+_PLAIN_FIELD = re.compile(
+    r"""[\ \t\r\n]*+([A-Za-z_][A-Za-z0-9_]*+)\ *+(?::?\ *+(?P<message>\{)|:\ *+
+    (?:(?P<number>-?[0-9]++(?:\.[0-9]++)?(?![A-Za-z_]))|(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
+    |(?P<quote>["'])(?P<string>[^"'\\\n]*+)(?P=quote))(?=\s*+[A-Za-z_}]))""",
+    re.VERBOSE | re.ASCII,
+)
+"""A field, or the beginning of a message, as nearly all are written, which is taken at once."""
+
 _PLACEHOLDER = re.compile(
-    r"[$@%][\w{(#]|\{\{|\{%|<%|:\s*(?:<\s*\w+\s*>|\{\s*\w*\s*\}|\[\[|#\s*\w|\?|\*|\.\.)", re.ASCII
+    r"[$@%][\w{(#]|\{\{|\{%|<[%<]|:\s*(?:<\s*\w+\s*>|\{\s*\w*\s*\}|\[\[|#\s*\w|\?|\*|\.\.)",
+    re.ASCII,
 )
 """What templates have where a value is to be filled in: ``$N``, ``@N@``, ``{{ n }}``, ``%d``."""
 
 _COMMENT = re.compile(r"(?m)(^|[^:$\s])[ \t]*#.*")
+
+
+_END = {"{": "}", "<": ">"}
 
 
 class _Token(NamedTuple):
@@ -65,22 +78,19 @@ class _Parser:
         self.token = self._next()
 
     def _next(self) -> _Token:
-        text, size = self.text, len(self.text)
-        at = self.at
-        while at < size:
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise self._strange(at)
-            kind = match.lastgroup or ""
-            start, at = at, match.end()
-            if kind == "space":
-                continue
-            if kind == "number" and at < size and (text[at].isalnum() or text[at] in "_."):
-                raise self._error("a number ends in letters", start, values=_line_of(text, start))
-            self.at = at
-            return _Token(kind, match.group(), start)
-        self.at = size
-        return _Token("end", "", size)
+        text = self.text
+        match = _TOKEN.match(text, self.at)
+        assert match is not None, "it matches nothing at least"
+        kind = match.lastgroup
+        if kind is None:
+            raise self._strange(match.end())
+        start, at = match.span(kind)
+        if kind == "number" and at < len(text) and (text[at].isalnum() or text[at] in "_."):
+            raise self._error("a number ends in letters", start, values=_line_of(text, start))
+        self.at = at
+        if kind == "end":
+            start = len(text.rstrip())
+        return _Token(kind, text[start:at], start)
 
     def _strange(self, at: int) -> ReadError:
         text = self.document.text
@@ -133,7 +143,7 @@ class _Parser:
                 self._take()
                 open_.pop()
                 if lists and lists[-1][0] == len(open_) and self._goes_on():
-                    self._open(open_, lists[-1][1], lists[-1][2])
+                    self._push(open_, lists[-1][1], lists[-1][2], _END[self._take().text])
                     continue
                 if lists and lists[-1][0] == len(open_):
                     lists.pop()
@@ -147,17 +157,19 @@ class _Parser:
                     token.offset,
                     values=_line_of(self.document.text, token.offset),
                 )
+            if token.kind == "word" and self._plain_fields(open_, token.offset):
+                continue
             name, offset = self._name()
             colon = self.token.kind == "mark" and self.token.text == ":"
             if colon:
                 self._take()
             if self.token.kind == "mark" and self.token.text in "{<":
-                self._open(open_, name, offset)
+                self._push(open_, name, offset, _END[self._take().text])
             elif self.token.kind == "mark" and self.token.text == "[":
                 self._take()
                 if self.token.kind == "mark" and self.token.text in "{<":
                     lists.append((len(open_), name, offset))
-                    self._open(open_, name, offset)
+                    self._push(open_, name, offset, _END[self._take().text])
                     continue
                 self._list(message, name, offset)
                 self._separator()
@@ -166,6 +178,20 @@ class _Parser:
             else:
                 self._value(message, name, offset)
                 self._separator()
+
+    def _plain_fields(self, open_: list[tuple[Message, str]], at: int) -> bool:
+        """Take fields and beginnings of messages as long as they are plain; whether there is one."""
+        message, start = open_[-1][0], at
+        while (field := _PLAIN_FIELD.match(self.text, at)) and field[1] not in self.counted:
+            kind, at = field.lastgroup or "", field.end()
+            if kind == "message":
+                message = self._push(open_, field[1], field.start(1), "}")
+            else:
+                self._keep(message, Field(field[1], field[kind], kind, field.start(1)))
+        if at > start:
+            self.at = at
+            self.token = self._next()
+        return at > start
 
     def _unclosed(self, message: Message, end: str) -> ReadError:
         return self._error(
@@ -185,15 +211,15 @@ class _Parser:
             raise self._expected("a message")
         return True
 
-    def _open(self, open_: list[tuple[Message, str]], name: str, offset: int) -> None:
+    def _push(self, open_: list[tuple[Message, str]], name: str, offset: int, end: str) -> Message:
         if len(open_) > MAX_DEPTH:
             raise self._error(
                 f"messages nest more than {MAX_DEPTH} deep", offset, values=f"at '{name[:60]}'"
             )
-        mark = self._take()
         message = Message(self.document, name, offset)
         self._keep(open_[-1][0], Field(name, message, "message", offset))
-        open_.append((message, "}" if mark.text == "{" else ">"))
+        open_.append((message, end))
+        return message
 
     def _keep(self, message: Message, field: Field) -> None:
         self.fields += 1
