@@ -153,7 +153,7 @@ def test_one_of_several_sizes_is_asked_for() -> None:
 
     assert counted(net(9, 9)).macs == 81 * 108
     assert counted(net(9, 12), {"": (3, 9, 9)}).macs == 81 * 108
-    with pytest.raises(ReadError, match="one of several, each resize_param's: 12x12, 9x9"):
+    with pytest.raises(ReadError, match="one of several: resize_param 9x9, resize_param 12x12"):
         counted(net(9, 12))
 
 

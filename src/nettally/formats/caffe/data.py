@@ -121,111 +121,97 @@ def data_source(b: CaffeBuilder, s: Spec) -> None:
 
 def _shapes(b: CaffeBuilder, s: Spec) -> tuple[list[Shape | None], str]:
     """The shapes of the tops, as far as the file says; and what they were taken from."""
-    count = len(s.tops)
     if s.type == "Input" or "input_param" in s.body:
-        settings = s.sub("input_param")
-        shapes = [_checked(m, tuple(m.integers("dim"))) for m in settings.messages("shape")]
-        if shapes and len(shapes) not in (1, count):
-            raise s.error(
-                "it has one shape, or one for each top", values=f"{len(shapes)} for {count} tops"
-            )
-        many: list[Shape | None] = [*(shapes * count if len(shapes) == 1 else shapes)]
-        return many, "as the file says" if shapes else "the Input layer has no shape"
+        shapes = _stated(s, s.sub("input_param"))
+        return shapes, "as the file says" if shapes else "the Input layer has no shape"
     if s.type == "DummyData":
-        return _dummy(s, count), "as the file says"
+        return _stated(s, s.sub("dummy_data_param")), "as the file says"
     if s.type == "MemoryData":
         settings = s.sub("memory_data_param")
-        sizes = tuple(
-            settings.integer(name, 0) for name in ("batch_size", "channels", "height", "width")
-        )
-        dims = tuple(settings.integers("dim"))
-        shape = _checked(settings, dims or sizes)
+        names = ("batch_size", "channels", "height", "width")
+        sizes = settings.integers("dim") or [settings.integer(name, 0) for name in names]
+        shape = _checked(settings, tuple(sizes))
         return [shape, (shape[0], 1)], "as the file says"
     shape, why = _image(b, s)
     label: Shape | None = (shape[0] if shape else 1, 1)
     return [shape, label if s.type in WITH_LABEL else None], why
 
 
-def _dummy(s: Spec, count: int) -> list[Shape | None]:
-    settings = s.sub("dummy_data_param")
+def _stated(s: Spec, settings: Message) -> list[Shape | None]:
+    """One shape for all tops, or one for each: as such, or by four sizes that repeat."""
     shapes = [_checked(m, tuple(m.integers("dim"))) for m in settings.messages("shape")]
-    if not shapes:
-        columns = [settings.integers(name) for name in ("num", "channels", "height", "width")]
-        if any(len(column) not in (1, count) for column in columns):
+    columns = [settings.integers(name) for name in ("num", "channels", "height", "width")]
+    count = len(s.tops)
+    if not shapes and any(columns):
+        rows = max(map(len, columns))
+        if any(len(column) not in (1, rows) for column in columns):
             raise s.error(
                 "it has one size of each kind, or one for each top",
                 values=", ".join(str(len(column)) for column in columns) + f" for {count} tops",
             )
-        columns = [column * count if len(column) == 1 else column for column in columns]
+        columns = [column * rows if len(column) == 1 else column for column in columns]
         shapes = [_checked(settings, shape) for shape in zip(*columns, strict=True)]
-    if len(shapes) not in (1, count):
-        raise s.error("it has one shape, or one for each top", values=f"{len(shapes)}, {count}")
+    if len(shapes) not in (0, 1, count):
+        raise s.error(
+            "it has one shape, or one for each top", values=f"{len(shapes)} for {count} tops"
+        )
     return [*(shapes * count if len(shapes) == 1 else shapes)]
 
 
 _SETTINGS = {
-    "Data": "data_param",
-    "AnnotatedData": "data_param",
-    "ImageData": "image_data_param",
-    "WindowData": "window_data_param",
-    "VideoData": "video_data_param",
-    "DenseImageData": "dense_image_data_param",
-    "ImageSegData": "image_data_param",
-    "HDF5Data": "hdf5_data_param",
+    "Data": ("data_param", "in the database that it loads"),
+    "AnnotatedData": ("data_param", "in the database that it loads"),
+    "ImageData": ("image_data_param", ""),
+    "WindowData": ("window_data_param", ""),
+    "VideoData": ("video_data_param", ""),
+    "DenseImageData": ("dense_image_data_param", ""),
+    "ImageSegData": ("image_data_param", ""),
+    "HDF5Data": ("hdf5_data_param", "in the HDF5 files that it loads"),
+    "Python": ("data_param", "decided by the Python layer"),
 }
+"""The settings of a source, and where the size of its data is when the file does not have it."""
 
 
 def _image(b: CaffeBuilder, s: Spec) -> tuple[Shape | None, str]:
     """The first top of a layer that loads images: the crop, or the size they are brought to."""
-    settings, transform = s.sub(_SETTINGS.get(s.type, "data_param")), s.sub("transform_param")
-    batch = settings.integer("batch_size", 1)
-    size: tuple[int, int] | None = None
+    name, whence = _SETTINGS.get(s.type, ("data_param", ""))
+    settings, transform = s.sub(name), s.sub("transform_param")
     crop = transform.integer("crop_size", 0) or settings.integer("crop_size", 0)
     high, wide = transform.integer("crop_h", 0), transform.integer("crop_w", 0)
+    new = settings.integer("new_height", 0), settings.integer("new_width", 0)
     resized = {
         (each.integer("height", 0), each.integer("width", 0))
         for each in transform.messages("resize_param")  # several in forks, of which one is drawn
     }
-    if crop:
-        size, why = (crop, crop), f"crop_size {crop}"
-    elif high and wide:
-        size, why = (high, wide), f"crop_h {high}, crop_w {wide}"
-    elif settings.integer("new_height", 0) and settings.integer("new_width", 0):
-        size = (settings.integer("new_height", 0), settings.integer("new_width", 0))
-        why = f"new_height {size[0]}, new_width {size[1]}"
-    elif len(resized) > 1:
-        sizes = ", ".join(sorted(map(by_axis, resized))[:MAX_WHICH])
-        return None, f"it is one of several, each resize_param's: {sizes}"
-    elif resized and all(min(resized)):
-        (size,) = resized
-        why = f"resize_param {by_axis(size)}"
-    else:
-        return None, _whence(s)
+    sizes = [
+        ((crop, crop), f"crop_size {crop}"),
+        ((high, wide), f"crop_h {high}, crop_w {wide}"),
+        (new, f"new_height {new[0]}, new_width {new[1]}"),
+        *((size, f"resize_param {by_axis(size)}") for size in sorted(resized)),
+    ]
+    stated = [(size, why) for size, why in sizes if all(size)]
+    if not stated:
+        return None, f"its size is {whence or f'in what the {s.type} layer loads'}"
+    size, why = stated[0]
+    if size in resized and len(stated) > 1:
+        return None, f"it is one of several: {', '.join(why for _, why in stated[:MAX_WHICH])}"
+    channels, reason = _channels(b, s, settings, transform)
+    return (max(settings.integer("batch_size", 1), 1), channels, *size), f"{why}, {reason}"
+
+
+def _channels(b: CaffeBuilder, s: Spec, settings: Message, transform: Message) -> tuple[int, str]:
+    """How many channels the images of a source have, and what says so."""
     means = len(transform.all("mean_value"))
-    gray = transform.boolean("force_gray", False) or not settings.boolean("is_color", True)
     if means > 1:
-        channels, reason = means, f"{means} channels by its mean_value"
-    elif gray:
-        channels, reason = 1, "1 channel (gray)"
-    elif transform.boolean("force_color", False) or "is_color" in settings:
-        channels, reason = 3, "3 channels (colour)"
-    elif s.tops and s.tops[0] in b.channels:
-        channels = b.channels[s.tops[0]]
-        reason = f"{channels} channel{'s' * (channels > 1)} by the stored weights"
-    else:
-        channels, reason = 3, "3 channels are assumed"
-    return (max(batch, 1), channels, *size), f"{why}, {reason}"
-
-
-def _whence(s: Spec) -> str:
-    """Where the size of a source's data is, when the file does not have it."""
-    if s.type in ("Data", "AnnotatedData"):
-        return "its size is in the database that it loads"
-    if s.type == "HDF5Data":
-        return "its size is in the HDF5 files that it loads"
-    if s.type == "Python":
-        return "its size is decided by the Python layer"
-    return f"its size is in what the {s.type} layer loads"
+        return means, f"{means} channels by its mean_value"
+    if transform.boolean("force_gray", False) or not settings.boolean("is_color", True):
+        return 1, "1 channel (gray)"
+    if transform.boolean("force_color", False) or "is_color" in settings:
+        return 3, "3 channels (colour)"
+    channels = b.channels.get(s.tops[0], 0) if s.tops else 0
+    if channels:
+        return channels, f"{channels} channel{'s' * (channels > 1)} by the stored weights"
+    return 3, "3 channels are assumed"
 
 
 def settle(b: CaffeBuilder) -> None:

@@ -165,42 +165,16 @@ def _type(body: Message) -> str:
 
 # --- V0 -----------------------------------------------------------------------------------------
 
-_V0_FIELDS = {
-    "num_output": ("convolution_param inner_product_param", "num_output"),
-    "biasterm": ("convolution_param inner_product_param", "bias_term"),
-    "pad": ("convolution_param pooling_param", "pad"),
-    "kernelsize": ("convolution_param pooling_param", "kernel_size"),
-    "group": ("convolution_param", "group"),
-    "stride": ("convolution_param pooling_param", "stride"),
-    "pool": ("pooling_param", "pool"),
-    "dropout_ratio": ("dropout_param", "dropout_ratio"),
-    "local_size": ("lrn_param", "local_size"),
-    "alpha": ("lrn_param", "alpha"),
-    "beta": ("lrn_param", "beta"),
-    "k": ("lrn_param", "k"),
-    "batchsize": ("data_param image_data_param window_data_param hdf5_data_param", "batch_size"),
-    "cropsize": ("transform_param", "crop_size"),
-    "meanfile": ("transform_param", "mean_file"),
-    "scale": ("transform_param", "scale"),
-    "mirror": ("transform_param", "mirror"),
-    "new_height": ("image_data_param", "new_height"),
-    "new_width": ("image_data_param", "new_width"),
-    "concat_dim": ("concat_param", "concat_dim"),
+_V0_NAMES = {
+    "biasterm": "bias_term",
+    "kernelsize": "kernel_size",
+    "batchsize": "batch_size",
+    "cropsize": "crop_size",
 }
-"""V0's fields: the messages that they may belong to, and what they are called there."""
+"""V0's fields that are called otherwise today."""
 
-_V0_MESSAGE = {
-    "conv": "convolution_param",
-    "pool": "pooling_param",
-    "innerproduct": "inner_product_param",
-    "dropout": "dropout_param",
-    "lrn": "lrn_param",
-    "concat": "concat_param",
-    "data": "data_param",
-    "images": "image_data_param",
-    "window_data": "window_data_param",
-    "hdf5_data": "hdf5_data_param",
-}
+_V0_OF_LAYERS = frozenset(("name", "type", "blobs", "blobs_lr", "weight_decay"))
+"""V0's fields that are the layer's; the others are its type's settings today."""
 
 
 def _v0(old: list[Message]) -> list[Spec]:
@@ -230,7 +204,7 @@ def _v0(old: list[Message]) -> list[Spec]:
                 raise body.error("a padding layer has one bottom and one top")
             last[tops[0]] = (body, outer)
             continue
-        new = _today(body, kind)
+        new, settings = _today(body, V0[kind])
         if padding:
             if kind not in ("conv", "pool") or len(bottoms) != 1:
                 raise body.error(
@@ -238,42 +212,27 @@ def _v0(old: list[Message]) -> list[Spec]:
                     hint="only conv and pool layers may read one",
                 )
             before, connection = padding[0]
-            settings = new.message(_V0_MESSAGE[kind])
-            if settings is None:
-                settings = Message(new.document, _V0_MESSAGE[kind], new.offset)
-                new.add(Field(settings.name, settings, "message", new.offset))
             if "pad" in settings:
                 raise body.error("it has a padding of its own, and a padding layer before it")
             pad = before.one("pad")
             if pad is not None:
                 settings.add(pad)
             bottoms = connection.texts("bottom")
-        spec = Spec(new, V0[kind], bottoms, tops)
+        spec = Spec(new, V1[V0[kind]], bottoms, tops)
         spec.outer = outer
         layers.append(spec)
     return layers
 
 
-def _today(body: Message, kind: str) -> Message:
-    """A V0 layer's message in today's words; what has no place there stays as it is."""
+def _today(body: Message, word: str) -> tuple[Message, Message]:
+    """A V0 layer's message in today's words, and its settings in it. word: its type in V1."""
     layer = Message(body.document, "layer", body.offset)
-    groups: dict[str, Message] = {}
+    settings = Message(body.document, f"{word.lower()}_param", body.offset)
+    layer.add(Field(settings.name, settings, "message", body.offset))
     for field in body.fields:
-        messages, name = _V0_FIELDS.get(field.name, ("", ""))
-        kind_group = _V0_MESSAGE.get(kind, "")
-        listed = messages.split()
-        if kind_group in listed:
-            group = kind_group
-        else:
-            group = listed[0] if listed == ["transform_param"] else ""
-        if not group:
-            layer.add(field)
-            continue
-        if group not in groups:
-            groups[group] = Message(body.document, group, body.offset)
-            layer.add(Field(group, groups[group], "message", body.offset))
-        groups[group].add(field._replace(name=name))
-    return layer
+        message = layer if field.name in _V0_OF_LAYERS else settings
+        message.add(field._replace(name=_V0_NAMES.get(field.name, field.name)))
+    return layer, settings
 
 
 # --- the state ----------------------------------------------------------------------------------

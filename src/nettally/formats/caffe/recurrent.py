@@ -19,25 +19,26 @@ def recurrent(b: CaffeBuilder, s: Spec) -> str:
     and an output tanh(V state + c) of the same width.
     """
     settings = s.sub("recurrent_param")
-    inputs, shape = b.sized(s)
+    (x, steps, *more), shape = b.sized(s)
     features = settings.integer("num_output", 0)
     if not features:
         raise settings.error(f"{s.label}: no 'num_output' is given", hint="num_output: 256")
-    if len(inputs) > 2:  # a static input, or states that go in and out
+    if more:  # a static input, or states that go in and out
         size = (*shape[:2], features)
-        return b.opaque(s, inputs, kind=f"{s.type} with further inputs", size=size, whole=True)
+        return b.opaque(
+            s, (x, steps, *more), kind=f"{s.type} with further inputs", size=size, whole=True
+        )
     if len(shape) < 3:
         raise s.error(
             "its input has axes of steps, batch and values",
             values=f"input {by_axis(shape)}",
         )
-    going_on = b.shape(inputs[1])
+    going_on = b.shape(steps)
     if going_on is not None and going_on[:2] != shape[:2]:
         raise s.error(
             "its second bottom has one number a step and example",
             values=f"{by_axis(going_on)} for {by_axis(shape)}",
         )
-    x = inputs[0]
     if len(shape) > 3:
         x = b.make(s, "flatten", (x,), ".values", start=2)
     x = b.make(s, "permute", (x,), ".examples", order=(1, 0, 2), whole=True)

@@ -86,8 +86,15 @@ def slice_(b: CaffeBuilder, s: Spec) -> str:
         if axis == 0:
             end = stop if stop is not None else shape[0] if shape is not None else 0
             size = None if shape is None else (end - ends[index], *shape[1:])
-            fields = {"size": size, "whole": size is not None, "tensors": ()}
-            b.blobs[top] = b.opaque(s, (x,), f".{top}", "Slice of the batch", **fields)
+            b.blobs[top] = b.opaque(
+                s,
+                (x,),
+                f".{top}",
+                "Slice of the batch",
+                size=size,
+                whole=size is not None,
+                tensors=(),
+            )
         else:
             fields = {"axis": axis, "start": ends[index], "stop": stop}
             b.blobs[top] = b.make(s, "slice", (x,), f".{top}", **fields)

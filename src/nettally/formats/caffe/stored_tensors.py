@@ -21,7 +21,8 @@ def unsized(root: Message, source: Source, why: str) -> Network:
     layers = [spec for spec in roles(net.layers).network if spec.bottoms]
     b = CaffeBuilder(net, {}, groups([spec.name for spec in layers]))
     for spec in layers:
-        inputs = list(dict.fromkeys(b.blobs[each] for each in spec.bottoms if each in b.blobs))
+        sources = dict.fromkeys(b.blobs.get(each) for each in spec.bottoms)
+        inputs = [source for source in sources if isinstance(source, str)]
         if spec.type == "Split":
             b.blobs.update(dict.fromkeys(spec.tops, inputs[0]) if inputs else {})
             continue

@@ -36,10 +36,10 @@ V1 = {
 """V1's types, and some of its forks', by their names of today."""
 
 V0 = {
-    **{word.lower(): V1[word] for word in V1_WORDS if word != "NONE"},
-    "conv": "Convolution",
-    "pool": "Pooling",
-    "innerproduct": "InnerProduct",
-    "images": "ImageData",
+    **{word.lower(): word for word in V1_WORDS if word != "NONE"},
+    "conv": "CONVOLUTION",
+    "pool": "POOLING",
+    "innerproduct": "INNER_PRODUCT",
+    "images": "IMAGE_DATA",
 }
-"""V0's types by their names of today."""
+"""V0's types by their words in V1."""

@@ -180,7 +180,7 @@ class _Parser:
                 self._separator()
 
     def _plain_fields(self, open_: list[tuple[Message, str]], at: int) -> bool:
-        """Take fields and beginnings of messages as long as they are plain; whether there is one."""
+        """Take fields and beginnings of messages while they are plain; whether there is one."""
         message, start = open_[-1][0], at
         while (field := _PLAIN_FIELD.match(self.text, at)) and field[1] not in self.counted:
             kind, at = field.lastgroup or "", field.end()
