@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +250,28 @@ def test_protobuf_refuses_what_we_refuse(text: str, net_class: Any) -> None:
 
     with pytest.raises(text_format.ParseError):
         text_format.Parse(text, net_class(), allow_unknown_field=True)
+
+
+def tree(message: Message) -> list[Any]:
+    return [
+        (
+            field.name,
+            field.kind,
+            tree(field.value) if isinstance(field.value, Message) else field.value,
+        )
+        for field in message.fields
+    ]
+
+
+def test_comments_and_separators_change_nothing(corpus: Path) -> None:
+    """Plain fields are taken at once; a comment behind each makes them be taken one by one."""
+    texts = [path.read_text("utf-8", "replace") for path in sorted(corpus.rglob("*.prototxt"))]
+    read = 0
+    for text in texts:
+        try:
+            plain = tree(parse("x", text))
+        except ReadError:
+            continue
+        read += 1
+        assert tree(parse("x", re.sub(r"#.*", "", text).replace("\n", " # c\n"))) == plain
+    assert read > 90

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ...network import Network
     from ..encodings.protobuf_tree import Message
     from ..source import Source
+    from .builder import Pending
     from .net import Spec
     from .training import Roles
 
@@ -40,6 +41,7 @@ def network(root: Message, source: Source, *, snapshot: bool = False) -> Network
     kept = net.layers if snapshot else [each for each in net.layers if included(each, net.state)]
     parts = roles(kept)
     b = _builder(net, source, parts, snapshot=snapshot)
+    _check_sizes(b.waiting(parts.free) if snapshot else ())
     try:
         _append(b, parts.network)
     except ReadError as error:
@@ -48,8 +50,7 @@ def network(root: Message, source: Source, *, snapshot: bool = False) -> Network
         other = _builder(net, source, parts, snapshot=snapshot, multiplies=True)
         _append_by_the_other_rule(other, parts.network, error, b.zoomed)
         b = other
-    if snapshot and b.missing:
-        raise Unsized(", ".join(pending.why for pending in b.missing.values()))
+    _check_sizes(list(b.missing.values()) if snapshot else ())
     settle(b)
     if not b.nodes:
         raise _nothing_left(net, kept)
@@ -57,6 +58,11 @@ def network(root: Message, source: Source, *, snapshot: bool = False) -> Network
         b.note(note)
     _add_notes(b, net, kept, parts)
     return b.network(name=net.message.text("name"))
+
+
+def _check_sizes(unsized: Sequence[Pending]) -> None:
+    if unsized:
+        raise Unsized(", ".join(each.why for each in unsized[:MAX_WHICH]))
 
 
 def _builder(

@@ -14,7 +14,7 @@ from ..graph_builder import GraphBuilder, by_axis
 from .net import made_elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ...network import Layer, Shape
     from .net import Net, Spec
@@ -102,6 +102,11 @@ class CaffeBuilder(GraphBuilder):
                 f"the file's batch of {source.file[0]} is read as 1; --input {size} asks for it"
             )
         return self.input(source.name, source.shape)
+
+    def waiting(self, blobs: Iterable[str]) -> list[Pending]:
+        """Those of the blobs that would be inputs without a size."""
+        sources = [self.blobs.get(blob) for blob in blobs]
+        return [each for each in sources if isinstance(each, Pending) and each.shape is None]
 
     def inputs_of(self, spec: Spec, most: int | None = None) -> tuple[str, ...]:
         """What all the layer's bottoms stand for, or its first few."""
@@ -192,12 +197,13 @@ class CaffeBuilder(GraphBuilder):
         A layer that is known but for the size of what it reads is not called unknown itself.
         """
         if not suffix:
-            fields |= stored_tensors(spec)
+            fields.update(stored_tensors(spec))
         known = spec.type in HANDLERS and any(self.shapes[name] is None for name in inputs)
         if known and spec.type not in ("LSTM", "RNN"):
             fields.setdefault("tensors", ())
         name = self.free_for(spec, suffix)
-        pairs = zip(fields.get("tensors") or (), spec.params, strict=False)
+        tensors: Sequence[tuple[str, Shape]] = fields.get("tensors") or ()
+        pairs = zip(tensors, spec.params, strict=False)
         return self.unknown(
             spec,
             name,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 """How deep messages may nest; Caffe's own nest 6 deep."""
 
-MAX_FIELDS = 1_000_000
-"""How many fields a file may have, those that are only counted left out."""
+MAX_FIELDS = 300_000
+"""How many fields a file may have, those that are only counted left out; large nets have 30,000."""
 
 _TOKEN = re.compile(
     r"""(?:[\ \t\r\n\f\v]++|\#[^\n]*+)*+
@@ -34,12 +34,12 @@ _TOKEN = re.compile(
 )
 
 _PLAIN_FIELD = re.compile(
-    r"""[\ \t\r\n]*+([A-Za-z_][A-Za-z0-9_]*+)\ *+(?::?\ *+(?P<message>\{)|:\ *+
+    r"""[\ \t\r\n]*+(?:(?P<close>\})|([A-Za-z_][A-Za-z0-9_]*+)\ *+(?::?\ *+(?P<message>\{)|:\ *+
     (?:(?P<number>-?[0-9]++(?:\.[0-9]++)?(?![A-Za-z_]))|(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
-    |(?P<quote>["'])(?P<string>[^"'\\\n]*+)(?P=quote))(?=\s*+[A-Za-z_}]))""",
+    |(?P<quote>["'])(?P<string>[^"'\\\n]*+)(?P=quote))))(?=\s*+[A-Za-z_}]|(?<=\{))""",
     re.VERBOSE | re.ASCII,
 )
-"""A field, or the beginning of a message, as nearly all are written, which is taken at once."""
+"""A field, or an end of a message, as nearly all are written, which is taken at once."""
 
 _PLACEHOLDER = re.compile(
     r"[$@%][\w{(#]|\{\{|\{%|<[%<]|:\s*(?:<\s*\w+\s*>|\{\s*\w*\s*\}|\[\[|#\s*\w|\?|\*|\.\.)",
@@ -180,14 +180,25 @@ class _Parser:
                 self._separator()
 
     def _plain_fields(self, open_: list[tuple[Message, str]], at: int) -> bool:
-        """Take fields and beginnings of messages while they are plain; whether there is one."""
-        message, start = open_[-1][0], at
-        while (field := _PLAIN_FIELD.match(self.text, at)) and field[1] not in self.counted:
-            kind, at = field.lastgroup or "", field.end()
-            if kind == "message":
-                message = self._push(open_, field[1], field.start(1), "}")
+        """Take fields and messages while they are plain; whether there is one.
+
+        Only messages that begin here are closed here: others may stand in a list.
+        """
+        message, start, depth = open_[-1][0], at, len(open_)
+        while field := _PLAIN_FIELD.match(self.text, at):
+            kind, name = field.lastgroup or "", field[2]
+            if kind == "close":
+                if len(open_) == depth:
+                    break
+                open_.pop()
+                message = open_[-1][0]
+            elif name in self.counted:
+                break
+            elif kind == "message":
+                message = self._push(open_, name, field.start(2), "}")
             else:
-                self._keep(message, Field(field[1], field[kind], kind, field.start(1)))
+                self._keep(message, Field(name, field[kind], kind, field.start(2)))
+            at = field.end()
         if at > start:
             self.at = at
             self.token = self._next()
