@@ -8,6 +8,7 @@ from ...errors import ReadError, closest
 from ...network import MAX_SIZE, Shape
 from ..graph_builder import MAX_WHICH, by_axis
 from .builder import CaffeBuilder, Pending, with_batch
+from .net import MAX_AXES
 
 if TYPE_CHECKING:
     from ..encodings.protobuf_tree import Message
@@ -66,11 +67,13 @@ def declared(b: CaffeBuilder) -> None:
 
 
 def _checked(message: Message, shape: Shape) -> Shape:
-    if not shape or not all(1 <= size <= MAX_SIZE for size in shape):
+    if not shape or len(shape) > MAX_AXES or not all(1 <= size <= MAX_SIZE for size in shape):
+        sizes = [size if size <= MAX_SIZE else "over 2^31" for size in shape[: MAX_AXES + 1]]
         raise message.error(
             "an input has a size that cannot be",
-            values=by_axis([size if size <= MAX_SIZE else "over 2^31" for size in shape]) or "none",
-            hint="sizes are between 1 and 2^31 - 1",
+            values=by_axis(sizes) or "none",
+            hint="sizes are between 1 and 2^31 - 1"
+            + (f", of at most {MAX_AXES} axes" if len(shape) > MAX_AXES else ""),
         )
     return shape
 

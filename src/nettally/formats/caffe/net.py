@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PHASES = ("TRAIN", "TEST")
 
+MAX_AXES = 32
+"""How many axes a blob may have (kMaxBlobAxes in Caffe's blob.hpp)."""
+
 
 class State(NamedTuple):
     """What layers are chosen by: the phase, the level, and the stages."""
@@ -112,7 +115,7 @@ def stored_shape(blob: Message) -> Shape:
         sizes = tuple(blob.integer(name, 1) for name in ("num", "channels", "height", "width"))
     else:
         sizes = (blob.skipped,)
-    if not all(0 <= size < 2**63 for size in sizes):
+    if len(sizes) > MAX_AXES or not all(0 <= size < 2**63 for size in sizes):
         raise blob.error("a stored tensor has a size that cannot be", values=str(sizes)[:200])
     if blob.skipped and prod(sizes) != blob.skipped:
         raise blob.error(

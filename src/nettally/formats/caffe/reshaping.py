@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...network import MAX_SIZE
 from ..graph_builder import by_axis
 from .builder import MANY, CaffeBuilder, axis_of, caffe
+from .net import MAX_AXES
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -86,15 +87,10 @@ def slice_(b: CaffeBuilder, s: Spec) -> str:
         if axis == 0:
             end = stop if stop is not None else shape[0] if shape is not None else 0
             size = None if shape is None else (end - ends[index], *shape[1:])
-            b.blobs[top] = b.opaque(
-                s,
-                (x,),
-                f".{top}",
-                "Slice of the batch",
-                size=size,
-                whole=size is not None,
-                tensors=(),
-            )
+            known = size is not None
+            kind = "Slice of the batch"
+            node = b.opaque(s, (x,), f".{top}", kind, size=size, whole=known, tensors=())
+            b.blobs[top] = node
         else:
             fields = {"axis": axis, "start": ends[index], "stop": stop}
             b.blobs[top] = b.make(s, "slice", (x,), f".{top}", **fields)
@@ -141,6 +137,8 @@ def reshape(b: CaffeBuilder, s: Spec) -> str:
             values=f"axis {axis}, num_axes {axes}, the input has {rank} axes",
         )
     end = rank if axes == -1 else start + axes
+    if start + len(dims) + rank - end > MAX_AXES:
+        raise s.error("its output has too many axes", values=f"at most {MAX_AXES}")
     if any(dim < -1 for dim in dims) or dims.count(-1) > 1:
         raise s.error(
             "a dim is a size, 0 to keep it, or once -1 for what is left",
