@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 from nettally.formats.caffe.schema import WORDS, fields
-from nettally.formats.caffe.types import V1_NUMBERS
+from nettally.formats.caffe.types import V1_WORDS
 from nettally.formats.encodings.protobuf_tree import Message
 from nettally.formats.encodings.prototxt import parse
 from nettally.network import Shape
@@ -60,7 +60,7 @@ def encode(
         elif known.type == "b":
             made.append(field(known.number, int(value in ("true", "1"))))
         elif known.type == "V1TYPE":
-            made.append(field(known.number, V1_NUMBERS[value]))
+            made.append(field(known.number, V1_WORDS.index(value)))
         elif known.type in WORDS:
             made.append(field(known.number, WORDS[known.type].index(value)))
         else:

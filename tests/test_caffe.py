@@ -321,8 +321,8 @@ def test_parameters_shared_by_name() -> None:
     with pytest.raises(ReadError) as caught:
         read(given("1x3") + product("one", "data") + product("two", "one"))
     assert str(caught.value) == (
-        "net.prototxt:3: two: its weight is shared as 'w', and the shapes differ\n"
-        "  values: 4x4 here, 4x3 in 'one' (line 2)"
+        "net.prototxt:3: two: its weight is shared with 'one.weight', and the sizes differ\n"
+        "  values: 4x4 here, 4x3 there"
     )
 
 
@@ -369,8 +369,8 @@ def test_what_is_not_known_is_opaque_and_said() -> None:
     assert [row.shape for row in found] == [None, None, (1, 3, 4, 4), (1, 3, 4, 4)]
     assert not found.complete
     assert net.notes[-2:] == (
-        "not understood, so that parameters and work are not known: Odd (2 times)",
-        "names that more than one layer has: x",
+        "not understood, so that parameters and work are not known: Odd (2x)",
+        "names that more than one layer has: x (2x)",
     )
     known = read(given("1x3x4x4") + layer("Odd", top="y") + layer("ReLU", bottoms="y"),
                  {"y": (5, 2)})  # fmt: skip
@@ -414,4 +414,4 @@ def test_what_follows_an_unknown_size_is_not_called_unknown_itself() -> None:
 def test_notes_are_bounded() -> None:
     kinds = "".join(layer(f"Odd{index}", name=f"x{index}", top=f"y{index}") for index in range(50))
     net = read(given("1x8x4x4") + kinds)
-    assert net.notes[-1].endswith("Odd28, Odd29, 20 more kinds")
+    assert net.notes[-1].endswith("Odd6, Odd7 and 42 more")

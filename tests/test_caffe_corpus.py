@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
+from caffe_files import caffemodel
 from nettally.counting.tally import Tally, tally
 from nettally.errors import ReadError
-from nettally.formats import read
+from nettally.formats import Source, _read, read
 from nettally.network import Shape
 
 Tree = dict[str, list[Any]]
@@ -338,7 +339,7 @@ def test_the_training_phase_has_another_source_and_the_same_net(files: dict[str,
     assert "the file's batch of 32 is read as 1; --input 32x3x224x224 asks for it" in train.notes
     test = read(path)
     assert "the file's batch of 50 is read as 1; --input 50x3x224x224 asks for it" in test.notes
-    assert "training's, not counted: SoftmaxWithLoss (3 times), Accuracy (6 times)" in test.notes
+    assert "training's, not counted: SoftmaxWithLoss (3x), Accuracy (6x)" in test.notes
 
 
 def test_caffenet_and_alexnet_have_their_norms_and_pools_the_other_way(
@@ -353,3 +354,47 @@ def test_caffenet_and_alexnet_have_their_norms_and_pools_the_other_way(
     assert two["pool1"].inputs == ("norm1",)
     assert one["pool1"].inputs == ("relu1",)
     assert one["norm1"].inputs == ("pool1",)
+
+
+def as_trained(path: Path) -> tuple[Tally, bytes]:
+    """A description's count, and a trained net of it, its tensors of the sizes that it counts."""
+    found = tally(read(path))
+    tensors: dict[str, list[Shape]] = {}
+    for row in found:
+        shapes = list((row.parameters or {}).values())
+        if row.node.layer.kind == "batch_norm":
+            size = row.inputs[0][1:2]
+            shapes = [*shapes, size, size] if shapes else [size, size, (1,)]
+        if shapes:
+            tensors[row.node.name] = shapes
+    return found, caffemodel(path.read_text("utf-8", "replace"), tensors, fill=False)
+
+
+def test_parameters_of_a_trained_net_do_not_depend_on_the_input(files: dict[str, Path]) -> None:
+    """They are those of the file at every size; or the file's weights are of another size."""
+    counted = 0
+    refused: list[tuple[str, Any, str]] = []
+    for name, path in files.items():
+        try:
+            found, data = as_trained(path)
+        except ReadError:  # it asks for sizes, or is no net
+            continue
+        net = found.network
+        names = {node.name.partition(".")[0] for node in net.nodes}
+        if not found.complete or len(net.inputs) != 1 or len(names) < len(net.nodes):
+            continue
+        ((blob, size),) = net.inputs.items()
+        for shape in (size, (*size[:2], *(2 * each + 1 for each in size[2:])), None):
+            try:
+                again = tally(_read(Source("x.caffemodel", data, {blob: shape} if shape else {})))
+            except ReadError as error:
+                refused.append((name, None if shape in (size, None) else "larger", str(error)))
+                continue
+            assert again.parameters == found.parameters, (name, shape)
+            counted += 1
+    assert counted > 60
+    assert len(refused) > 10
+    for name, shape, error in refused:
+        assert shape == "larger", (name, error)
+        # some nets fit no other size
+        assert re.search("stored weights are not those of such a layer|inputs of a concat", error)

@@ -133,8 +133,12 @@ CASES: list[tuple[str, str]] = [
      "  try: only conv and pool layers may read one"),
     ("layers { type: 99 bottom: 'data' top: 'x' }", "net:1: no type of layer has this number\n"
      "  values: type: 99"),
-    (HEAD, "net: no layer is left in phase TEST\n"
-     "  values: 1 layers in the file, 1 of them in this state\n  try: --phase train"),
+    (HEAD, "net: no layer is left in phase TEST, nor in the other phase\n"
+     "  values: 1 layers in the file, 1 of them in this state, which load data or train: data (Input)"),
+    (HEAD + "layer { name: 'r' type: 'ReLU' bottom: 'data' top: 'r' include { phase: TRAIN } }",
+     "net: no layer is left in phase TEST\n"
+     "  values: 2 layers in the file, 1 of them in this state, which load data or train: data (Input)\n"
+     "  try: --phase train"),
 ]  # fmt: skip
 
 

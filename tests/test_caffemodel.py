@@ -68,6 +68,31 @@ def test_without_the_size_of_its_input_the_tensors_are_counted() -> None:
     )
 
 
+def test_a_size_that_is_in_the_file_is_taken() -> None:
+    stated = 'input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }'
+    found = tally(of(caffemodel(stated + NET, TENSORS)))
+    assert (found.parameters, found.macs) == (PARAMETERS, 27 * 4 * 36 + 144 * 5)
+
+
+def test_what_is_stored_behind_an_unknown_layer_is_counted() -> None:
+    net = NET.replace('bottom: "sum" top: "sum"', 'bottom: "sum" top: "odd"').replace(
+        'bottom: "sum" top: "fc"', 'bottom: "odd" top: "fc"'
+    )
+    found = tally(of(caffemodel(net, TENSORS), {"data": (3, 8, 8)}))
+    assert found.parameters == PARAMETERS
+    assert found["fc"].parameters == {"weight": (5, 144), "bias": (5,)}
+
+
+@pytest.mark.parametrize(("kind", "stored"), [("BatchNorm", 5), ("BN", 4)])
+def test_a_norm_s_statistics_are_not_learned(kind: str, stored: int) -> None:
+    tensors: dict[str, list[Shape]] = {
+        "n": [*[(3,)] * 2, *([(1,)] if stored == 5 else []), *[(3,)] * 2]
+    }
+    data = caffemodel(f'layer {{ name: "n" type: "{kind}" bottom: "data" top: "n" }}', tensors)
+    for inputs in ({}, {"data": (3, 8, 8)}):
+        assert tally(of(data, inputs)).parameters == 6
+
+
 def test_old_files_have_four_sizes() -> None:
     old = (
         NET.replace("layer {", "layers {")

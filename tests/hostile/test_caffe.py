@@ -48,6 +48,13 @@ TEXTS = {
                 "spp_param { pyramid_height: 1000000 } }", "between 1 and 10"),
     "names": (HEAD + "layer { name: 'r' type: 'ReLU' bottom: '" + "x" * 1_000_000 + "' top: 'r' }",
               "is made by no layer"),
+    "axes": (HEAD + "layer { name: 'r' type: 'Reshape' bottom: 'data' top: 'r' reshape_param { shape { "
+             + "dim: 9999999999 " * 70_000 + "} } }", "too many axes"),
+    "axes of an input": ("layer { type: 'Input' top: 'data' input_param { shape { "
+                         + "dim: 2147483647 " * 70_000 + "} } }\n" + RELU, "at most 32 axes"),
+    "ratios": (HEAD + "layer { type: 'PriorBox' bottom: 'data' top: 'p' prior_box_param { min_size: 1 "
+               + " ".join(f"aspect_ratio: {1 + i / 1000}" for i in range(40_000)) + " aspect_ratio: 0 } }",
+               "an aspect ratio cannot be"),
     "closing": (HEAD + RELU + "}" * 100_000, "closes nothing"),
     "nothing": ("layer { }", "has no type"),
 }  # fmt: skip
@@ -79,7 +86,7 @@ def test_many_layers_of_one_name(hostile: Hostile) -> None:
 
 def test_dense_bottoms_are_bounded(hostile: Hostile) -> None:
     line = "layer { name: 'e' type: 'Eltwise' " + "bottom: 'data' " * 10_000 + "top: 'e' }\n"
-    assert "too many bottoms" in hostile("x.prototxt", HEAD + line * 21, seconds=30).refused
+    assert "read too many others" in hostile("x.prototxt", HEAD + line * 21, seconds=30).refused
 
 
 def test_names_that_would_speak_to_a_terminal(hostile: Hostile) -> None:
@@ -94,6 +101,10 @@ def test_bytes_that_are_no_utf_8(hostile: Hostile) -> None:
 
 
 BINARY = {
+    "many tensors": (encode(parse("x", NET)) + field(100, field(1, b"f") + field(2, b"Odd") + field(3, b"data")
+                                                     + field(7, b"") * 400_000), "too many fields"),
+    "many sizes": (encode(parse("x", NET)) + field(100, field(1, b"f") + field(2, b"Odd")
+                   + field(7, field(7, field(1, b"\x01" * 30_000))) * 8), "too many fields"),
     "cut": (caffemodel(NET, {"r": [(4,)]})[:-3], "longer than the message"),
     "length past the end": (encode(parse("x", NET)) + b"\xa2\x06\x7f\x0a\x01x", "longer than"),
     "overlong varint": (encode(parse("x", NET)) + b"\x28" + b"\xff" * 11, "varint"),

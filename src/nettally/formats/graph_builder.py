@@ -179,6 +179,7 @@ class GraphBuilder:
         *,
         why: str = "not understood",
         module: str = "",
+        shared: Mapping[str, str] = NOTHING,
         **fields: Any,
     ) -> str:
         """Append a layer that is not understood, and say so; its name.
@@ -190,7 +191,7 @@ class GraphBuilder:
         if why:
             self.note(why, kind)
         layer = self.layer(place, "opaque", type=kind, **fields)
-        return self.append(place, name, layer, inputs, module=module)
+        return self.append(place, name, layer, inputs, module=module, shared=shared)
 
     def share(
         self,

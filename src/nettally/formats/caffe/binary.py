@@ -9,21 +9,18 @@ from ..encodings.protobuf import BYTES, FIXED32, FIXED64, SMALL, VARINT, signed,
 from ..encodings.protobuf import fields as wire_fields
 from ..encodings.protobuf_tree import Document, Field, Message
 from .schema import WORDS, Known, fields
-from .types import V1_NUMBERS
 
 if TYPE_CHECKING:
     from ...errors import ReadError
     from ..encodings.blob import Blob
 
-MAX_FIELDS = 1_000_000
-"""How many fields a file may have; a tensor's values are one."""
+MAX_FIELDS = 150_000
+"""How many fields a file may have; a tensor's values are one. ResNet-152 has 20,000."""
 
 MAX_STRING = SMALL
 
 _SIZES = {"data": 4, "double_data": 8}
 """The bytes of a value, of those that are weights."""
-
-_V1_WORDS = {number: word for word, number in V1_NUMBERS.items()}
 
 
 class Places(Document):
@@ -55,9 +52,7 @@ class _Decoder:
         message = Message(self.document, name, at)
         _, by_number = fields(kind)
         for number, wire, value, raw, place in wire_fields(self.blob, at, size, data):
-            self.left -= 1
-            if self.left < 0:
-                raise self.blob.error("the file has too many fields", place, f"over {MAX_FIELDS:,}")
+            self._spend(1, place)
             known = by_number.get(number)
             if known is None:
                 message.fields.append(Field(f"field {number}", str(value), "unknown", place))
@@ -66,6 +61,12 @@ class _Decoder:
             else:
                 self._field(message, known, wire, value, raw, place)
         return message
+
+    def _spend(self, count: int, place: int) -> None:
+        """Ask for fields before they are kept."""
+        self.left -= count
+        if self.left < 0:
+            raise self.blob.error("the file has too many fields", place, f"over {MAX_FIELDS:,}")
 
     def _weights(self, message: Message, known: Known, wire: int, value: int, place: int) -> None:
         """How many values, which are not fetched."""
@@ -99,6 +100,7 @@ class _Decoder:
                 numbers = varints(self.blob, raw, place)
             else:
                 raise self._unlike(known, wire, place)
+            self._spend(len(numbers) - 1, place)
             message.fields.extend(self._number(known, each, place) for each in numbers)
         elif kind in ("f", "d"):
             form, single = ("f", FIXED32) if kind == "f" else ("d", FIXED64)
@@ -120,11 +122,8 @@ class _Decoder:
         value = signed(value)
         if known.type != "i":
             words = WORDS[known.type]
-            word = _V1_WORDS.get(value) if known.type == "V1TYPE" else None
-            if 0 <= value < len(words):
-                word = words[value]
-            if word:
-                return Field(known.name, word, "word", place)
+            if 0 <= value < len(words) and words[value]:
+                return Field(known.name, words[value], "word", place)
         return Field(known.name, str(value), "number", place)
 
     def _unlike(self, known: Known, wire: int, place: int) -> ReadError:

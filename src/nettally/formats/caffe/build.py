@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from ...errors import ReadError
-from ...network import Network, Span
+from ..graph_builder import MAX_WHICH
 from . import recurrent, regions, reshaping, values, windows
-from .builder import HANDLERS, Builder, Dropped, Pending
-from .data import declared, settle
-from .data import source as data_source
-from .fork_fields import odd
-from .groups import grouped
-from .net import PHASES, Spec, State, included, specs, stages
+from .builder import HANDLERS, MANY, CaffeBuilder
+from .data import data_source, declared, give_size_to_first, put, settle
+from .fork_fields import note_unknown_fields
+from .groups import groups
+from .net import PHASES, Net, State, included, specs, stages
+from .training import roles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...network import Network
     from ..encodings.protobuf_tree import Message
     from ..source import Source
+    from .builder import Pending
+    from .net import Spec
+    from .training import Roles
 
 FAMILIES = (recurrent, regions, values, reshaping, windows)
 """Imported for the handlers that they register."""
 
-TRAINING = frozenset(
-    (
-        "Silence",
-        "HDF5Output",
-        "LMDBOutput",
-        "DetectionEvaluate",
-        "EvalDetection",
-        "BoxAnnotatorOHEM",
-        "SegmentationEvaluate",
-        "Yolov3",
-        "YoloSeg",
-    )
-)
-"""Layers that only training or its bookkeeping has, beside those of losses and accuracies."""
+
+class Unsized(Exception):
+    """The size of an input is not in a trained net."""
 
 
 def network(root: Message, source: Source, *, snapshot: bool = False) -> Network:
@@ -45,75 +37,85 @@ def network(root: Message, source: Source, *, snapshot: bool = False) -> Network
 
     snapshot: it is of a trained net, so that the layers are those of one state already.
     """
-    net, state, notes = _net(root, source)
-    all_ = specs(net)
-    if not all_:
-        raise ReadError(
-            "the file has no layers",
-            where=source.name,
-            values=", ".join(dict.fromkeys(field.name for field in net.fields))[:200]
-            or "it is empty",
-            hint="a net has fields 'layer { ... }'",
-        )
-    kept = all_ if snapshot else [spec for spec in all_ if included(spec, state)]
-    b = Builder(all_, state, source.inputs)
-    b.notes += notes
-    if "layer" in net and "layers" in net:
-        b.note(
-            "the file mixes 'layer' and 'layers', of which Caffe itself would read only 'layers'"
-        )
-    b.batch_kept = any(map(_needs_batch, kept))
-    b.read = {bottom for spec in kept if not is_training(spec) for bottom in spec.bottoms}
-    b.regions = {spec.bottoms[1] for spec in kept if "ROI" in spec.type and len(spec.bottoms) > 1}
-    b.seen = _channels(kept)
-    _name_the_size(b, net, kept)
-    if snapshot:
-        _let_in(b, kept)
-    declared(b, net)
-    for spec in kept:
-        _layer(b, spec)
-    if snapshot and b.missing:
-        raise Unsized(", ".join(pending.why for pending in b.missing.values()))
-    settle(b, source.name)
-    odd(b, net, kept)
-    _add_notes(b, all_, kept)
-    name = net.text("name") or os.path.splitext(os.path.basename(source.name))[0]
+    net, notes = file_net(root, source)
+    kept = net.layers if snapshot else [each for each in net.layers if included(each, net.state)]
+    parts = roles(kept)
+    b = _builder(net, source, parts, snapshot=snapshot)
+    _check_sizes(b.waiting(parts.free) if snapshot else ())
+    try:
+        _append(b, parts.network)
+    except ReadError as error:
+        if not b.zoomed:
+            raise
+        other = _builder(net, source, parts, snapshot=snapshot, multiplies=True)
+        _append_by_the_other_rule(other, parts.network, error, b.zoomed)
+        b = other
+    _check_sizes(list(b.missing.values()) if snapshot else ())
+    settle(b)
     if not b.nodes:
+        raise _nothing_left(net, kept)
+    for note in notes:
+        b.note(note)
+    _add_notes(b, net, kept, parts)
+    return b.network(name=net.message.text("name"))
+
+
+def _check_sizes(unsized: Sequence[Pending]) -> None:
+    if unsized:
+        raise Unsized(", ".join(each.why for each in unsized[:MAX_WHICH]))
+
+
+def _builder(
+    net: Net, source: Source, parts: Roles, *, snapshot: bool, multiplies: bool = False
+) -> CaffeBuilder:
+    """A builder that knows the net's inputs, and no layer yet."""
+    layers = [spec for spec in parts.network if spec.bottoms]
+    names = groups([spec.name for spec in layers])
+    b = CaffeBuilder(net, source.inputs, names, multiplies=multiplies)
+    b.batch_kept = any(map(_needs_batch, layers))
+    b.regions = {spec.bottoms[1] for spec in layers if "ROI" in spec.type and spec.bottoms[1:]}
+    b.channels = _channels(layers)
+    give_size_to_first(b, parts)
+    if snapshot:  # it has no layers for its inputs
+        for blob in parts.free:
+            put(b, None, blob, None, f"'{blob[:60]}' is an input")
+    declared(b)
+    return b
+
+
+def _append_by_the_other_rule(
+    b: CaffeBuilder, layers: Sequence[Spec], error: ReadError, zoomed: Sequence[str]
+) -> None:
+    """Build the net as forks do whose Interp multiplies sizes, where it fits only so.
+
+    error, zoomed: what DeepLab's rule ends with. Raises it where the net fits neither way.
+    """
+    try:
+        _append(b, layers)
+    except ReadError as second:
+        if str(second) == str(error):
+            raise error from None
         raise ReadError(
-            f"no layer is left in {state}",
-            where=source.name,
-            values=f"{len(all_)} layers in the file, {len(kept)} of them in this state",
-            hint="--phase train" if state.phase == "TEST" else "--phase test",
+            error.what,
+            where=error.where,
+            values=f"{error.values}; Interp {zoomed[-1]} by DeepLab's rule, {b.zoomed[-1]} by "
+            "other forks'",
+            hint="a zoom_factor means other sizes in other forks: 'height' and 'width' say one",
+        ) from None
+    for zoom in b.zoomed:
+        b.note(
+            "Interp multiplies sizes by its factors, as some forks have it, since what follows "
+            "does not fit DeepLab's rule",
+            zoom,
         )
-    return Network(
-        name or "network",
-        b.inputs,
-        grouped(b.nodes, [b.stems[node.name] for node in b.nodes]),
-        source=Span(source.name, 0),
-        notes=tuple(b.notes),
-    )
 
 
-def _let_in(b: Builder, kept: Sequence[Spec]) -> None:
-    """Let the blobs that no layer of a trained net makes be inputs: its snapshot has none."""
-    tops: set[str] = set()
-    for spec in kept:
-        for bottom in spec.bottoms:
-            if bottom not in tops and bottom not in b.input_sizes and not is_training(spec):
-                b.blobs[bottom] = Pending(None, None, f"'{bottom[:60]}' is an input")
-        tops.update(spec.tops)
-
-
-class Unsized(Exception):
-    """The size of an input is not in a trained net."""
-
-
-def _channels(kept: Sequence[Spec]) -> dict[str, int]:
+def _channels(layers: Sequence[Spec]) -> dict[str, int]:
     """For each blob that a stored convolution reads, how many channels it must have."""
     channels: dict[str, int] = {}
     alias: dict[str, str] = {}
-    for spec in kept:
-        if spec.type == "Split" and spec.bottoms:
+    for spec in layers:
+        if spec.type == "Split":
             alias.update(dict.fromkeys(spec.tops, spec.bottoms[0]))
         if spec.type == "Convolution" and spec.stored and len(spec.stored[0]) == 4:
             group = spec.sub("convolution_param").integer("group", 1)
@@ -121,54 +123,6 @@ def _channels(kept: Sequence[Spec]) -> dict[str, int]:
                 name = alias.get(bottom, bottom)
                 channels.setdefault(name, min(spec.stored[0][1] * max(group, 1), 2**31 - 1) or 3)
     return channels
-
-
-def _net(root: Message, source: Source) -> tuple[Message, State, list[str]]:
-    """The net in a file, which may be a solver with a net in it; and its state."""
-    notes: list[str] = []
-    phase = source.options.get("phase", "test").upper()
-    if phase not in PHASES:
-        raise ReadError(
-            f"there is no phase '{phase.lower()[:40]}'", hint="--phase test, or --phase train"
-        )
-    wanted = frozenset(word for word in source.options.get("stage", "").split(",") if word)
-    net, state = root, None
-    if "layer" not in root and "layers" not in root:
-        kinds = (
-            ("train_net_param", "net_param")
-            if phase == "TRAIN"
-            else ("test_net_param", "net_param")
-        )
-        inner = [message for kind in kinds for message in root.messages(kind)]
-        if inner:
-            net = inner[0]
-            states = root.messages("train_state" if phase == "TRAIN" else "test_state")
-            state = states[0] if states else None
-            notes.append(f"the file is a solver; read is its {net.name} at line {net.line}")
-            if len(states) > 1:
-                notes.append(f"the solver has {len(states)} test states; read is the first")
-        elif any(name in root for name in ("net", "train_net", "test_net", "base_lr", "lr_policy")):
-            names = [root.text(name) for name in ("net", "train_net") if name in root]
-            names += root.texts("test_net")
-            raise ReadError(
-                "this is a solver: it says how a net is trained, and describes none",
-                where=source.name,
-                values=f"its net is in {', '.join(names)[:300]}" if names else "it names no net",
-                hint=f"nettally tally {names[0][:200]}" if names else "",
-            )
-    file_state = state or net.message("state")
-    level = 0
-    if file_state is not None:
-        level = file_state.integer("level", 0)
-        if not wanted:
-            wanted = frozenset(file_state.texts("stage"))
-            if wanted:
-                notes.append(f"the file's own stage is taken: {', '.join(sorted(wanted))}")
-        if "phase" in file_state and "phase" not in source.options:
-            phase = file_state.word("phase", PHASES, phase)
-            if phase != "TEST":
-                notes.append(f"the file's own phase is taken: {phase}")
-    return net, State(phase, level, wanted), notes
 
 
 def _needs_batch(spec: Spec) -> bool:
@@ -185,127 +139,143 @@ def _needs_batch(spec: Spec) -> bool:
     return False
 
 
-def _name_the_size(b: Builder, net: Message, kept: Sequence[Spec]) -> None:
-    """Give a size without a name to the only input, or to the first that the layers read."""
-    if "" not in b.input_sizes:
-        return
-    tops = {top for spec in kept if spec.bottoms for top in spec.tops}
-    sources = [*net.texts("input"), *(top for s in kept if not s.bottoms for top in s.tops)]
-    names = [name for name in dict.fromkeys(sources) if name in b.read]
-    names = names or [
-        name
-        for name in dict.fromkeys(bottom for s in kept for bottom in s.bottoms)
-        if name not in tops
-    ]
-    if names:
-        b.input_sizes.setdefault(names[0], b.input_sizes.pop(""))
+def _append(b: CaffeBuilder, layers: Sequence[Spec]) -> None:
+    """Append each layer's nodes."""
+    for spec in layers:
+        handler, least, most, sized = HANDLERS.get(spec.type, (_opaque, 1, MANY, False))
+        if not spec.bottoms:
+            if spec.type in HANDLERS:
+                raise spec.error(
+                    f"a layer of type {spec.type} needs a bottom", hint='bottom: "data"'
+                )
+            data_source(b, spec)
+            continue
+        if not least <= len(spec.bottoms) <= most:
+            wanted = f"{least}" + (
+                f" to {most}" * (least < most < MANY) or " or more" * (most == MANY)
+            )
+            raise spec.error(
+                f"a layer of type {spec.type} has {wanted} bottom{'s' * (wanted != '1')}",
+                values=f"{len(spec.bottoms)} given: {', '.join(spec.bottoms)[:200]}",
+            )
+        if (sized or spec.stored) and spec.type in HANDLERS and b.shape(b.get(spec, 0)) is None:
+            b.finish(spec, b.opaque(spec, b.inputs_of(spec)))
+        else:
+            b.finish(spec, handler(b, spec))
 
 
-def _layer(b: Builder, spec: Spec) -> None:
-    """One layer's nodes."""
-    if not spec.bottoms:
-        if spec.type in HANDLERS and spec.type not in ("Python",):
-            raise spec.error(f"a layer of type {spec.type} needs a bottom", hint='bottom: "data"')
-        if spec.type == "Parameter":
-            b.finish(spec, _no_parameters(spec))
-        data_source(b, spec)
-        return
-    lost = [bottom for bottom in spec.bottoms if isinstance(b.blobs.get(bottom), Dropped)]
-    if is_training(spec) or lost:
-        b.count("training", spec.type)
-        for top in spec.tops:
-            b.blobs[top] = Dropped(spec)
-        return
-    entry = HANDLERS.get(spec.type)
-    if entry is None:
-        _opaque(b, spec)
-        return
-    handler, least, most = entry
-    if not least <= len(spec.bottoms) <= most:
-        wanted = (
-            f"{least}"
-            if least == most
-            else f"{least} to {most}"
-            if most < 99
-            else f"{least} or more"
-        )
-        raise spec.error(
-            f"a layer of type {spec.type} has {wanted} bottom{'s' * (wanted != '1')}",
-            values=f"{len(spec.bottoms)} given: {', '.join(spec.bottoms)[:200]}",
-        )
-    handler(b, spec)
-
-
-def _no_parameters(spec: Spec) -> str:
-    raise spec.error("a layer of type Parameter is not read: it feeds weights to another layer")
-
-
-def is_training(spec: Spec) -> bool:
-    """Whether a layer is a loss or measures something: by its type, or since it has a weight."""
-    kind = spec.type
-    if kind not in HANDLERS and any(spec.body.reals("loss_weight")):
-        return True
-    return kind in TRAINING or "Loss" in kind or "Accuracy" in kind
-
-
-def _opaque(b: Builder, spec: Spec) -> None:
+def _opaque(b: CaffeBuilder, spec: Spec) -> str:
     """A layer that is not known; its shape, where it is given or the layer works in place."""
-    kind = spec.type
-    python = spec.body.message("python_param")
-    if python is not None:
-        kind = f"Python {python.text('layer') or python.text('module')}"
-        if "Proposal" in python.text("layer") and spec.tops[:1]:
-            regions.regions(b, spec)
-            return
+    if spec.kind.startswith("Python") and "Proposal" in spec.kind and spec.tops:
+        return regions.regions(b, spec)
     inputs = b.inputs_of(spec)
+    shape = b.shape(inputs[0])
     for index, top in enumerate(spec.tops or [spec.name]):
+        if index and top not in spec.read:
+            continue
         size = b.input_sizes.get(top)
         b.used.update({top} & b.input_sizes.keys())
-        shape = b.shape(inputs[0])
         if size is None and top in spec.bottoms and shape is not None:
             size = shape[1:]
         if size is None and top in b.regions:
             size = (5,)  # one region: its image and its corners
-        suffix = "" if index == 0 else f".{top}"
-        if index and top not in b.read:
-            continue
-        b.blobs[top] = b.unknown(spec, inputs, suffix, size, kind)
+        suffix = f".{top}" if index else ""
+        b.blobs[top] = b.opaque(spec, inputs, suffix, spec.kind, size=size)
+    return ""
 
 
-MOST_NAMED = 30
-"""How many kinds of layers a note names."""
+def _nothing_left(net: Net, kept: Sequence[Spec]) -> ReadError:
+    """Why no layer is left, and the phase or stage that has some."""
+    other = net.state.other
+    there = roles([spec for spec in net.layers if included(spec, other)]).network
+    elsewhere = any(spec.bottoms for spec in there)
+    kinds = dict.fromkeys(f"{spec.label} ({spec.kind})" for spec in kept[:MAX_WHICH])
+    names = [name for name in stages(net.layers) if name not in net.state.stages]
+    return ReadError(
+        f"no layer is left in {net.state}" + ("" if elsewhere else ", nor in the other phase"),
+        where=net.message.document.name,
+        values=f"{len(net.layers)} layers in the file, {len(kept)} of them in this state"
+        + (f", which load data or train: {', '.join(kinds)}" if kept else ""),
+        hint=f"--phase {other.phase.lower()}" if elsewhere
+        else f"--stage {names[0]}" if names
+        else "",
+    )  # fmt: skip
 
-_SENTENCES = {
-    "training": "training's, not counted",
-    "opaque": "not understood, so that parameters and work are not known",
-}
 
-
-def _add_notes(b: Builder, all_: Sequence[Spec], kept: Sequence[Spec]) -> None:
+def _add_notes(b: CaffeBuilder, net: Net, kept: Sequence[Spec], parts: Roles) -> None:
     """What is not in the network, or was taken otherwise, in sentences."""
-    if b.file_batch[0] > 1:
-        sizes = "x".join(map(str, b.file_batch))
-        b.note(f"the file's batch of {b.file_batch[0]} is read as 1; --input {sizes} asks for it")
+    if "layer" in net.message and "layers" in net.message:
+        b.note(
+            "the file mixes 'layer' and 'layers', of which Caffe itself would read only 'layers'"
+        )
     if b.batch_kept and any(shape[0] > 1 for shape in b.inputs.values()):
         b.note("the file's batch is kept, since a layer's shape depends on it")
-    left = len(all_) - len(kept)
+    note_unknown_fields(b, net.message, kept)
+    left = len(net.layers) - len(kept)
     if left:
-        names = stages(all_)
+        names = ", ".join(stages(net.layers))[:200]
         b.note(
-            f"{left} layer{'s' * (left > 1)} of other phases or stages left out ({b.state})"
-            + (f"; the file knows the stages {', '.join(names)[:200]}" if names else "")
+            f"{left} layer{'s' * (left > 1)} of other phases or stages left out ({net.state})"
+            + (f"; the file knows the stages {names}" if names else "")
         )
-    counts = b.kinds
-    for kind, sentence in _SENTENCES.items():
-        kinds = counts.get(kind, {})
-        if kinds:
-            named = [f"{k} ({n} times)" if n > 1 else k for k, n in kinds.items()][:MOST_NAMED]
-            if len(kinds) > MOST_NAMED:
-                named.append(f"{len(kinds) - MOST_NAMED} more kinds")
-            b.notes.append(f"{sentence}: {', '.join(named)}")
-    twice = counts.get("twice", {})
-    if twice:
-        more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-        b.notes.append(
-            f"names that more than one layer has: {', '.join(list(twice)[:5])[:200]}{more}"
+    for spec in parts.training:
+        b.note("training's, not counted", spec.kind)
+
+
+def file_net(root: Message, source: Source) -> tuple[Net, list[str]]:
+    """The net in a file, which may be a solver with a net in it; and what there is to say of it.
+
+    Raises ReadError: the file has no net, or no layers.
+    """
+    notes: list[str] = []
+    phase = source.options.get("phase", "test").upper()
+    if phase not in PHASES:
+        raise ReadError(
+            f"there is no phase '{phase.lower()[:40]}'", hint="--phase test, or --phase train"
         )
+    message, file_state = root, root.message("state")
+    if "layer" not in root and "layers" not in root:
+        kind = "train" if phase == "TRAIN" else "test"
+        nets = [*root.messages(f"{kind}_net_param"), *root.messages("net_param")]
+        states = root.messages(f"{kind}_state")
+        if nets:
+            message = nets[0]
+            file_state = states[0] if states else message.message("state")
+            notes.append(f"the file is a solver; read is its {message.name} at line {message.line}")
+            if len(states) > 1:
+                notes.append(f"the solver has {len(states)} test states; read is the first")
+        else:
+            _check_that_it_is_no_solver(root)
+    level, wanted = 0, frozenset(filter(None, source.options.get("stage", "").split(",")))
+    if file_state is not None:
+        level = file_state.integer("level", 0)
+        if not wanted and "stage" in file_state:
+            wanted = frozenset(file_state.texts("stage"))
+            notes.append(f"the file's own stage is taken: {', '.join(sorted(wanted))}")
+        if "phase" in file_state and "phase" not in source.options:
+            phase = file_state.word("phase", PHASES, phase)
+            if phase != "TEST":
+                notes.append(f"the file's own phase is taken: {phase}")
+    layers = specs(message)
+    if not layers:
+        raise ReadError(
+            "the file has no layers",
+            where=source.name,
+            values=", ".join(dict.fromkeys(field.name for field in message.fields))[:200]
+            or "it is empty",
+            hint="a net has fields 'layer { ... }'",
+        )
+    return Net(message, State(phase, level, wanted), layers), notes
+
+
+def _check_that_it_is_no_solver(root: Message) -> None:
+    if not any(name in root for name in ("net", "train_net", "test_net", "base_lr", "lr_policy")):
+        return
+    names = [root.text(name) for name in ("net", "train_net") if name in root]
+    names += root.texts("test_net")
+    raise ReadError(
+        "this is a solver: it says how a net is trained, and describes none",
+        where=root.document.name,
+        values=f"its net is in {', '.join(names)[:300]}" if names else "it names no net",
+        hint=f"nettally tally {names[0][:200]}" if names else "",
+    )

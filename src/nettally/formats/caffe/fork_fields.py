@@ -8,48 +8,36 @@ from ..encodings.protobuf_tree import Message
 from .schema import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
-    from .builder import Builder
+    from .builder import CaffeBuilder
     from .net import Spec
 
-MOST = 12
-"""How many such fields are named."""
 
-
-def odd(b: Builder, net: Message, kept: Sequence[Spec]) -> None:
+def note_unknown_fields(b: CaffeBuilder, net: Message, kept: Iterable[Spec]) -> None:
     """Note the fields of the net and of its layers that are not known."""
-    unknown: dict[str, int] = {}
-    _walk(net, "Net", unknown, deeper=False)
+    for name in _unknown(net, "Net", deeper=False):
+        b.note(NOT_FOLLOWED, name)
     for spec in kept:
-        body = spec.outer
-        kind = "V1Layer" if body.name == "layers" else "Layer"
-        _walk(body, kind, unknown)
-    if not unknown:
-        return
-    named = [f"{name} ({times} times)" if times > 1 else name for name, times in unknown.items()]
-    more = f" and {len(named) - MOST} more" if len(named) > MOST else ""
-    b.note(f"fields that Caffe does not have, not followed: {', '.join(named[:MOST])}{more}")
+        kind = "V1Layer" if spec.outer.name == "layers" else "Layer"
+        for name in _unknown(spec.outer, kind):
+            b.note(NOT_FOLLOWED, name)
 
 
-def _walk(message: Message, kind: str, unknown: dict[str, int], *, deeper: bool = True) -> None:
+NOT_FOLLOWED = "fields that Caffe does not have, not followed"
+
+_EITHER = frozenset(("param", *(name for name in fields("Layer")[0] if name.endswith("_param"))))
+"""Settings of layers of today, which forks have in V1 too."""
+
+
+def _unknown(message: Message, kind: str, *, deeper: bool = True) -> Iterator[str]:
+    """The names of unknown fields. A message that is known by its name only may have any."""
     by_name, _ = fields(kind)
-    if not by_name:
-        return
-    for field in message.fields:
+    for field in message.fields if by_name else ():
         known = by_name.get(field.name)
         if known is None:
-            if field.name == "param" or field.name in _EITHER:
-                continue
-            name = (
-                field.name[:60]
-                if kind in ("Net", "Layer", "V1Layer")
-                else f"{message.name}.{field.name}"[:80]
-            )
-            unknown[name] = unknown.get(name, 0) + 1
+            if field.name not in _EITHER:
+                outer = "" if kind in ("Net", "Layer", "V1Layer") else f"{message.name}."
+                yield f"{outer}{field.name[:60]}"
         elif deeper and isinstance(field.value, Message):
-            _walk(field.value, known.type, unknown)
-
-
-_EITHER = frozenset(name for name in fields("Layer")[0] if name.endswith("_param"))
-"""Settings of layers of today, which forks have in V1 too."""
+            yield from _unknown(field.value, known.type)

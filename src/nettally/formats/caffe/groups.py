@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from ...network import Node
+    from collections.abc import Sequence
 
 MAX_LEVELS = 40
 """A name with more strokes than this is a name and no place."""
 
 
-def grouped(nodes: Sequence[Node], stems: Iterable[str]) -> tuple[Node, ...]:
-    """The nodes with the groups that they stand in, of the names before their last stroke.
+def groups(names: Sequence[str]) -> dict[str, str]:
+    """For each layer the group that it stands in, of the names before its last stroke.
 
     Caffe itself knows no groups, so that a stroke may mean nothing: a group has two layers at
     least, and no layer has its name, as ``conv1`` has beside ``conv1/relu``.
     """
-    names = {_dotted(node.name) for node in nodes}
-    paths = [_path(stem) for stem in stems]
-    count = Counter(".".join(path[:end]) for path in paths for end in range(1, len(path) + 1))
-    grouped_nodes: list[Node] = []
-    for node, path in zip(nodes, paths, strict=True):
-        end = len(path)
-        while end and not _is_group(".".join(path[:end]), count, names):
-            end -= 1
-        grouped_nodes.append(node.replace(module=".".join(path[:end])) if end else node)
-    return tuple(grouped_nodes)
+    taken = {".".join([part for part in name.split("/") if part]) for name in names}
+    places = [_places(name) for name in names]
+    count = Counter(place for each in places for place in each)
+    return {
+        name: next((p for p in reversed(each) if count[p] > 1 and p not in taken), "")
+        for name, each in zip(names, places, strict=True)
+    }
 
 
-def _is_group(name: str, count: Counter[str], names: set[str]) -> bool:
-    return count[name] > 1 and name not in names
-
-
-def _path(stem: str) -> list[str]:
-    parts = [part for part in stem.split("/") if part]
-    return parts if len(parts) <= MAX_LEVELS else []
-
-
-def _dotted(name: str) -> str:
-    return ".".join([part for part in name.split("/") if part])
+def _places(name: str) -> list[str]:
+    """``a``, ``a.b`` and ``a.b.c`` of ``a/b/c/conv``."""
+    parts = [part for part in name.rpartition("/")[0].split("/") if part]
+    return list(accumulate(parts, "{}.{}".format)) if len(parts) <= MAX_LEVELS else []

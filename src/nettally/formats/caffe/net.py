@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import ReadError, closest
 from ...network import Span
 from ..encodings.protobuf_tree import Field, Message
-from .types import V0, V1, V1_NUMBERS
+from ..graph_builder import by_axis
+from .types import V0, V1, V1_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...errors import NettallyError
     from ...network import Shape
 
 PHASES = ("TRAIN", "TEST")
+
+MAX_AXES = 32
+"""How many axes a blob may have (kMaxBlobAxes in Caffe's blob.hpp)."""
 
 
 class State(NamedTuple):
@@ -31,16 +34,30 @@ class State(NamedTuple):
     level: int = 0
     stages: frozenset[str] = frozenset()
 
+    @property
+    def other(self) -> State:
+        """The state that differs by its phase."""
+        return self._replace(phase="TRAIN" if self.phase == "TEST" else "TEST")
+
     def __str__(self) -> str:
         stages = f", stage {', '.join(sorted(self.stages))}" if self.stages else ""
         return f"phase {self.phase}{stages}" + (f", level {self.level}" if self.level else "")
+
+
+class Net(NamedTuple):
+    """A file's net, the state that its layers are chosen by, and all the layers that it has."""
+
+    message: Message
+    state: State
+    layers: list[Spec]
 
 
 class Spec:
     """One layer of the file, in today's syntax.
 
     type: as today's syntax has it. params: the names that its tensors are shared by, "" for none.
-    body: its message. V1 layers keep theirs; of V0 layers it is made.
+    body: its message. V1 layers keep theirs; of V0 layers it is made. read: those of its tops that
+    the network's layers read. stored: the shapes of its tensors, where the file has them.
     """
 
     def __init__(self, body: Message, type_: str, bottoms: list[str], tops: list[str]) -> None:
@@ -51,7 +68,16 @@ class Spec:
         self.name = body.text("name")
         self.params: list[str] = []
         self.outer = body
+        self.read: set[str] = set()
         self.stored = [stored_shape(blob) for blob in body.messages("blobs")]
+
+    @property
+    def kind(self) -> str:
+        """Its type; of a Python layer, which one it is."""
+        python = self.body.message("python_param")
+        if python is None:
+            return self.type
+        return f"Python {python.text('layer') or python.text('module')}"
 
     @property
     def label(self) -> str:
@@ -76,15 +102,6 @@ class Spec:
     def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
         return ReadError(f"{self.label}: {what}", where=self.body.where, values=values, hint=hint)
 
-    def read_error(self, error: NettallyError) -> ReadError:
-        """A layer's own complaint, with its name and place."""
-        return ReadError(
-            f"{self.label}: {error.what}",
-            where=error.where or self.body.where,
-            values=error.values,
-            hint=error.hint,
-        )
-
 
 def stored_shape(blob: Message) -> Shape:
     """The shape of a stored tensor; of an old file, four sizes. Its values are only counted.
@@ -98,12 +115,12 @@ def stored_shape(blob: Message) -> Shape:
         sizes = tuple(blob.integer(name, 1) for name in ("num", "channels", "height", "width"))
     else:
         sizes = (blob.skipped,)
-    if not all(0 <= size < 2**63 for size in sizes):
+    if len(sizes) > MAX_AXES or not all(0 <= size < 2**63 for size in sizes):
         raise blob.error("a stored tensor has a size that cannot be", values=str(sizes)[:200])
     if blob.skipped and prod(sizes) != blob.skipped:
         raise blob.error(
             "a stored tensor has not as many values as its shape says",
-            values=f"{'x'.join(map(str, sizes))} = {prod(sizes):,}, {blob.skipped:,} values",
+            values=f"{by_axis(sizes)} = {prod(sizes):,}, {blob.skipped:,} values",
         )
     return sizes
 
@@ -121,22 +138,17 @@ def specs(net: Message) -> list[Spec]:
             )
         return _v0(old)
     layers: list[Spec] = []
-    for body in new:
-        spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
-        spec.params = [param.text("name") for param in body.messages("param")]
-        layers.append(spec)
-    for body in old:
-        spec = Spec(body, _type(body, V1), body.texts("bottom"), body.texts("top"))
-        for field in body.all("param"):  # a name each, or as today's syntax has it
+    # as they stand in the file; of both, Caffe itself would read only the 'layers'
+    for body in sorted([*new, *old], key=lambda body: body.offset) if new and old else new or old:
+        spec = Spec(body, _type(body), body.texts("bottom"), body.texts("top"))
+        for field in body.all("param"):  # in V1 a name each
             value = field.value
             spec.params.append(value.text("name") if isinstance(value, Message) else value)
         layers.append(spec)
-    if new and old:  # as they stand in the file; Caffe itself would read only the 'layers'
-        layers.sort(key=lambda spec: spec.body.offset)
     return layers
 
 
-def _type(body: Message, old: dict[str, str]) -> str:
+def _type(body: Message) -> str:
     """The layer's type, by its name of today. In V1 it is a word or its number."""
     field = body.one("type")
     if field is None or isinstance(field.value, Message) or not field.value:
@@ -148,51 +160,24 @@ def _type(body: Message, old: dict[str, str]) -> str:
         )
     if field.kind == "number":
         number = body.integer("type", 0)
-        words = {number: word for word, number in V1_NUMBERS.items()}
-        if number not in words:
+        if not 0 <= number < len(V1_WORDS):
             raise body.error("no type of layer has this number", field)
-        return old[words[number]]
-    return old.get(field.value, field.value)
+        return V1[V1_WORDS[number]]
+    return V1.get(field.value, field.value)
 
 
 # --- V0 -----------------------------------------------------------------------------------------
 
-_V0_FIELDS = {
-    "num_output": ("convolution_param inner_product_param", "num_output"),
-    "biasterm": ("convolution_param inner_product_param", "bias_term"),
-    "pad": ("convolution_param pooling_param", "pad"),
-    "kernelsize": ("convolution_param pooling_param", "kernel_size"),
-    "group": ("convolution_param", "group"),
-    "stride": ("convolution_param pooling_param", "stride"),
-    "pool": ("pooling_param", "pool"),
-    "dropout_ratio": ("dropout_param", "dropout_ratio"),
-    "local_size": ("lrn_param", "local_size"),
-    "alpha": ("lrn_param", "alpha"),
-    "beta": ("lrn_param", "beta"),
-    "k": ("lrn_param", "k"),
-    "batchsize": ("data_param image_data_param window_data_param hdf5_data_param", "batch_size"),
-    "cropsize": ("transform_param", "crop_size"),
-    "meanfile": ("transform_param", "mean_file"),
-    "scale": ("transform_param", "scale"),
-    "mirror": ("transform_param", "mirror"),
-    "new_height": ("image_data_param", "new_height"),
-    "new_width": ("image_data_param", "new_width"),
-    "concat_dim": ("concat_param", "concat_dim"),
+_V0_NAMES = {
+    "biasterm": "bias_term",
+    "kernelsize": "kernel_size",
+    "batchsize": "batch_size",
+    "cropsize": "crop_size",
 }
-"""V0's fields: the messages that they may belong to, and what they are called there."""
+"""V0's fields that are called otherwise today."""
 
-_V0_MESSAGE = {
-    "conv": "convolution_param",
-    "pool": "pooling_param",
-    "innerproduct": "inner_product_param",
-    "dropout": "dropout_param",
-    "lrn": "lrn_param",
-    "concat": "concat_param",
-    "data": "data_param",
-    "images": "image_data_param",
-    "window_data": "window_data_param",
-    "hdf5_data": "hdf5_data_param",
-}
+_V0_OF_LAYERS = frozenset(("name", "type", "blobs", "blobs_lr", "weight_decay"))
+"""V0's fields that are the layer's; the others are its type's settings today."""
 
 
 def _v0(old: list[Message]) -> list[Spec]:
@@ -222,7 +207,7 @@ def _v0(old: list[Message]) -> list[Spec]:
                 raise body.error("a padding layer has one bottom and one top")
             last[tops[0]] = (body, outer)
             continue
-        new = _today(body, kind)
+        new, settings = _today(body, V0[kind])
         if padding:
             if kind not in ("conv", "pool") or len(bottoms) != 1:
                 raise body.error(
@@ -230,42 +215,27 @@ def _v0(old: list[Message]) -> list[Spec]:
                     hint="only conv and pool layers may read one",
                 )
             before, connection = padding[0]
-            settings = new.message(_V0_MESSAGE[kind])
-            if settings is None:
-                settings = Message(new.document, _V0_MESSAGE[kind], new.offset)
-                new.add(Field(settings.name, settings, "message", new.offset))
             if "pad" in settings:
                 raise body.error("it has a padding of its own, and a padding layer before it")
             pad = before.one("pad")
             if pad is not None:
                 settings.add(pad)
             bottoms = connection.texts("bottom")
-        spec = Spec(new, V0[kind], bottoms, tops)
+        spec = Spec(new, V1[V0[kind]], bottoms, tops)
         spec.outer = outer
         layers.append(spec)
     return layers
 
 
-def _today(body: Message, kind: str) -> Message:
-    """A V0 layer's message in today's words; what has no place there stays as it is."""
+def _today(body: Message, word: str) -> tuple[Message, Message]:
+    """A V0 layer's message in today's words, and its settings in it. word: its type in V1."""
     layer = Message(body.document, "layer", body.offset)
-    groups: dict[str, Message] = {}
+    settings = Message(body.document, f"{word.lower()}_param", body.offset)
+    layer.add(Field(settings.name, settings, "message", body.offset))
     for field in body.fields:
-        messages, name = _V0_FIELDS.get(field.name, ("", ""))
-        kind_group = _V0_MESSAGE.get(kind, "")
-        listed = messages.split()
-        if kind_group in listed:
-            group = kind_group
-        else:
-            group = listed[0] if listed == ["transform_param"] else ""
-        if not group:
-            layer.add(field)
-            continue
-        if group not in groups:
-            groups[group] = Message(body.document, group, body.offset)
-            layer.add(Field(group, groups[group], "message", body.offset))
-        groups[group].add(field._replace(name=name))
-    return layer
+        message = layer if field.name in _V0_OF_LAYERS else settings
+        message.add(field._replace(name=_V0_NAMES.get(field.name, field.name)))
+    return layer, settings
 
 
 # --- the state ----------------------------------------------------------------------------------
@@ -311,11 +281,39 @@ def rules(spec: Spec) -> str:
     return " ".join(parts)
 
 
-def stages(all_: Sequence[Spec]) -> list[str]:
+def stages(layers: Sequence[Spec]) -> list[str]:
     """The stages that the file's rules name."""
     names: dict[str, None] = {}
-    for spec in all_:
+    for spec in layers:
         for kind in ("include", "exclude"):
             for rule in spec.outer.messages(kind):
                 names.update(dict.fromkeys([*rule.texts("stage"), *rule.texts("not_stage")]))
     return list(names)
+
+
+def made_elsewhere(net: Net, spec: Spec, blob: str) -> ReadError | None:
+    """Why a layer's bottom is not there: it is made in another state, or later; or None."""
+    makers = [other for other in net.layers if blob in other.tops]
+    left_out = [other for other in makers if not included(other, net.state)]
+    if left_out:  # those of this phase first: they lack a stage
+        other = min(left_out, key=lambda other: net.state.phase not in rules(other))
+        rule = rules(other)[:200]
+        words = rule.replace("}", " ").replace(",", " ").split()
+        phase = net.state.other.phase
+        hint = f"--input {blob}=3x224x224, its size, would stand for it"
+        if "stage" in words:
+            hint = f"--stage {words[words.index('stage') + 1]}; or {hint}"
+        elif phase in words:
+            hint = f"--phase {phase.lower()}; or {hint}"
+        return spec.error(
+            f"its bottom '{blob[:60]}' is made by no layer in {net.state}",
+            values=f"'{other.label}' at line {other.span.line} makes it: {rule}",
+            hint=hint,
+        )
+    if makers and makers[0].body.offset >= spec.body.offset:
+        return spec.error(
+            f"its bottom '{blob[:60]}' is made after it",
+            values=f"'{makers[0].label}' at line {makers[0].span.line} makes it",
+            hint="layers stand in the order in which they run",
+        )
+    return None

@@ -4,47 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .builder import Builder, caffe
+from ..graph_builder import by_axis
+from .builder import CaffeBuilder, caffe
 
 if TYPE_CHECKING:
     from .net import Spec
 
 
-@caffe("LSTM", "RNN", bottoms=(2, 5))
-def recurrent(b: Builder, s: Spec) -> None:
+@caffe("LSTM", "RNN", bottoms=(2, 5), sized=True)
+def recurrent(b: CaffeBuilder, s: Spec) -> str:
     """A sequence of steps x batch x values, and whether each step goes on from the one before.
 
     LSTM: weights 4·H of the input and of the state, one bias. RNN: state = tanh(W x + U state + b),
     and an output tanh(V state + c) of the same width.
     """
     settings = s.sub("recurrent_param")
-    inputs = b.inputs_of(s)
+    (x, steps, *more), shape = b.sized(s)
     features = settings.integer("num_output", 0)
     if not features:
         raise settings.error(f"{s.label}: no 'num_output' is given", hint="num_output: 256")
-    shape = b.shape(inputs[0])
-    if shape is None or len(s.bottoms) > 2:
-        # a static input, or states that go in and out
-        size = None if shape is None else (*shape[:2], features)
-        b.finish(
-            s,
-            b.unknown(s, inputs, size=size, kind=f"{s.type} with further inputs", whole=True)
-            if size
-            else b.unknown(s, inputs),
+    if more:  # a static input, or states that go in and out
+        size = (*shape[:2], features)
+        return b.opaque(
+            s, (x, steps, *more), kind=f"{s.type} with further inputs", size=size, whole=True
         )
-        return
     if len(shape) < 3:
         raise s.error(
             "its input has axes of steps, batch and values",
-            values=f"input {'x'.join(map(str, shape))}",
+            values=f"input {by_axis(shape)}",
         )
-    going_on = b.shape(inputs[1])
+    going_on = b.shape(steps)
     if going_on is not None and going_on[:2] != shape[:2]:
         raise s.error(
             "its second bottom has one number a step and example",
-            values=f"{'x'.join(map(str, going_on))} for {'x'.join(map(str, shape))}",
+            values=f"{by_axis(going_on)} for {by_axis(shape)}",
         )
-    x = inputs[0]
     if len(shape) > 3:
         x = b.make(s, "flatten", (x,), ".values", start=2)
     x = b.make(s, "permute", (x,), ".examples", order=(1, 0, 2), whole=True)
@@ -53,11 +47,11 @@ def recurrent(b: Builder, s: Spec) -> None:
     if kind == "rnn":
         x = b.make(s, "linear", (x,), ".output", features=features, axis=2)
         x = b.make(s, "tanh", (x,), ".tanh")
-    b.finish(s, b.make(s, "permute", (x,), order=(1, 0, 2), whole=True))
+    return b.make(s, "permute", (x,), order=(1, 0, 2), whole=True)
 
 
 @caffe("Embed")
-def embed(b: Builder, s: Spec) -> None:
+def embed(b: CaffeBuilder, s: Spec) -> str:
     """A row of a table for each whole number, and a bias that all rows have in common."""
     settings = s.sub("embed_param")
     inputs = b.inputs_of(s)
@@ -65,9 +59,7 @@ def embed(b: Builder, s: Spec) -> None:
     if not rows or not size:
         raise settings.error(f"{s.label}: 'input_dim' and 'num_output' are needed")
     bias = settings.boolean("bias_term", True)
-    name = b.make(s, "embedding", inputs, ".rows" if bias else "", rows=rows, size=(size,))
-    b.share(s, name, 0, 1)
-    if bias:
-        name = b.make(s, "combine", (name,), operation="add", size=(size,))
-        b.share(s, name, 1, 1)
-    b.finish(s, name)
+    if not bias:
+        return b.learned(s, "embedding", inputs, rows=rows, size=(size,))
+    x = b.learned(s, "embedding", inputs, ".rows", tensors=slice(1), rows=rows, size=(size,))
+    return b.learned(s, "combine", (x,), tensors=slice(1, 2), operation="add", size=(size,))

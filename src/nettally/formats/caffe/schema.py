@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .types import V1_WORDS
+
 WORDS = {
     "PHASE": ("TRAIN", "TEST"),
     "POOL": ("MAX", "AVE", "STOCHASTIC"),
@@ -17,28 +19,26 @@ WORDS = {
     "REGION": ("ACROSS_CHANNELS", "WITHIN_CHANNEL"),
     "REDUCTION": ("", "SUM", "ASUM", "SUMSQ", "MEAN"),
     "ENGINE": ("DEFAULT", "CAFFE", "CUDNN"),
-    "NORM": ("FULL", "VALID", "BATCH_SIZE", "NONE"),
-    "HINGE": ("", "L1", "L2"),
     "DB": ("LEVELDB", "LMDB"),
     "VARIANCE": ("FAN_IN", "FAN_OUT", "AVERAGE"),
     "SHARE": ("STRICT", "PERMISSIVE"),
     "CODE": ("", "CORNER", "CENTER_SIZE", "CORNER_SIZE"),
-    "V1TYPE": (),  # see types.V1_NUMBERS
+    "V1TYPE": V1_WORDS,
 }
 """The words of choices, by their numbers."""
 
 _SOURCE = "source:1:s batch_size:4:i scale:2:f mean_file:3:s crop_size:5:i mirror:6:b "
 
 _PARAMS = (
-    "accuracy_param:102:Accuracy argmax_param:103:ArgMax batch_norm_param:139:BatchNorm "
+    "accuracy_param:102:Fork argmax_param:103:ArgMax batch_norm_param:139:BatchNorm "
     "bias_param:141:Bias clip_param:148:Clip concat_param:104:Concat "
-    "contrastive_loss_param:105:ContrastiveLoss convolution_param:106:Convolution "
+    "contrastive_loss_param:105:Fork convolution_param:106:Convolution "
     "crop_param:144:Crop data_param:107:Data dropout_param:108:Dropout "
     "dummy_data_param:109:DummyData eltwise_param:110:Eltwise elu_param:140:ELU "
     "embed_param:137:Embed exp_param:111:Exp flatten_param:135:Flatten "
-    "hdf5_data_param:112:HDF5Data hdf5_output_param:113:HDF5Output "
-    "hinge_loss_param:114:HingeLoss image_data_param:115:ImageData "
-    "infogain_loss_param:116:InfogainLoss inner_product_param:117:InnerProduct "
+    "hdf5_data_param:112:HDF5Data hdf5_output_param:113:Fork "
+    "hinge_loss_param:114:Fork image_data_param:115:ImageData "
+    "infogain_loss_param:116:Fork inner_product_param:117:InnerProduct "
     "input_param:143:InputParameter log_param:134:Log lrn_param:118:LRN "
     "memory_data_param:119:MemoryData mvn_param:120:MVN parameter_param:145:Parameter "
     "pooling_param:121:Pooling power_param:122:Power prelu_param:131:PReLU "
@@ -54,7 +54,7 @@ _PARAMS = (
     # other forks'
     "roi_pooling_param:8266711:ROIPooling roi_align_param:0:ROIPooling "
     "psroi_pooling_param:0:PSROIPooling bn_param:0:BN interp_param:0:Interp "
-    "upsample_param:0:Upsample unpooling_param:0:Upsample reorg_param:0:Reorg "
+    "upsample_param:0:Upsample unpooling_param:0:Unpooling reorg_param:0:Reorg "
     "shuffle_channel_param:0:Shuffle proposal_param:0:Fork dense_image_data_param:0:Fork "
     "axpy_param:0:Fork smooth_l1_loss_param:0:Fork label_map_file:0:s "
     "yolov3_detection_output_param:0:Fork yolo_detection_output_param:0:Fork "
@@ -73,20 +73,20 @@ _MESSAGES = {
     "ParamSpec": "name:1:s share_mode:2:SHARE lr_mult:3:f decay_mult:4:f",
     "Layer": "name:1:s type:2:s bottom:3:s* top:4:s* phase:10:PHASE loss_weight:5:f* "
     "param:6:ParamSpec* blobs:7:Blob* propagate_down:11:b* include:8:NetStateRule* "
-    "exclude:9:NetStateRule* transform_param:100:Transformation loss_param:101:Loss " + _PARAMS,
+    "exclude:9:NetStateRule* transform_param:100:Transformation loss_param:101:Fork " + _PARAMS,
     "V1Layer": "bottom:2:s* top:3:s* name:4:s include:32:NetStateRule* exclude:33:NetStateRule* "
     "type:5:V1TYPE blobs:6:Blob* param:1001:s* blob_share_mode:1002:SHARE* blobs_lr:7:f* "
-    "weight_decay:8:f* loss_weight:35:f* accuracy_param:27:Accuracy argmax_param:23:ArgMax "
-    "concat_param:9:Concat contrastive_loss_param:40:ContrastiveLoss "
+    "weight_decay:8:f* loss_weight:35:f* accuracy_param:27:Fork argmax_param:23:ArgMax "
+    "concat_param:9:Concat contrastive_loss_param:40:Fork "
     "convolution_param:10:Convolution data_param:11:Data dropout_param:12:Dropout "
     "dummy_data_param:26:DummyData eltwise_param:24:Eltwise exp_param:41:Exp "
-    "hdf5_data_param:13:HDF5Data hdf5_output_param:14:HDF5Output hinge_loss_param:29:HingeLoss "
-    "image_data_param:15:ImageData infogain_loss_param:16:InfogainLoss "
+    "hdf5_data_param:13:HDF5Data hdf5_output_param:14:Fork hinge_loss_param:29:Fork "
+    "image_data_param:15:ImageData infogain_loss_param:16:Fork "
     "inner_product_param:17:InnerProduct lrn_param:18:LRN memory_data_param:22:MemoryData "
     "mvn_param:34:MVN pooling_param:19:Pooling power_param:21:Power relu_param:30:ReLU "
     "sigmoid_param:38:Engine softmax_param:39:Softmax slice_param:31:Slice tanh_param:37:Engine "
     "threshold_param:25:Threshold window_data_param:20:WindowData "
-    "transform_param:36:Transformation loss_param:42:Loss layer:1:V0Layer",
+    "transform_param:36:Transformation loss_param:42:Fork layer:1:V0Layer",
     "V0Layer": "name:1:s type:2:s num_output:3:i biasterm:4:b weight_filler:5:Filler "
     "bias_filler:6:Filler pad:7:i kernelsize:8:i group:9:i stride:10:i pool:11:POOL "
     "dropout_ratio:12:f local_size:13:i alpha:14:f beta:15:f source:16:s scale:17:f meanfile:18:s "
@@ -102,8 +102,6 @@ _MESSAGES = {
     "emit_constraint:10:Fork crop_h:11:i crop_w:12:i distort_param:13:Fork expand_param:14:Fork",
     "ResizeImage": "prob:1:f resize_mode:2:s height:3:i width:4:i pad_mode:5:s pad_value:6:f* "
     "interp_mode:7:s* height_scale:8:i width_scale:9:i",
-    "Loss": "ignore_label:1:i normalization:3:NORM normalize:2:b",
-    "Accuracy": "top_k:1:i axis:2:i ignore_label:3:i",
     "ArgMax": "out_max_val:1:b top_k:2:i axis:3:i",
     "BatchNorm": "use_global_stats:1:b moving_average_fraction:2:f eps:3:f scale_bias:0:b "
     "scale_filler:0:Filler bias_filler:0:Filler engine:0:ENGINE",
@@ -112,7 +110,6 @@ _MESSAGES = {
     "Bias": "axis:1:i num_axes:2:i filler:3:Filler",
     "Clip": "min:1:f max:2:f",
     "Concat": "axis:2:i concat_dim:1:i",
-    "ContrastiveLoss": "margin:1:f legacy_version:2:b",
     "Convolution": "num_output:1:i bias_term:2:b pad:3:i* kernel_size:4:i* stride:6:i* "
     "dilation:18:i* pad_h:9:i pad_w:10:i kernel_h:11:i kernel_w:12:i stride_h:13:i stride_w:14:i "
     "group:5:i weight_filler:7:Filler bias_filler:8:Filler engine:15:ENGINE axis:16:i "
@@ -134,11 +131,8 @@ _MESSAGES = {
     "Exp": "base:1:f scale:2:f shift:3:f",
     "Flatten": "axis:1:i end_axis:2:i",
     "HDF5Data": "source:1:s batch_size:2:i shuffle:3:b",
-    "HDF5Output": "file_name:1:s",
-    "HingeLoss": "norm:1:HINGE",
     "ImageData": _SOURCE + "rand_skip:7:i shuffle:8:b new_height:9:i new_width:10:i is_color:11:b "
     "root_folder:12:s",
-    "InfogainLoss": "source:1:s axis:2:i",
     "InnerProduct": "num_output:1:i bias_term:2:b weight_filler:3:Filler bias_filler:4:Filler "
     "axis:5:i transpose:6:b",
     "InputParameter": "shape:1:BlobShape*",
@@ -178,7 +172,9 @@ _MESSAGES = {
     "Threshold": "threshold:1:f",
     "Tile": "axis:1:i tiles:2:i",
     "Upsample": "scale:0:i scale_h:0:i scale_w:0:i pad_out_h:0:b pad_out_w:0:b upsample_h:0:i "
-    "upsample_w:0:i mode:0:s unpool:0:s",
+    "upsample_w:0:i mode:0:s",
+    "Unpooling": "unpool:0:s pad:0:i pad_h:0:i pad_w:0:i kernel_size:0:i kernel_h:0:i kernel_w:0:i "
+    "stride:0:i stride_h:0:i stride_w:0:i unpool_size:0:i unpool_h:0:i unpool_w:0:i",
     "WindowData": _SOURCE + "fg_threshold:7:f bg_threshold:8:f fg_fraction:9:f context_pad:10:i "
     "crop_mode:11:s cache_images:12:b root_folder:13:s",
 }

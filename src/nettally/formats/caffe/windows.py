@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from .builder import MANY, Builder, caffe
+from ..graph_builder import by_axis
+from .builder import MANY, CaffeBuilder, caffe
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -17,9 +18,7 @@ def _axes(spec: Spec, settings: Message, shape: Shape | None) -> int:
     """How many axes of space a window slides over: all that its input has."""
     if shape is not None:
         if len(shape) < 3:
-            raise spec.error(
-                "its input has no axes of space", values=f"input {'x'.join(map(str, shape))}"
-            )
+            raise spec.error("its input has no axes of space", values=f"input {by_axis(shape)}")
         return len(shape) - 2
     names = ("kernel_size", "stride", "pad", "dilation")
     return max(2, *(len(settings.all(name)) for name in names))
@@ -64,7 +63,7 @@ def _sizes(
     *("DepthwiseConvolutionLayer", "ConvolutionRistretto", "DeconvolutionRistretto"),
     bottoms=(1, MANY),
 )
-def convolution(b: Builder, s: Spec) -> None:
+def convolution(b: CaffeBuilder, s: Spec) -> str:
     """Weights and biases once; with several bottoms, each is convolved with the same."""
     settings = s.sub("convolution_param")
     inputs = b.inputs_of(s)
@@ -95,30 +94,25 @@ def convolution(b: Builder, s: Spec) -> None:
         "bias": settings.boolean("bias_term", True),
     }
     kind = "conv_transpose" if s.type.startswith("Deconv") else "conv"
-    layer = b.layer(s, kind, **fields)
-    first = ""
-    for index, x in enumerate(inputs):
-        if not index:
-            name = first = b.add(s, layer, (x,))
-            b.share(s, name)
-        else:
-            known = b.named[first]
-            names = ["weight", "bias"] if fields["bias"] else ["weight"]
-            shared = {each: known.shared.get(each, f"{first}.{each}") for each in names}
-            name = b.add(s, layer, (x,), f".{index + 1}", shared=shared)
-        if s.tops:
-            b.blobs[s.tops[index]] = name
+    first = b.learned(s, kind, inputs[:1], **fields)
+    if len(inputs) == 1:
+        return first
+    learned = b.nodes[-1]
+    names = ("weight", "bias") if fields["bias"] else ("weight",)
+    shared = {each: learned.shared.get(each, f"{first}.{each}") for each in names}
+    more = [
+        b.add(s, learned.layer, (x,), f".{index}", shared=shared)
+        for index, x in enumerate(inputs[1:], 2)
+    ]
+    b.blobs.update(zip(s.tops, (first, *more), strict=True))
+    return ""
 
 
-@caffe("Im2col")
-def im2col(b: Builder, s: Spec) -> None:
+@caffe("Im2col", sized=True)
+def im2col(b: CaffeBuilder, s: Spec) -> str:
     """The patches that a convolution would see, as channels (Im2colLayer::Reshape)."""
     settings = s.sub("convolution_param")
-    (x,) = b.inputs_of(s)
-    shape = b.shape(x)
-    if shape is None:
-        b.finish(s, b.unknown(s, (x,)))
-        return
+    (x, *_), shape = b.sized(s)
     axes = _axes(s, settings, shape)
     kernel, stride, pad, dilation = (
         _sizes(s, settings, axes, name, default)
@@ -128,20 +122,29 @@ def im2col(b: Builder, s: Spec) -> None:
     patches = b.layer(s, "conv", filters=1, **fields).shape((shape,))
     sides = kernel if isinstance(kernel, tuple) else (kernel,) * axes
     size = (shape[0], shape[1] * prod(sides), *patches[2:])
-    b.finish(s, b.make(s, "arrange", (x,), type=s.type, size=size, of=(shape,)))
+    return b.make(s, "arrange", (x,), type=s.type, size=size, of=(shape,))
 
 
 _POOLS = {"MAX": "max_pool", "AVE": "average_pool", "STOCHASTIC": "stochastic_pool"}
 
 
 @caffe("Pooling", "PoolingRistretto")
-def pooling(b: Builder, s: Spec) -> None:
+def pooling(b: CaffeBuilder, s: Spec) -> str:
     """Rounds up; where there is padding, a window that would start in it is left out.
 
-    PoolingLayer::Reshape. ``round_mode`` (BVLC, 2018) and ``ceil_mode`` (forks) round down.
+    PoolingLayer::Reshape. ``round_mode`` (BVLC, 2018) and ``ceil_mode`` (forks) round down. A
+    second top, the places of the maxima, is as large as the first, and no work of its own.
     """
-    settings = s.sub("pooling_param")
     (x,) = b.inputs_of(s)
+    name = _pool(b, s, s.sub("pooling_param"), x)
+    if len(s.tops) < 2:
+        return name
+    b.unpooled[name] = x
+    b.blobs.update(dict.fromkeys(s.tops, name))
+    return ""
+
+
+def _pool(b: CaffeBuilder, s: Spec, settings: Message, x: str) -> str:
     method = settings.word("pool", _POOLS, "MAX")
     kind = _POOLS[method]
     if settings.boolean("global_pooling", False):
@@ -154,10 +157,8 @@ def pooling(b: Builder, s: Spec) -> None:
                     hint="its window is its input's size",
                 )
         if method == "STOCHASTIC":
-            b.finish(s, b.unknown(s, (x,), kind="global stochastic pooling"))
-            return
-        b.finish(s, b.make(s, f"global_{kind}", (x,)))
-        return
+            return b.opaque(s, (x,), kind="global stochastic pooling")
+        return b.make(s, f"global_{kind}", (x,))
     shape = b.shape(x)
     axes = _axes(s, settings, shape)
     padding = _sizes(s, settings, axes, "pad", 0)
@@ -165,7 +166,7 @@ def pooling(b: Builder, s: Spec) -> None:
     if any(pad >= size for pad, size in zip(padding, kernel, strict=True) if size > 0):
         raise settings.error(
             f"{s.label}: the padding must be smaller than the kernel",
-            values=f"pad {'x'.join(map(str, padding))}, kernel {'x'.join(map(str, kernel))}",
+            values=f"pad {by_axis(padding)}, kernel {by_axis(kernel)}",
         )
     down = settings.word("round_mode", ("CEIL", "FLOOR"), "CEIL") == "FLOOR"
     if "ceil_mode" in settings:
@@ -177,33 +178,32 @@ def pooling(b: Builder, s: Spec) -> None:
         "dilation": _sizes(s, settings, axes, "dilation", 1),
         "rounding": "down" if down else "clip" if any(padding) else "up",
     }
-    b.finish(s, b.make(s, kind, (x,), **fields))
+    return b.make(s, kind, (x,), **fields)
 
 
-@caffe("SPP")
-def pyramid(b: Builder, s: Spec) -> None:
+@caffe("SPP", sized=True)
+def pyramid(b: CaffeBuilder, s: Spec) -> str:
     """Pooling to 1, 2, 4, ... bins along each side, side by side (SPPLayer::GetPoolingParam)."""
     settings = s.sub("spp_param")
-    (x,) = b.inputs_of(s)
-    shape = b.shape(x)
+    (x, *_), shape = b.sized(s)
     height = settings.integer("pyramid_height", 0)
     if not 1 <= height <= 10:
         raise s.error("'pyramid_height' is between 1 and 10", values=f"pyramid_height {height}")
-    if shape is None or len(shape) != 4:
-        b.finish(s, b.unknown(s, (x,)))
-        return
+    if len(shape) != 4:
+        return b.opaque(s, (x,))
     kind = _POOLS[settings.word("pool", _POOLS, "MAX")]
     parts: list[str] = []
     for level in range(height):
         bins = 2**level
         kernel = tuple(-(-size // bins) for size in shape[2:])
         spare = [k * bins - size for k, size in zip(kernel, shape[2:], strict=True)]
-        fields: dict[str, Any] = {
-            "kernel": kernel,
-            "stride": kernel,
-            "padding": tuple((each + 1) // 2 for each in spare),
-            "rounding": "clip" if any(spare) else "up",
-        }
+        padding = tuple((each + 1) // 2 for each in spare)
+        if any(pad >= side for pad, side in zip(padding, kernel, strict=True)):
+            raise s.error(
+                "a window would lie in the padding", values=f"{bins} bins of input {by_axis(shape)}"
+            )
+        rounding = "clip" if any(spare) else "up"
+        fields = {"kernel": kernel, "stride": kernel, "padding": padding, "rounding": rounding}
         pool = b.make(s, kind, (x,), f".pool{level}", **fields)
         parts.append(b.make(s, "flatten", (pool,), f".flatten{level}"))
-    b.finish(s, b.make(s, "concat", parts) if len(parts) > 1 else parts[0])
+    return b.make(s, "concat", parts) if len(parts) > 1 else parts[0]

@@ -18,6 +18,9 @@ MAX_DIGITS = 40
 """A number with more digits than this is refused."""
 
 
+TEMPLATE = "it is a template: its placeholders have to be filled in first"
+
+
 class Field(NamedTuple):
     """One field: its name and value, and where its name stands.
 
@@ -174,7 +177,7 @@ class Message:
                 return int(value)
             elif digits[:2] in ("0x", "0X"):
                 return int(value, 16)
-        raise self.error(f"'{field.name}' is a whole number", field)
+        raise self._unlike(field, "a whole number")
 
     def real(self, name: str, default: float) -> float:
         """A finite number."""
@@ -195,7 +198,7 @@ class Message:
                     number = float("nan")
                 if number - number == 0:
                     return number
-        raise self.error(f"'{field.name}' is a number", field)
+        raise self._unlike(field, "a number")
 
     def boolean(self, name: str, default: bool) -> bool:
         field = self.one(name)
@@ -203,13 +206,24 @@ class Message:
             return default
         if isinstance(field.value, str) and field.value in _BOOLEANS and field.kind != "string":
             return _BOOLEANS[field.value]
-        raise self.error(f"'{name}' is true or false", field)
+        raise self._unlike(field, "true or false")
+
+    def _unlike(self, field: Field, kind: str) -> ReadError:
+        """A value is not of its kind; a word that stands for a number is perhaps a template's."""
+        value = field.value
+        plain = field.kind == "number" or value in _NO_PLACEHOLDERS
+        if plain or (isinstance(value, str) and value[:1] in "0123456789.+-"):
+            return self.error(f"'{field.name}' is {kind}", field)
+        return self.error(f"'{field.name}' is {kind}", field, hint=f"perhaps {TEMPLATE}")
 
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "True", "t", "1"), True),
     **dict.fromkeys(("false", "False", "f", "0"), False),
 }
+
+
+_NO_PLACEHOLDERS = frozenset(("nan", "inf", "infinity", *_BOOLEANS))
 
 
 def _shown(field: Field) -> str:

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ReadError
-from .protobuf_tree import Document, Field, Message
+from .protobuf_tree import TEMPLATE, Document, Field, Message
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,19 +20,37 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 """How deep messages may nest; Caffe's own nest 6 deep."""
 
-MAX_FIELDS = 1_000_000
-"""How many fields a file may have, those that are only counted left out."""
+MAX_FIELDS = 300_000
+"""How many fields a file may have, those that are only counted left out; large nets have 30,000."""
 
 _TOKEN = re.compile(
-    r"""(?P<space>[\ \t\r\n\f\v]++|\#[^\n]*+)
-    |(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
+    r"""(?:[\ \t\r\n\f\v]++|\#[^\n]*+)*+
+    (?:(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
     |(?P<number>0[xX][0-9a-fA-F]++|(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?[fF]?)
     |(?P<string>"(?:[^"\\\n]|\\[^\n])*+"|'(?:[^'\\\n]|\\[^\n])*+')
-    |(?P<mark>[{}<>\[\]:;,\-./])""",
+    |(?P<mark>[{}<>\[\]:;,\-./])
+    |(?P<end>\Z)|)""",
     re.VERBOSE | re.ASCII,
 )
 
-_PLACEHOLDERS = re.compile(r"[$@%#{]{1,2}[^\s\"']{0,40}|<%|%s")
+_PLAIN_FIELD = re.compile(
+    r"""[\ \t\r\n]*+(?:(?P<close>\})|([A-Za-z_][A-Za-z0-9_]*+)\ *+(?::?\ *+(?P<message>\{)|:\ *+
+    (?:(?P<number>-?[0-9]++(?:\.[0-9]++)?(?![A-Za-z_]))|(?P<word>[A-Za-z_][A-Za-z0-9_]*+)
+    |(?P<quote>["'])(?P<string>[^"'\\\n]*+)(?P=quote))))(?=\s*+[A-Za-z_}]|(?<=\{))""",
+    re.VERBOSE | re.ASCII,
+)
+"""A field, or an end of a message, as nearly all are written, which is taken at once."""
+
+_PLACEHOLDER = re.compile(
+    r"[$@%][\w{(#]|\{\{|\{%|<[%<]|:\s*(?:<\s*\w+\s*>|\{\s*\w*\s*\}|\[\[|#\s*\w|\?|\*|\.\.)",
+    re.ASCII,
+)
+"""What templates have where a value is to be filled in: ``$N``, ``@N@``, ``{{ n }}``, ``%d``."""
+
+_COMMENT = re.compile(r"(?m)(^|[^:$\s])[ \t]*#.*")
+
+
+_END = {"{": "}", "<": ">"}
 
 
 class _Token(NamedTuple):
@@ -60,36 +78,38 @@ class _Parser:
         self.token = self._next()
 
     def _next(self) -> _Token:
-        text, size = self.text, len(self.text)
-        at = self.at
-        while at < size:
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise self._strange(at)
-            kind = match.lastgroup or ""
-            start, at = at, match.end()
-            if kind == "space":
-                continue
-            if kind == "number" and at < size and (text[at].isalnum() or text[at] in "_."):
-                raise self._error("a number ends in letters", start, values=_line_of(text, start))
-            self.at = at
-            return _Token(kind, match.group(), start)
-        self.at = size
-        return _Token("end", "", size)
+        text = self.text
+        match = _TOKEN.match(text, self.at)
+        assert match is not None, "it matches nothing at least"
+        kind = match.lastgroup
+        if kind is None:
+            raise self._strange(match.end())
+        start, at = match.span(kind)
+        if kind == "number" and at < len(text) and (text[at].isalnum() or text[at] in "_."):
+            raise self._error("a number ends in letters", start, values=_line_of(text, start))
+        self.at = at
+        if kind == "end":
+            start = len(text.rstrip())
+        return _Token(kind, text[start:at], start)
 
     def _strange(self, at: int) -> ReadError:
         text = self.document.text
         if text[at] in "\"'":
             return self._error("a quotation mark is never closed", at, values=_line_of(text, at))
-        hint = ""
-        if _PLACEHOLDERS.match(text, at) and text[at] in "$@%":
-            hint = "it is a template: its placeholders have to be filled in first"
-        return self._error(
-            f"{text[at]!r} has no meaning here", at, values=_line_of(text, at), hint=hint
-        )
+        return self._error(f"{text[at]!r} has no meaning here", at, values=_line_of(text, at))
 
     def _error(self, what: str, at: int, *, values: str = "", hint: str = "") -> ReadError:
+        if not hint and self._is_template(at):
+            hint = TEMPLATE
         return ReadError(what, where=self.document.where(at), values=values, hint=hint)
+
+    def _is_template(self, at: int) -> bool:
+        """Whether there is a placeholder in the line, or the one before, of a place."""
+        line = self.text.rfind("\n", 0, at)
+        start = max(self.text.rfind("\n", 0, max(line, 0)), at - 400, 0)
+        end = self.text.find("\n", at, at + 100)
+        near = self.text[start : end if end >= 0 else at + 100]
+        return _PLACEHOLDER.search(_COMMENT.sub(r"\1", near)) is not None
 
     def _take(self) -> _Token:
         token = self.token
@@ -123,7 +143,7 @@ class _Parser:
                 self._take()
                 open_.pop()
                 if lists and lists[-1][0] == len(open_) and self._goes_on():
-                    self._open(open_, lists[-1][1], lists[-1][2])
+                    self._push(open_, lists[-1][1], lists[-1][2], _END[self._take().text])
                     continue
                 if lists and lists[-1][0] == len(open_):
                     lists.pop()
@@ -137,17 +157,19 @@ class _Parser:
                     token.offset,
                     values=_line_of(self.document.text, token.offset),
                 )
+            if token.kind == "word" and self._plain_fields(open_, token.offset):
+                continue
             name, offset = self._name()
             colon = self.token.kind == "mark" and self.token.text == ":"
             if colon:
                 self._take()
             if self.token.kind == "mark" and self.token.text in "{<":
-                self._open(open_, name, offset)
+                self._push(open_, name, offset, _END[self._take().text])
             elif self.token.kind == "mark" and self.token.text == "[":
                 self._take()
                 if self.token.kind == "mark" and self.token.text in "{<":
                     lists.append((len(open_), name, offset))
-                    self._open(open_, name, offset)
+                    self._push(open_, name, offset, _END[self._take().text])
                     continue
                 self._list(message, name, offset)
                 self._separator()
@@ -156,6 +178,31 @@ class _Parser:
             else:
                 self._value(message, name, offset)
                 self._separator()
+
+    def _plain_fields(self, open_: list[tuple[Message, str]], at: int) -> bool:
+        """Take fields and messages while they are plain; whether there is one.
+
+        Only messages that begin here are closed here: others may stand in a list.
+        """
+        message, start, depth = open_[-1][0], at, len(open_)
+        while field := _PLAIN_FIELD.match(self.text, at):
+            kind, name = field.lastgroup or "", field[2]
+            if kind == "close":
+                if len(open_) == depth:
+                    break
+                open_.pop()
+                message = open_[-1][0]
+            elif name in self.counted:
+                break
+            elif kind == "message":
+                message = self._push(open_, name, field.start(2), "}")
+            else:
+                self._keep(message, Field(name, field[kind], kind, field.start(2)))
+            at = field.end()
+        if at > start:
+            self.at = at
+            self.token = self._next()
+        return at > start
 
     def _unclosed(self, message: Message, end: str) -> ReadError:
         return self._error(
@@ -175,15 +222,15 @@ class _Parser:
             raise self._expected("a message")
         return True
 
-    def _open(self, open_: list[tuple[Message, str]], name: str, offset: int) -> None:
+    def _push(self, open_: list[tuple[Message, str]], name: str, offset: int, end: str) -> Message:
         if len(open_) > MAX_DEPTH:
             raise self._error(
                 f"messages nest more than {MAX_DEPTH} deep", offset, values=f"at '{name[:60]}'"
             )
-        mark = self._take()
         message = Message(self.document, name, offset)
         self._keep(open_[-1][0], Field(name, message, "message", offset))
-        open_.append((message, "}" if mark.text == "{" else ">"))
+        open_.append((message, end))
+        return message
 
     def _keep(self, message: Message, field: Field) -> None:
         self.fields += 1
