@@ -60,7 +60,7 @@ def test_one_byte_over_and_over(hostile: Hostile, byte: bytes, suffix: str) -> N
     assert hostile(f"x{suffix}", byte * 100_000).refused.startswith(f"x{suffix}")
 
 
-@pytest.mark.parametrize("name", ["native", "cuda_convnet", "darknet", "caffe", "keras"])
+@pytest.mark.parametrize("name", ["native", "ncnn", "cuda_convnet", "darknet", "caffe", "keras"])
 def test_a_text_too_large(hostile: Hostile, tmp_path: Path, name: str) -> None:
     path = tmp_path / f"x{SUFFIXES[name]}"
     seed = MADE[name][0]
@@ -89,7 +89,7 @@ def test_one_format_called_as_another(limited: Limited, tmp_path: Path, name: st
 LOUD = ["\x1b[2J=", "=1+1;", "<b>&;", "\u202ea=", "@SUM(", "|a|\n#"]
 """Names of five bytes: for a terminal, a spreadsheet, a browser, the eye, and Markdown."""
 
-NAMED = {"caffe": b"conv1", "caffemodel": b"conv1", "keras": b"conv\"", "safetensors": b"conv1",
+NAMED = {"ncnn": b"conv1", "caffe": b"conv1", "caffemodel": b"conv1", "keras": b"conv\"", "safetensors": b"conv1",
          "checkpoint": b"conv1", "tflite": b"nsor3", "onnx": b"Conv_"}  # fmt: skip
 
 

@@ -64,6 +64,7 @@ FORMATS = (
     "onnx",
     "caffemodel",
     "native",
+    "ncnn",
     "cuda_convnet",
     "darknet",
     "caffe",
