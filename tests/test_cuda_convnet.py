@@ -474,7 +474,7 @@ def test_neurons_keep_their_numbers() -> None:
 
 def test_a_name_that_is_taken_gets_a_number() -> None:
     found = network(f"{FLAT}neuron=relu\n[f_neuron]\ntype=fc\ninputs=f\noutputs=2\n")
-    assert [node.name for node in found.nodes] == ["f", "f_neuron.1", "f_neuron"]
+    assert [node.name for node in found.nodes] == ["f", "f_neuron.2", "f_neuron"]
 
 
 @pytest.mark.parametrize(
@@ -835,7 +835,7 @@ def test_several_inputs_are_given_by_name() -> None:
     text = DATA + cifar(10) + "[z]\ntype=data\ndataIdx=2\n[g]\ntype=fc\ninputs=z,f\noutputs=4\n"
     sizes = {"data": (3, 32, 32), "z": (100,)}
     assert read(source(text, inputs=sizes)).inputs == {"data": (1, 3, 32, 32), "z": (1, 100)}
-    with pytest.raises(ReadError, match="the file has several inputs"):
+    with pytest.raises(ReadError, match="the network has several inputs"):
         read(source(text, inputs={"": (3, 32, 32)}))
     with pytest.raises(ReadError, match="different batches"):
         read(source(text, inputs={"data": (8, 3, 32, 32), "z": (4, 100)}))
