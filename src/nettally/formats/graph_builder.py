@@ -35,6 +35,10 @@ MAX_HINTS = 20
 """How many suggestions are looked for while a file is read: each takes a millisecond."""
 
 
+FROM_INPUT = "the size of the input decides how many parameters these have"
+"""A note on fully connected layers of formats that state no sizes of weights."""
+
+
 class Place(Protocol):
     """What is being read, a section, a node, a call of a layer: it says where it stands."""
 
@@ -140,7 +144,7 @@ class GraphBuilder:
         self.ask(place, edges=len(inputs))
         self.edges += len(inputs)
         node = Node(name, layer, tuple(inputs), shared, module, place.span, written)
-        if written and (x := self.shapes[inputs[0]]) is not None:
+        if "padding" in written and (x := self.shapes[inputs[0]]) is not None:
             try:
                 node = node.replace(layer=resolve(node, (x,)))
             except LayerError as error:

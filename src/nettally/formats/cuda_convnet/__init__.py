@@ -169,6 +169,7 @@ def read(source: Source) -> Network:
     channels = images(plans)
     known, batch = input_from_user(data, channels, source)
     builder = CudaConvnetBuilder(source.name, plans, joined=source.companion is not None)
+    builder.sized = all(plan.values for plan in data)
     unknown = [plan for plan in data if plan.name not in known]
     if unknown:
         side, why = infer(plans, unknown, channels, known, source.name)
