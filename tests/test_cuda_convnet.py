@@ -227,6 +227,14 @@ def test_the_crop_of_cifar_is_counted_when_it_is_asked_for(corpus: Path) -> None
     assert tally(read(file.replace(inputs={"": (3, 24, 24)}))).parameters == local_11(6)
 
 
+def test_a_parameter_file_with_keys_that_are_not_known_is_refused_by_name() -> None:
+    text = "[conv1a]\nepsW=0.001\nmomW=0.9\nsched=linear[500]\n\n[fc1]\nepsB=0.002\nwc=1\n"
+    assert sniff(text.encode(), "x.cfg")
+    with pytest.raises(ReadError, match="cuda-convnet parameter file: it gives the learning rates"):
+        read(source(text))
+    assert not sniff(b"[server]\nenable=1\nport=80\n", "x.cfg")
+
+
 def test_a_wrong_parameter_file_is_said(corpus: Path) -> None:
     folder = corpus / "cuda-convnet" / ALEXNET / "layers"
     layers = source((folder / "layers-148.cfg").read_text())

@@ -54,37 +54,14 @@ COSTS = (
 )
 
 TYPES: dict[str, type[Plan]] = {
-    "data": Data,
-    "conv": Convolution,
-    "local": Convolution,
-    "fc": FullyConnected,
-    "sfc": SplitFullyConnected,
-    "treefc": TreeFullyConnected,
-    "pool": Pool,
-    "cmpool": MapPool,
-    "rnorm": Norm,
-    "cnorm": Norm,
-    "cmrnorm": Norm,
-    "softmax": Softmax,
-    "neuron": Neuron,
-    "hs": Dropout,
-    "dropout": Dropout,
-    "dropout2": Dropout,
-    "concat": Concat,
-    "pass": Concat,
-    "eltsum": Elementwise,
-    "eltmax": Elementwise,
-    "sum": Sum,
-    "nailbed": Nailbed,
-    "blur": Blur,
-    "href": Reflect,
-    "resize": Resize,
-    "rscale": Resize,
-    "crop": Crop,
-    "rgb2yuv": Recolor,
-    "rgb2lab": Recolor,
-    **{f"cost.{name}": Cost for name in COSTS},
-}
+    "data": Data, "conv": Convolution, "local": Convolution, "fc": FullyConnected,
+    "sfc": SplitFullyConnected, "treefc": TreeFullyConnected, "pool": Pool, "cmpool": MapPool,
+    "rnorm": Norm, "cnorm": Norm, "cmrnorm": Norm, "softmax": Softmax, "neuron": Neuron,
+    "hs": Dropout, "dropout": Dropout, "dropout2": Dropout, "concat": Concat, "pass": Concat,
+    "eltsum": Elementwise, "eltmax": Elementwise, "sum": Sum, "nailbed": Nailbed, "blur": Blur,
+    "href": Reflect, "resize": Resize, "rscale": Resize, "crop": Crop, "rgb2yuv": Recolor,
+    "rgb2lab": Recolor, **{f"cost.{name}": Cost for name in COSTS},
+}  # fmt: skip
 """The types of layers of cuda-convnet, of the code of 2012 and of cuda-convnet2."""
 
 MAX_EDGES = 200_000
@@ -127,12 +104,12 @@ def sniff(head: bytes, name: str) -> bool:
 
 
 def _is_parameters(sections: Sequence[set[str]]) -> bool:
-    """Whether the sections' keys are a parameter file's."""
-    return (
-        not any({"type", "inputs"} & keys for keys in sections)
-        and any(RATES & keys for keys in sections)
-        and all(keys <= PARAMETERS for keys in sections)
-    )
+    """Whether the sections' keys are a parameter file's; beside a rate, some may be unknown."""
+    if any({"type", "inputs"} & keys for keys in sections):
+        return False
+    if any({"epsw", "momw"} & keys for keys in sections):
+        return all(PARAMETERS & keys for keys in sections)
+    return any(RATES & keys for keys in sections) and all(keys <= PARAMETERS for keys in sections)
 
 
 def read(source: Source) -> Network:

@@ -24,7 +24,7 @@ LEAST_TABLE = 16
 """How many bytes a table in a vector takes at least, with its entry: where there are more tables
 than the file has room for, entries lead to the same ones over and over."""
 
-_U8, _I8, _U16 = Struct("<B"), Struct("<b"), Struct("<H")
+_U8, _I8, _U16, _U16_U16 = Struct("<B"), Struct("<b"), Struct("<H"), Struct("<HH")
 _I32, _U32, _U64, _F32 = Struct("<i"), Struct("<I"), Struct("<Q"), Struct("<f")
 
 
@@ -86,7 +86,7 @@ class Table:
         self.at = at
         (back,) = _I32.unpack(flat.bytes(at, 4))
         self.vtable = at - back
-        wide, size = (_U16.unpack(flat.bytes(self.vtable + place, 2))[0] for place in (0, 2))
+        wide, size = _U16_U16.unpack(flat.bytes(self.vtable, 4))
         if wide < 4 or wide % 2 or size < 4:
             raise flat.error(
                 "this is no table", at, f"its vtable at {self.vtable:,} has {wide} bytes"
