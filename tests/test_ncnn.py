@@ -328,6 +328,8 @@ def test_a_size_that_the_file_states_goes_on(counted) -> None:
         "BinaryOp a 2 1 x y a 0=99",
         "ReLU a 2 1 x y a",
         'Reshape a 2 1 x y a 6="1w,1h,128"',
+        "MultiHeadAttention a 0 1 a 0=16 1=4 2=256",  # it reads nothing
+        "Slice a 0 1 a 0=2,1",
         "MultiHeadAttention a 1 3 x a k v 0=8 1=4 2=64 7=1",  # it hands on what it has read
     ],
 )

@@ -101,7 +101,9 @@ class NamedGraphBuilder(GraphBuilder):
                 steps = [rewritten] if isinstance(rewritten, Step) else list(rewritten)
             except (ArithmeticError, LookupError, TypeError):
                 pass
-        if steps and len(layer.outputs) in (0, 1, len(steps)):
+        ahead = enumerate(each.reads for each in steps)
+        there = all(-i <= read < len(inputs) for i, reads in ahead for read in reads)
+        if steps and there and len(layer.outputs) in (0, 1, len(steps)):
             heads = self._steps(layer, inputs, steps, tensors)
         else:
             if rule is None or known:  # else it only stands behind one that is not understood
