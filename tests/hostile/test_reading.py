@@ -89,8 +89,10 @@ def test_one_format_called_as_another(limited: Limited, tmp_path: Path, name: st
 LOUD = ["\x1b[2J=", "=1+1;", "<b>&;", "\u202ea=", "@SUM(", "|a|\n#"]
 """Names of five bytes: for a terminal, a spreadsheet, a browser, the eye, and Markdown."""
 
-NAMED = {"ncnn": b"conv1", "caffe": b"conv1", "caffemodel": b"conv1", "keras": b"conv\"", "safetensors": b"conv1",
-         "checkpoint": b"conv1", "tflite": b"nsor3", "onnx": b"Conv_"}  # fmt: skip
+NAMED = {
+    **dict.fromkeys(("ncnn", "caffe", "caffemodel", "safetensors", "checkpoint"), b"conv1"),
+    **{"keras": b'conv"', "tflite": b"nsor3", "onnx": b"Conv_"},
+}
 
 
 def loud(name: str, word: str) -> bytes:
