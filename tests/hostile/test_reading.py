@@ -91,7 +91,9 @@ LOUD = ["\x1b[2J=", "=1+1;", "<b>&;", "\u202ea=", "@SUM(", "|a|\n#"]
 
 NAMED = {
     **dict.fromkeys(("ncnn", "caffe", "caffemodel", "safetensors", "checkpoint"), b"conv1"),
-    **{"keras": b'conv"', "tflite": b"nsor3", "onnx": b"Conv_"},
+    "keras": b'conv"',
+    "tflite": b"nsor3",
+    "onnx": b"Conv_",
 }
 
 
