@@ -973,8 +973,39 @@ GGUF = [
     gguf({}, [("a", [256, 2], "Q4_K")]),
 ]
 
+NCNN = [
+    """7767517
+12 14
+Input            data   0 1 data 0=32 1=32 2=3
+Convolution      conv1  1 1 data conv1 0=8 1=3 3=2 4=1 5=1 6=216 9=2 -23310=1,1.000000e-01
+Split            twice  1 2 conv1 left right
+ConvolutionDepthWise conv2 1 1 left conv2 0=8 1=3 4=1 5=1 6=72 7=8
+Pooling          pool1  1 1 right pool1 -23330=4,3,16,16,8 1=3 3=1 5=1
+Concat           cat    2 1 conv2 pool1 cat
+ShuffleChannel   mix    1 1 cat mix 0=2
+Slice            cut    1 2 mix a b -23300=2,-233,-233
+Eltwise          sum    2 1 a b sum 0=1
+Pooling          mean   1 1 sum mean 0=1 4=1
+InnerProduct     fc     1 1 mean fc 0=10 1=1 2=80
+Softmax          prob   1 1 fc prob
+""",
+    """7767517
+9 9
+Input            in0    0 1 in0 0=16 1=12
+MemoryData       place  0 1 place 0=16 1=12
+BinaryOp         add    2 1 in0 place x
+LayerNorm        norm   1 1 x y 0=16 1=1e-5
+MultiHeadAttention mha  1 1 y z 0=16 1=4 2=256
+Reshape          view   1 1 z v 0=4 1=-1 2=12
+Permute          turn   1 1 v t 0=3
+Custom           mine   1 1 t m 0=1 7="text"
+BinaryOp         twice  1 1 m out 0=2 1=1 2=2.0
+""",
+]
+
 MADE: dict[str, list[str] | list[bytes]] = {
     "native": NATIVE,
+    "ncnn": NCNN,
     "cuda_convnet": CUDA_CONVNET,
     "darknet": DARKNET,
     "caffe": CAFFE,

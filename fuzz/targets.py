@@ -33,6 +33,7 @@ class Target(NamedTuple):
 
 SUFFIXES = {
     "native": ".yaml",
+    "ncnn": ".param",
     "cuda_convnet": ".cfg",
     "darknet": ".cfg",
     "caffe": ".prototxt",

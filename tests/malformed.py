@@ -72,6 +72,28 @@ DARKNET = {
     + "[convolutional]\nfilters=8\nsize=1\n[yolo]\nmask=0\nanchors=1,2\nclasses=4\nnum=1\n",
 }
 
+PARAM = "7767517\n3 3\nInput data 0 1 data 0=8 1=8 2=3\n"
+NCNN_CONV = "Convolution conv 1 1 data conv 0=4 1=3 5=1 6=108\n"
+NCNN = {
+    "no counts": "7767517\n",
+    "fewer layers than it says": PARAM + NCNN_CONV,
+    "more layers than it says": PARAM + NCNN_CONV + "ReLU a 1 1 conv a\nReLU b 1 1 a b\n",
+    "no size of the input": "7767517\n2 2\nInput data 0 1 data\nReLU a 1 1 data a\n",
+    "a blob that nobody makes": PARAM + NCNN_CONV + "ReLU a 1 1 conv2 a\n",
+    "a blob made twice": PARAM + NCNN_CONV + "ReLU a 1 1 conv data\n",
+    "fewer blobs than it says": PARAM + NCNN_CONV + "ReLU a 1 2 conv\n",
+    "no parameter": PARAM + NCNN_CONV + "ReLU a 1 1 conv a slope=0\n",
+    "a parameter twice": PARAM + NCNN_CONV + "ReLU a 1 1 conv a 0=0.1 0=0.2\n",
+    "a list for a number": PARAM + NCNN_CONV.replace("1=3", "1=3,3") + "ReLU a 1 1 conv a\n",
+    "a list that is too short": PARAM + NCNN_CONV + "Slice a 1 1 conv a -23300=2,4\n",
+    "text for a number": PARAM + NCNN_CONV.replace("0=4", "0=four") + "ReLU a 1 1 conv a\n",
+    "weights for other channels": PARAM
+    + NCNN_CONV.replace("6=108", "6=144")
+    + "ReLU a 1 1 conv a\n",
+    "a kernel too large": PARAM + NCNN_CONV.replace("1=3", "1=9") + "ReLU a 1 1 conv a\n",
+    "shapes that differ": PARAM + NCNN_CONV + "BinaryOp a 2 1 data conv a\n",
+}
+
 INPUT = 'name: "n"\ninput: "data"\ninput_shape { dim: 1 dim: 3 dim: 8 dim: 8 }\n'
 
 
@@ -311,6 +333,7 @@ MALFORMED: dict[str, dict[str, str] | dict[str, bytes] | dict[str, str | bytes]]
     "native": NATIVE,
     "cuda_convnet": CUDA_CONVNET,
     "darknet": DARKNET,
+    "ncnn": NCNN,
     "caffe": CAFFE,
     "caffemodel": CAFFEMODEL,
     "onnx": ONNX,

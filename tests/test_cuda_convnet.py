@@ -12,6 +12,7 @@ from nettally.formats import Source
 from nettally.formats.cuda_convnet import TYPES, _plans, read, sniff
 from nettally.formats.cuda_convnet.ini import parse
 from nettally.formats.cuda_convnet.input import extents
+from nettally.formats.graph_builder import FROM_INPUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,6 +225,14 @@ def test_the_crop_of_cifar_is_counted_when_it_is_asked_for(corpus: Path) -> None
     file = collected(corpus, f"{CC2}/layers-cifar10-11pct.cfg")
     assert "--input 3x24x24 for CIFAR's images less a border of 4" in read(file).notes[0]
     assert tally(read(file.replace(inputs={"": (3, 24, 24)}))).parameters == local_11(6)
+
+
+def test_a_parameter_file_with_keys_that_are_not_known_is_refused_by_name() -> None:
+    text = "[conv1a]\nepsW=0.001\nmomW=0.9\nsched=linear[500]\n\n[fc1]\nepsB=0.002\nwc=1\n"
+    assert sniff(text.encode(), "x.cfg")
+    with pytest.raises(ReadError, match="cuda-convnet parameter file: it gives the learning rates"):
+        read(source(text))
+    assert not sniff(b"[server]\nenable=1\nport=80\n", "x.cfg")
 
 
 def test_a_wrong_parameter_file_is_said(corpus: Path) -> None:
@@ -472,9 +481,28 @@ def test_neurons_keep_their_numbers() -> None:
     assert layers["i.tanh"].layer.fields() == {"scale": 2.0, "slope": 0.5}
 
 
+def other_notes(found: Network) -> tuple[str, ...]:
+    """Without that on the size of the input, which most files here leave open."""
+    return tuple(note for note in found.notes if not note.startswith(FROM_INPUT))
+
+
+def test_that_parameters_follow_from_the_input_is_said() -> None:
+    assert network(cifar(10), (3, 28, 28)).notes == (f"{FROM_INPUT}: f",)
+
+
+def test_sizes_are_held_to_the_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A size worked out as the code does that our layers do not have is an error, not a count."""
+    from nettally.formats.cuda_convnet.builder import Extent
+    from nettally.formats.cuda_convnet.convolution import Convolution
+
+    monkeypatch.setattr(Convolution, "extent", lambda self, xs: Extent(16, 12))
+    with pytest.raises(ReadError, match="one size in cuda-convnet, and another here"):
+        network(f"[c]\n{CONV}filters=16\n")
+
+
 def test_a_name_that_is_taken_gets_a_number() -> None:
     found = network(f"{FLAT}neuron=relu\n[f_neuron]\ntype=fc\ninputs=f\noutputs=2\n")
-    assert [node.name for node in found.nodes] == ["f", "f_neuron.1", "f_neuron"]
+    assert [node.name for node in found.nodes] == ["f", "f_neuron.2", "f_neuron"]
 
 
 @pytest.mark.parametrize(
@@ -629,7 +657,7 @@ def test_labels_and_costs_are_said_and_not_counted() -> None:
     found = network(FLAT + ENDS)
     assert list(found.inputs) == ["data"]
     assert found.outputs == ("probs",)
-    assert found.notes == (
+    assert other_notes(found) == (
         "logprob (cost.logreg of labels, probs) is training's cost: it has no output and is not "
         "counted",
         "labels: data that only costs read; no input of the network",
@@ -652,7 +680,7 @@ def test_a_tree_of_classes_is_unknown_and_not_zero() -> None:
     assert not counted.complete
     assert counted["t"].shape is None
     assert counted["g"].shape == (1, 3)
-    assert "the classes of a treefc stand with the data" in found.notes[0]
+    assert "the classes of a treefc stand with the data" in other_notes(found)[0]
 
 
 def test_a_local_layer_over_drawn_channels_is_unknown_and_not_zero() -> None:
@@ -704,7 +732,7 @@ def test_a_parameter_file_changes_norms_dropout_and_sums(tmp_path: Path) -> None
     assert found["e"].layer.rate == 0  # not enabled
     assert found["s"].inputs == ("d", "s.coeff1")
     assert found["s.coeff1"].layer.slope == 2
-    assert not found.notes
+    assert not other_notes(found)
 
 
 def test_a_parameter_file_with_too_few_values_is_refused(tmp_path: Path) -> None:
@@ -807,7 +835,7 @@ def test_the_user_may_say_the_size(size: tuple[int, ...], shape: tuple[int, ...]
     found = network(cifar(10), size)
     assert found.inputs == {"data": shape}
     assert tally(found)["c"].shape == (shape[0], 16, 24, 24)
-    assert not found.notes
+    assert not other_notes(found)
 
 
 @pytest.mark.parametrize(
@@ -835,7 +863,7 @@ def test_several_inputs_are_given_by_name() -> None:
     text = DATA + cifar(10) + "[z]\ntype=data\ndataIdx=2\n[g]\ntype=fc\ninputs=z,f\noutputs=4\n"
     sizes = {"data": (3, 32, 32), "z": (100,)}
     assert read(source(text, inputs=sizes)).inputs == {"data": (1, 3, 32, 32), "z": (1, 100)}
-    with pytest.raises(ReadError, match="the file has several inputs"):
+    with pytest.raises(ReadError, match="the network has several inputs"):
         read(source(text, inputs={"": (3, 32, 32)}))
     with pytest.raises(ReadError, match="different batches"):
         read(source(text, inputs={"data": (8, 3, 32, 32), "z": (4, 100)}))
@@ -1174,7 +1202,7 @@ def test_section_names_have_cases_and_keys_have_none() -> None:
 def test_repetitions_are_said() -> None:
     found = network(f"{FLAT}[f]\noutputs=7\noutputs=8\n")
     assert tally(found).neurons == 8
-    assert found.notes == (
+    assert other_notes(found) == (
         "[f] stands at lines 4 and 8: they are read as one, as Python 2 does",
         "f: 'outputs' is given at lines 7 and 9: the last holds, as in Python 2",
         "f: 'outputs' is given at lines 9 and 10: the last holds, as in Python 2",

@@ -746,3 +746,17 @@ def test_each_type_has_a_layer_of_its_own_name() -> None:
             assert name in str(error) or "costs" in str(error)  # noqa: PT017 - any of several complaints will do
         else:
             assert found.nodes[0].name.partition(".")[0] == f"{TYPES[name][0]}_0"
+
+
+def test_that_parameters_follow_from_the_input_is_said(tmp_path: Path) -> None:
+    """Where the user gives another size; the file's own decides nothing that it does not say."""
+    path = tmp_path / "net.cfg"
+    path.write_text(
+        "[net]\nheight=8\nwidth=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\n"
+        "[local]\nfilters=2\n[connected]\noutput=5\n[connected]\noutput=6\n"
+    )
+    assert read_file(str(path)).notes == ()
+    (note,) = read_file(str(path), (3, 12, 12)).notes
+    assert note == (
+        "the size of the input decides how many parameters these have: local_1, connected_2"
+    )

@@ -57,6 +57,24 @@ def test_published(corpus: Path, name: str) -> None:
     assert network.notes == ()  # every stated size is ours
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_parameters_never_depend_on_the_input(corpus: Path, name: str) -> None:
+    """They are the file's: at another size there are as many, or the file does not fit it."""
+    parameters, _, size = PUBLISHED[name]
+    wider = (*size[:2], *(n + 8 for n in size[2:]))
+    sizes = [(2, *size[1:]), wider, (1, size[1] + 1, *size[2:])]
+    counts = [counted for each in sizes if (counted := _parameters(corpus / FOLDER / name, each))]
+    assert set(counts) <= {parameters}
+    assert counts, "no other size is read"
+
+
+def _parameters(path: Path, size: tuple[int, ...]) -> int | None:
+    try:
+        return int(tally(read(path, inputs=size)).parameters)
+    except NettallyError:
+        return None
+
+
 def test_the_whole_corpus_is_known(corpus: Path) -> None:
     there = {path.relative_to(corpus / FOLDER).as_posix() for path in corpus.rglob("*.tflite")}
     assert there == set(PUBLISHED)
@@ -308,10 +326,30 @@ def test_shared_weights_are_counted_once(tmp_path: Path) -> None:
     assert dict(network["t4"].shared) == {"weight": "t3.weight", "bias": "t3.bias"}
 
 
-def test_biases_that_the_converter_made_one_are_two(tmp_path: Path) -> None:
+def test_a_bias_that_is_one_tensor_is_counted_once(tmp_path: Path) -> None:
     tensors = [T((1, 7)), T((7, 7), True), T((7,), True), T((1, 7)), T((7, 7), True), T((1, 7))]
     ops = [("FULLY_CONNECTED", [0, 1, 2], [3], {}), ("FULLY_CONNECTED", [3, 4, 2], [5], {})]
-    assert tally(written(tmp_path / "x.tflite", model(tensors, ops))).parameters == 112
+    network = written(tmp_path / "x.tflite", model(tensors, ops))
+    assert tally(network).parameters == 49 + 7 + 49
+    assert dict(network["t5"].shared) == {"bias": "t3.bias"}
+
+
+def test_biases_that_are_equal_are_two(corpus: Path) -> None:
+    """Those of three convolutions are 0, and their tensors refer to one buffer."""
+    network = read(corpus / FOLDER / "streaming_wakeword/trained_models/str_ww_ref_model.tflite")
+    assert not any(node.shared for node in network.nodes)
+
+
+@pytest.mark.parametrize("kind", ["custom Odd", "SVDF", "HASHTABLE_LOOKUP"])
+def test_constants_behind_an_operator_that_is_not_understood(tmp_path: Path, kind: str) -> None:
+    """They are the file's, and one that another operator has too is counted once."""
+    tensors = [T((1, 7)), T((7, 7), True), T((3, 7), True), T((7,), True), T((), True), T((1, 7))]
+    tensors += [T((1, 7))]
+    ops = [("FULLY_CONNECTED", [0, 1, 3], [5], {}), (kind, [5, 1, 2, 3, 4], [6], {})]
+    counted = tally(written(tmp_path / "x.tflite", model(tensors, ops)))
+    assert counted.parameters == 49 + 7 + 21
+    assert counted.parameters_complete
+    assert not counted.complete
 
 
 def test_weights_of_16_bits(tmp_path: Path) -> None:
@@ -328,7 +366,7 @@ def test_another_input(tmp_path: Path) -> None:
     path.write_bytes(model(tensors, [("CONV_2D", [0, 1], [2], conv())]))
     assert tally(read(path, inputs=(6, 30, 20)))["t2"].shape == (1, 4, 30, 20)
     assert tally(read(path, inputs={"t0": (2, 6, 30, 20)}))["t2"].shape == (2, 4, 30, 20)
-    with pytest.raises(ReadError, match="no input is called 'data'"):
+    with pytest.raises(ReadError, match="no input 'data'"):
         read(path, inputs={"data": (6, 30, 20)})
     with pytest.raises(ReadError, match="another number of axes"):
         read(path, inputs=(6, 30))
@@ -369,7 +407,7 @@ def test_what_is_not_understood_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     network = written(tmp_path / "x.tflite", model(tensors, ops, graphs=[{}]))
     assert network.notes == (
         "1 further subgraphs are not counted by themselves",
-        "not understood: custom Odd (2), WHILE",
+        "not understood: custom Odd (2x), WHILE",
     )
     counted = tally(network)
     assert not counted.complete
@@ -432,7 +470,7 @@ MALFORMED = {
     "no network": (with_root(2, None), "the file has no network"),
     "no kinds": (with_root(1, None), "an operator is of a kind that is not there"),
     "no buffers": (with_root(4, None), "a tensor's buffer is not there"),
-    "no operators": (Writer().write(tree(FC, [], [0], [0])), "the network has no operators"),
+    "no operators": (Writer().write(tree(FC, [], [0], [0])), "the file has no layers"),
     "no table": (b"\x08\0\0\0TFL3" + b"\0" * 32, "this is no table"),
     "root beyond": (b"\xff\xff\xff\x7fTFL3" + b"\0" * 32, "an offset leads out of the file"),
     "no such tensor": (fc(takes=[0, 1, 99]), "a tensor is named that is not there"),

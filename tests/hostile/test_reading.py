@@ -61,7 +61,7 @@ def test_one_byte_over_and_over(hostile: Hostile, byte: bytes, suffix: str) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["native", "cuda_convnet", "darknet", "caffe", "keras", "language_models"]
+    "name", ["native", "ncnn", "cuda_convnet", "darknet", "caffe", "keras", "language_models"]
 )
 def test_a_text_too_large(hostile: Hostile, tmp_path: Path, name: str) -> None:
     path = tmp_path / f"x{SUFFIXES[name]}"
@@ -91,8 +91,12 @@ def test_one_format_called_as_another(limited: Limited, tmp_path: Path, name: st
 LOUD = ["\x1b[2J=", "=1+1;", "<b>&;", "\u202ea=", "@SUM(", "|a|\n#"]
 """Names of five bytes: for a terminal, a spreadsheet, a browser, the eye, and Markdown."""
 
-NAMED = {"caffe": b"conv1", "caffemodel": b"conv1", "keras": b"conv\"", "safetensors": b"conv1",
-         "checkpoint": b"conv1", "tflite": b"nsor3", "onnx": b"Conv_"}  # fmt: skip
+NAMED = {
+    **dict.fromkeys(("ncnn", "caffe", "caffemodel", "safetensors", "checkpoint"), b"conv1"),
+    "keras": b'conv"',
+    "tflite": b"nsor3",
+    "onnx": b"Conv_",
+}
 
 
 def loud(name: str, word: str) -> bytes:

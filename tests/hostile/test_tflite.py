@@ -88,6 +88,8 @@ REFUSED = {
     "long operators": (longest(3), "a vector is longer than the file"),
     "many operators": (repeated(3, 300_000), "too many operators"),
     "many tensors": (repeated(0, 500_000), "too many tensors"),
+    "one operator over and over": (repeated(3, 60_000), "no room for so many operators"),
+    "one tensor over and over": (repeated(0, 60_000), "no room for so many tensors"),
     "many axes": (model([T((1,) * 1000), T((1, 7))], [("ABS", [0], [1], {})]), "too many axes"),
     "huge sizes": (model([T((2**31 - 1,) * 30), T((1, 7), True), T((1, 7))],
                          [("FULLY_CONNECTED", [0, 1], [2], {})]), "does not come out even"),
@@ -127,3 +129,16 @@ def test_names_with_escapes(hostile: Hostile) -> None:
     name = "\x1b]0;owned\x07/<script>;" + "/" * 5000
     data = model([T((1, 7), name=name), T((1, 7), name=name)], [("ABS", [0], [1], {})])
     assert hostile("x.tflite", data).how == "read"
+
+
+def test_time_and_memory_grow_with_the_file(hostile: Hostile) -> None:
+    """200 MB and 2 s for 1 MB (5 s here, for slow machines), and twice as much for twice as much."""
+    found = []
+    for count in (6_000, 12_000):
+        tensors = [T((1, 7), name="x" * 9)] * (count + 1)
+        data = model(tensors, [("ABS", [i], [i + 1], {}) for i in range(count)])
+        found.append(hostile("x.tflite", data))
+        assert found[-1].layers == count
+        assert found[-1].seconds < 5 * len(data) / 2**20 + 0.5
+        assert found[-1].memory < 200 * len(data) + 2**24
+    assert found[1].memory < 3 * found[0].memory + 2**24

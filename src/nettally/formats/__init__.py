@@ -66,6 +66,7 @@ FORMATS = (
     "onnx",
     "caffemodel",
     "native",
+    "ncnn",
     "cuda_convnet",
     "darknet",
     "caffe",

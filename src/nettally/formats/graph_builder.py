@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..errors import LayerError, ReadError, closest
 from ..layers import layer_class
+from ..layers.same_padding import resolve
 from ..network import MAX_SIZE, NOTHING, Network, Node, Span
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ OTHERS = "\0"
 
 MAX_HINTS = 20
 """How many suggestions are looked for while a file is read: each takes a millisecond."""
+
+
+FROM_INPUT = "the size of the input decides how many parameters these have"
+"""A note on fully connected layers of formats that state no sizes of weights."""
 
 
 class Place(Protocol):
@@ -133,12 +138,19 @@ class GraphBuilder:
     ) -> str:
         """Append a node under a name that ``free`` gave, and work its shape out; its name.
 
-        Raises ReadError where the layer does not fit its inputs, or there are too many.
+        written: a word for the ``padding`` in it is worked out for the input. Raises ReadError
+        where the layer does not fit its inputs, or there are too many.
         """
         self.ask(place, edges=len(inputs))
         self.edges += len(inputs)
-        self.shapes[name] = self.output(place, layer, inputs)
-        self.nodes.append(Node(name, layer, tuple(inputs), shared, module, place.span, written))
+        node = Node(name, layer, tuple(inputs), shared, module, place.span, written)
+        if "padding" in written and (x := self.shapes[inputs[0]]) is not None:
+            try:
+                node = node.replace(layer=resolve(node, (x,)))
+            except LayerError as error:
+                raise _at(place, error) from None
+        self.shapes[name] = self.output(place, node.layer, inputs)
+        self.nodes.append(node)
         return name
 
     def output(self, place: Place, layer: Layer, inputs: Sequence[str]) -> Shape | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ...errors import LayerError, ReadError
-from ...network import Network, Shape, Span
+from ...errors import ReadError
+from ..graph_builder import listing
 from ..source import Format, Source, read_bytes
-from .builder import Builder, Extent, Plan
+from .builder import CudaConvnetBuilder, Extent, Plan
 from .convolution import Convolution
 from .feature_maps import (
     Blur,
@@ -27,7 +27,6 @@ from .feature_maps import (
 )
 from .ini import Section, near, parse
 from .input import extents, images, infer, input_from_user
-from .neurons import new
 from .values import Concat, Cost, Data, Dropout, Elementwise, Neuron, Softmax, Sum
 from .weights import (
     FullyConnected,
@@ -39,6 +38,8 @@ from .weights import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ...network import Network
 
 FORMAT = Format(
     "cuda-convnet",
@@ -53,37 +54,14 @@ COSTS = (
 )
 
 TYPES: dict[str, type[Plan]] = {
-    "data": Data,
-    "conv": Convolution,
-    "local": Convolution,
-    "fc": FullyConnected,
-    "sfc": SplitFullyConnected,
-    "treefc": TreeFullyConnected,
-    "pool": Pool,
-    "cmpool": MapPool,
-    "rnorm": Norm,
-    "cnorm": Norm,
-    "cmrnorm": Norm,
-    "softmax": Softmax,
-    "neuron": Neuron,
-    "hs": Dropout,
-    "dropout": Dropout,
-    "dropout2": Dropout,
-    "concat": Concat,
-    "pass": Concat,
-    "eltsum": Elementwise,
-    "eltmax": Elementwise,
-    "sum": Sum,
-    "nailbed": Nailbed,
-    "blur": Blur,
-    "href": Reflect,
-    "resize": Resize,
-    "rscale": Resize,
-    "crop": Crop,
-    "rgb2yuv": Recolor,
-    "rgb2lab": Recolor,
-    **{f"cost.{name}": Cost for name in COSTS},
-}
+    "data": Data, "conv": Convolution, "local": Convolution, "fc": FullyConnected,
+    "sfc": SplitFullyConnected, "treefc": TreeFullyConnected, "pool": Pool, "cmpool": MapPool,
+    "rnorm": Norm, "cnorm": Norm, "cmrnorm": Norm, "softmax": Softmax, "neuron": Neuron,
+    "hs": Dropout, "dropout": Dropout, "dropout2": Dropout, "concat": Concat, "pass": Concat,
+    "eltsum": Elementwise, "eltmax": Elementwise, "sum": Sum, "nailbed": Nailbed, "blur": Blur,
+    "href": Reflect, "resize": Resize, "rscale": Resize, "crop": Crop, "rgb2yuv": Recolor,
+    "rgb2lab": Recolor, **{f"cost.{name}": Cost for name in COSTS},
+}  # fmt: skip
 """The types of layers of cuda-convnet, of the code of 2012 and of cuda-convnet2."""
 
 MAX_EDGES = 200_000
@@ -126,12 +104,12 @@ def sniff(head: bytes, name: str) -> bool:
 
 
 def _is_parameters(sections: Sequence[set[str]]) -> bool:
-    """Whether the sections' keys are a parameter file's."""
-    return (
-        not any({"type", "inputs"} & keys for keys in sections)
-        and any(RATES & keys for keys in sections)
-        and all(keys <= PARAMETERS for keys in sections)
-    )
+    """Whether the sections' keys are a parameter file's; beside a rate, some may be unknown."""
+    if any({"type", "inputs"} & keys for keys in sections):
+        return False
+    if any({"epsw", "momw"} & keys for keys in sections):
+        return all(PARAMETERS & keys for keys in sections)
+    return any(RATES & keys for keys in sections) and all(keys <= PARAMETERS for keys in sections)
 
 
 def read(source: Source) -> Network:
@@ -146,7 +124,7 @@ def read(source: Source) -> Network:
             "this is a cuda-convnet parameter file: it gives the learning rates and such of the "
             "layers of a layer file, and describes no network",
             where=source.name,
-            values=f"{len(sections)} layers: {_listed(list(sections))}",
+            values=f"{len(sections)} layers: {listing(list(sections))}",
             hint=f"nettally tally LAYERS.cfg --params {os.path.basename(source.name)}",
         )
     if not sections:
@@ -162,36 +140,27 @@ def read(source: Source) -> Network:
         raise ReadError(
             "no layer reads any data",
             where=source.name,
-            values=f"{len(plans)} layers: {_listed([plan.name for plan in plans])}",
+            values=f"{len(plans)} layers: {listing([plan.name for plan in plans])}",
             hint="a network begins with a layer of type data",
         )
     channels = images(plans)
-    known, batch = input_from_user(data, channels, source.inputs, source.name)
+    known, batch = input_from_user(data, channels, source)
+    builder = CudaConvnetBuilder(source.name, plans, joined=source.companion is not None)
+    builder.sized = all(plan.values for plan in data)
     unknown = [plan for plan in data if plan.name not in known]
-    notes: list[str] = []
     if unknown:
         side, why = infer(plans, unknown, channels, known, source.name)
         known.update({plan.name: Extent(channels[plan.name], side) for plan in unknown})
-        notes.append(why)
+        builder.note(why)
     sizes = extents(plans, known)
-    builder = Builder([plan.name for plan in plans], joined=source.companion is not None)
-    inputs: dict[str, Shape] = {}
     for plan in data:
-        x = known[plan.name]
-        inputs[plan.name] = (batch, x.channels, x.side, x.side) if x.side else (batch, x.channels)
-        builder.heads[plan.name] = plan.name
+        builder.heads[plan.name] = builder.input(plan.name, (batch, *known[plan.name].shape))
+    for note in _beside(plans, read_by):
+        builder.note(note)
     for plan in plans:
         if not isinstance(plan, (Data, Cost)):
-            _build(builder, plan, sizes)
-    notes += [*_beside(plans, read_by), *builder.notes, *joined, *odd]
-    stem = os.path.splitext(os.path.basename(source.name))[0]
-    return Network(
-        stem or "network",
-        inputs,
-        tuple(builder.nodes),
-        source=Span(source.name, 0),
-        notes=tuple(notes),
-    )
+            builder.build(plan, [sizes[source.name] for source in plan.inputs], sizes[plan.name])
+    return builder.network(notes=[*joined, *odd])
 
 
 def _plans(sections: Mapping[str, Section]) -> list[Plan]:
@@ -257,7 +226,7 @@ def _join(plans: Sequence[Plan], companion: str) -> list[str]:
         raise ReadError(
             "this is not a cuda-convnet parameter file",
             where=companion,
-            values=f"sections: {_listed(list(params)) or 'none'}",
+            values=f"sections: {listing(list(params)) or 'none'}",
             hint="the layer file stands first, the parameter file after --params",
         )
     for plan in plans:
@@ -268,9 +237,9 @@ def _join(plans: Sequence[Plan], companion: str) -> list[str]:
     missing = [plan.name for plan in plans if plan.trained and plan.params is None]
     notes: list[str] = []
     if extra:
-        notes.append(f"{companion} has sections for no layer: {_listed(extra)}")
+        notes.append(f"{companion} has sections for no layer: {listing(extra)}")
     if missing:
-        notes.append(f"{companion} has no section for {_listed(missing)}")
+        notes.append(f"{companion} has no section for {listing(missing)}")
     return [*notes, *odd]
 
 
@@ -284,34 +253,5 @@ def _beside(plans: Sequence[Plan], read_by: set[str]) -> list[str]:
     ]
     labels = [plan.name for plan in plans if isinstance(plan, Data) and plan.name not in read_by]
     if labels:
-        notes.append(f"{_listed(labels)}: data that only costs read; no input of the network")
+        notes.append(f"{listing(labels)}: data that only costs read; no input of the network")
     return notes
-
-
-def _build(builder: Builder, plan: Plan, sizes: Mapping[str, Extent | None]) -> None:
-    """Add a layer's nodes. Raises ReadError at the layer's line for a size that can't be."""
-    xs = [sizes[source.name] for source in plan.inputs]
-    y = sizes[plan.name]
-    ready = [x for x in xs if x is not None]
-    try:
-        if len(ready) == len(xs) and y is not None:
-            head = plan.build(builder, ready, y)
-        elif isinstance(plan, (Neuron, Dropout, Softmax)):
-            head = plan.build(builder, [Extent(1)], Extent(1))  # they ask for no size
-        else:
-            if isinstance(plan, TreeFullyConnected):
-                builder.note(
-                    f"{plan.name}: the classes of a treefc stand with the data and not in the "
-                    "file, so that its parameters, and the sizes after it, are not known"
-                )
-            layer = new("opaque", type=plan.type, size=None if y is None else (y.size,))
-            head = builder.add(plan, layer, [builder.head(plan, i) for i in range(len(xs))])
-        builder.finish(plan, head)
-    except LayerError as error:
-        raise plan.section.error(error.what, values=error.values, hint=error.hint) from None
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names, a dozen at most."""
-    shown = [name[:40] for name in names[:12]]
-    return ", ".join(shown) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -2,8 +2,7 @@
 
 A layer is met three times. Its section is read (whatever is wrong there, is wrong for any input);
 its output's size is worked out, perhaps for many inputs, until one is settled; then its nodes are
-made. The sizes follow the code's own ``layer.py`` and not our layers, whose shapes must then
-agree: the tests hold them together.
+made. The sizes follow the code's own ``layer.py``, and are held to the shapes of our layers.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from __future__ import annotations
 from math import isqrt
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from ...network import MAX_SIZE, NOTHING, Node, Span
-from .neurons import neurons, new
+from ...network import MAX_SIZE, NOTHING
+from ..graph_builder import FROM_INPUT, GraphBuilder, by_axis
+from .neurons import neurons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,13 @@ class Extent(NamedTuple):
         """How many values."""
         return self.channels * self.side * self.side if self.side else self.channels
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Without the batch."""
+        return (self.channels, self.side, self.side) if self.side else (self.channels,)
+
     def __str__(self) -> str:
-        return f"{self.channels}x{self.side}x{self.side}" if self.side else f"{self.channels}"
+        return by_axis(self.shape)
 
 
 class Plan:
@@ -43,6 +48,9 @@ class Plan:
     arity: ClassVar[int] = 0  # how many inputs; 0 for one or more
     keeps_shape: ClassVar[bool] = False  # its first input's size is its output's
     trained: ClassVar[bool] = False  # it must have a section in the parameter file
+    sized_by_input: ClassVar[bool] = False  # it has parameters for each place of the maps it reads
+    sizeless: ClassVar[bool] = False  # its nodes ask for no size
+    unknown: ClassVar[str] = ""  # why its output's size is not known
 
     def __init__(self, section: Section, inputs: Sequence[Plan]) -> None:
         self.section = section
@@ -74,7 +82,7 @@ class Plan:
         """The output's size for inputs of these sizes. Raises ReadError where they don't fit."""
         return xs[0]
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         """Add the layer's nodes; the name of the one that its readers read."""
         raise NotImplementedError
 
@@ -101,16 +109,22 @@ class Plan:
         return side
 
 
-class Builder:
-    """The nodes of a network in the making."""
+class CudaConvnetBuilder(GraphBuilder):
+    """The nodes so far. heads: by a layer's name, the node that its readers read.
 
-    def __init__(self, taken: Sequence[str], joined: bool) -> None:
-        self.nodes: list[Node] = []
-        self.heads: dict[str, str] = {}  # a layer's name: the node that its readers read
-        self.tensors: dict[tuple[str, int], str] = {}  # a layer's weight matrix: whose it is
-        self.notes: list[str] = []
+    joined: there is a parameter file. sized: the file states the sizes of its inputs. owners: of a
+    layer's weight matrices, by its name and number.
+    """
+
+    AGAIN = "."
+
+    def __init__(self, file: str, plans: Sequence[Plan], *, joined: bool) -> None:
+        super().__init__(file)
+        self.heads: dict[str, str] = {}
         self.joined = joined
-        self._taken = set(taken)
+        self.sized = False
+        for plan in plans:
+            self.free(plan.name)
 
     def add(
         self,
@@ -123,23 +137,12 @@ class Builder:
         written: Mapping[str, Any] = NOTHING,
     ) -> str:
         """Append a node under the layer's name, or with a suffix for what helps it; its name."""
-        name = plan.name if not suffix else self._free(plan.name + suffix)
-        section = plan.section
-        self.nodes.append(
-            Node(
-                name,
-                layer,
-                tuple(inputs),
-                shared=shared,
-                source=Span(section.file, section.line),
-                written=written,
-            )
-        )
-        return name
+        name = plan.name if not suffix else self.free(plan.name + suffix)
+        return self.append(plan.section, name, layer, inputs, shared=shared, written=written)
 
     def make(self, plan: Plan, kind: str, inputs: Sequence[str], suffix: str = "", **k: Any) -> str:
         """Append a node of a kind of layer, given its fields."""
-        return self.add(plan, new(kind, **k), inputs, suffix)
+        return self.add(plan, self.layer(plan.section, kind, **k), inputs, suffix)
 
     def head(self, plan: Plan, index: int = 0) -> str:
         """The node that input ``index`` of a layer stands for."""
@@ -168,37 +171,42 @@ class Builder:
             return [self.head(plan, index) for index in range(len(xs))]
         return [self.values(plan, x, index) for index, x in enumerate(xs)]
 
-    def finish(self, plan: Plan, head: str) -> None:
-        """Put the layer's activation behind its nodes, and let its readers read that."""
-        if plan.neurons:
-            chain = [layer for layer in plan.neurons if layer.kind != "identity"]
-            head = self.activate(plan, chain, head, "_neuron")
-        self.heads[plan.name] = head
+    def build(self, plan: Plan, xs: Sequence[Extent | None], y: Extent | None) -> None:
+        """Append a layer's nodes, and its activation behind them. xs, y: None: not known.
+
+        Raises ReadError where the size that the code gives it is not that of our layers.
+        """
+        ready = [x for x in xs if x is not None]
+        if len(ready) == len(xs) and y is not None:
+            if plan.sized_by_input and not self.sized and any(x.side > 1 for x in ready):
+                self.note(FROM_INPUT, plan.name)
+            head = plan.build(self, ready, y)
+            shape = self.shapes[head]
+            if shape is not None and shape[1:] != y.shape:
+                raise plan.section.error(
+                    "its output has one size in cuda-convnet, and another here",
+                    values=f"{by_axis(y.shape)} and {by_axis(shape[1:])}",
+                )
+        elif plan.sizeless:
+            head = plan.build(self, [Extent(1)], Extent(1))
+        else:
+            if plan.unknown:
+                self.note(f"{plan.name}: {plan.unknown}")
+            layer = self.layer(
+                plan.section, "opaque", type=plan.type, size=None if y is None else (y.size,)
+            )
+            head = self.add(plan, layer, [self.head(plan, i) for i in range(len(xs))])
+        chain = [layer for layer in plan.neurons if layer.kind != "identity"]
+        self.heads[plan.name] = self.activate(plan, chain, head, "_neuron")
 
     def activate(self, plan: Plan, chain: Sequence[Layer], head: str, suffix: str) -> str:
         """Append the layers of an activation, the last under the name with ``suffix``."""
         start = head
         for index, layer in enumerate(chain):
-            last = index == len(chain) - 1
-            step = suffix if last else f"{suffix}.{layer.kind}"
+            step = suffix if index == len(chain) - 1 else f"{suffix}.{layer.kind}"
             inputs = (start, head) if layer.kind == "subtract" else (head,)
             head = self.add(plan, layer, inputs, step)
         return head
-
-    def note(self, note: str) -> None:
-        """Say something about the network, once."""
-        if note not in self.notes:
-            self.notes.append(note)
-
-    def _free(self, name: str) -> str:
-        """The name, or where the file has a layer of that name, the next with a number."""
-        number = 0
-        free = name
-        while free in self._taken:
-            number += 1
-            free = f"{name}.{number}"
-        self._taken.add(free)
-        return free
 
 
 def check_extent(plan: Plan, y: Extent) -> Extent:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...arith import Num, Product, ceildiv
 from ...network import NOTHING
-from .builder import Builder, Extent
-from .neurons import new
+from .builder import CudaConvnetBuilder, Extent
 from .weights import Weighted
 
 if TYPE_CHECKING:
@@ -158,13 +157,15 @@ class Convolution(Weighted):
         """How far ``modulesX`` windows reach beyond the input."""
         return (self.modules - 1) * part.stride + part.kernel - part.padding - side
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         if self.type == "local" and any(p.seen * p.groups > p.channels for p in self.parts):
             builder.note(
                 f"{self.name}: local with randSparse and overlapping groups is not counted"
             )
             heads = [builder.head(self, index) for index in range(len(xs))]
-            layer = new("opaque", type="local, randSparse", size=(y.channels, y.side, y.side))
+            layer = builder.layer(
+                self.section, "opaque", type="local, randSparse", size=(y.channels, y.side, y.side)
+            )
             return builder.add(self, layer, heads)
         inputs = [
             builder.maps(self, x, part.channels, index)
@@ -182,7 +183,7 @@ class Convolution(Weighted):
         """Whether the sum's bias is one a unit: also for local, whose own class knows it."""
         return self.untied or (self.type == "local" and len(parts) > 1)
 
-    def _part(self, builder: Builder, part: Part, x: Extent) -> Layer:
+    def _part(self, builder: CudaConvnetBuilder, part: Part, x: Extent) -> Layer:
         side = self.image(x, part.channels) if not x.side else x.side
         fields: dict[str, Any] = {
             "kernel": (part.kernel, part.kernel),
@@ -204,5 +205,7 @@ class Convolution(Weighted):
                     for group in range(part.groups)
                     for _ in range(part.filters)
                 )
-                return new("conv_map", table=table, **fields)
-        return new(self.type, filters=self.filters, groups=part.groups, **fields)
+                return builder.layer(self.section, "conv_map", table=table, **fields)
+        return builder.layer(
+            self.section, self.type, filters=self.filters, groups=part.groups, **fields
+        )

@@ -10,7 +10,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...arith import ceildiv
-from .builder import Builder, Extent, Plan
+from .builder import CudaConvnetBuilder, Extent, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ class Norm(MapLayer):
             self.fits(self.key, self.window, x.side)
         return x
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         if self.section.boolean("blocked", False):
             builder.note(
                 f"{self.name}: 'blocked' is read as if it were not there; no count depends on it"
@@ -130,7 +130,7 @@ class Blur(MapLayer):
         self.fits("filterSize", self.window, x.side)
         return x
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         head = builder.maps(self, xs[0], self.channels)
         return builder.make(self, "blur", (head,), size=self.window, deviation=self.deviation)
 
@@ -140,7 +140,7 @@ class Reflect(MapLayer):
 
     keeps_shape = True
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         builder.note(f"{self.name}: the reflection moves values and does nothing else: identity")
         return builder.make(self, "identity", (builder.maps(self, xs[0], self.channels),))
 
@@ -153,7 +153,7 @@ class Recolor(MapLayer):
     def read(self) -> None:
         self.channels = 3
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         head = builder.maps(self, xs[0], 3)
         return builder.make(self, "recolor", (head,), to=self.type.removeprefix("rgb2"))
 
@@ -193,7 +193,7 @@ class Pool(MapLayer):
             )
         return Extent(self.channels, outputs)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         side = self.sized(xs[0]).side
         head = builder.maps(self, xs[0], self.channels)
         room = side - self.start - self.window
@@ -245,7 +245,7 @@ class MapPool(MapLayer):
     def extent(self, xs: Sequence[Extent]) -> Extent:
         return Extent(self.outputs, self.sized(xs[0]).side)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         head = builder.maps(self, xs[0], self.channels)
         places = y.side * y.side
         head = builder.make(self, "reshape", (head,), ".rows", size=(1, self.channels, places))
@@ -271,7 +271,7 @@ class Nailbed(MapLayer):
     def extent(self, xs: Sequence[Extent]) -> Extent:
         return Extent(self.channels, ceildiv(self.sized(xs[0]).side, self.stride))
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         side = self.sized(xs[0]).side
         start = (side - self.stride * (y.side - 1)) // 2
         head = builder.maps(self, xs[0], self.channels)
@@ -306,7 +306,7 @@ class Resize(MapLayer):
             raise self.section.error("nothing is left", "scale", values=f"input {side}")
         return Extent(self.channels, self.target or least)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         head = builder.maps(self, xs[0], self.channels)
         return builder.make(self, "resize", (head,), size=(y.side, y.side))
 
@@ -330,7 +330,7 @@ class Crop(MapLayer):
             )
         return Extent(self.channels, self.kept)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         side = self.sized(xs[0]).side
         head = builder.maps(self, xs[0], self.channels)
         border = ((self.y, side - self.y - self.kept), (self.x, side - self.x - self.kept))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ReadError
+from ...network import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,6 +62,10 @@ class Section:
     def keys(self) -> list[str]:
         """All keys, in lower case, in order."""
         return list(dict.fromkeys((*self.defaults, *self.options)))
+
+    @property
+    def span(self) -> Span:
+        return Span(self.file, self.line)
 
     def where(self, key: str = "") -> str:
         """``file:line`` of a key, or of the section."""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from ...errors import ReadError
 from ...network import MAX_SIZE, Shape
+from ..graph_builder import by_axis, sizes_from_user
 from .builder import Extent, Plan, check_extent
-from .ini import near
 from .values import Cost, Data
 from .weights import FullyConnected, TreeFullyConnected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ..source import Source
 
 CANDIDATES = range(8, 513)
 """The sides of a square input that are tried."""
@@ -65,27 +67,15 @@ def images(plans: Sequence[Plan]) -> dict[str, int]:
 
 
 def input_from_user(
-    data: Sequence[Data], channels: Mapping[str, int], sizes: Mapping[str, Shape], file: str
+    data: Sequence[Data], channels: Mapping[str, int], source: Source
 ) -> tuple[dict[str, Extent], int]:
     """The inputs' sizes that the user or the file states, and the batch (1 where neither does)."""
-    known: dict[str, Extent] = {}
+    sizes = sizes_from_user(source, [plan.name for plan in data])
+    known = {plan.name: Extent(plan.values) for plan in data if plan.values}
     batches: set[int] = set()
-    names = [plan.name for plan in data]
     for name, shape in sizes.items():
-        if name not in names and (name or len(names) != 1):
-            raise ReadError(
-                f"the file has no input '{name}'" if name else "the file has several inputs",
-                where=file,
-                values=f"inputs: {', '.join(names) or 'none'}",
-                hint=near(name, names) if name else "say which, --input NAME=3x224x224",
-            )
-        owner = name or names[0]
-        size, batch = _extent(shape, owner, file)
+        known[name], batch = _extent(shape, name, source.name)
         batches.add(batch)
-        known[owner] = size
-    for plan in data:
-        if plan.values and plan.name not in known:
-            known[plan.name] = Extent(plan.values)
     for name, size in known.items():
         wanted = channels.get(name)
         if not size.side and wanted:
@@ -94,13 +84,13 @@ def input_from_user(
                 known[name] = Extent(wanted, side)
     if len(batches) > 1:
         raise ReadError(
-            "the inputs have different batches", where=file, values=f"{sorted(batches)}"
+            "the inputs have different batches", where=source.name, values=f"{sorted(batches)}"
         )
     return known, batches.pop() if batches else 1
 
 
 def _extent(shape: Shape, name: str, file: str) -> tuple[Extent, int]:
-    shown = "x".join(map(str, shape))
+    shown = by_axis(shape)
     if not 1 <= len(shape) <= 4 or not all(1 <= size <= MAX_SIZE for size in shape):
         raise ReadError(
             f"the input '{name}' has a size that cannot be",

@@ -12,33 +12,16 @@ if TYPE_CHECKING:
     from .ini import Section
 
 PARAMETERS = {
-    "ident": 0,
-    "logistic": 0,
-    "abs": 0,
-    "relu": 0,
-    "nrelu": 0,
-    "softrelu": 0,
-    "square": 0,
-    "sqrt": 0,
-    "log": 1,
-    "tanh": 2,
-    "abstanh": 2,
-    "brelu": 1,
-    "linear": 2,
-    "drelu": 1,
-}
+    "ident": 0, "logistic": 0, "abs": 0, "relu": 0, "nrelu": 0, "softrelu": 0, "square": 0,
+    "sqrt": 0, "log": 1, "tanh": 2, "abstanh": 2, "brelu": 1, "linear": 2, "drelu": 1,
+}  # fmt: skip
 """The activations of the code's ``layer.py`` in all its versions, and how many numbers each has."""
 
 PLAIN = {
-    "ident": "identity",
-    "logistic": "sigmoid",
-    "abs": "abs",
-    "relu": "relu",
+    "ident": "identity", "logistic": "sigmoid", "abs": "abs", "relu": "relu",
     "nrelu": "relu",  # the noise is added in training only
-    "softrelu": "softplus",
-    "square": "square",
-    "sqrt": "sqrt",
-}
+    "softrelu": "softplus", "square": "square", "sqrt": "sqrt",
+}  # fmt: skip
 
 
 def new(kind: str, **fields: Any) -> Layer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .builder import Builder, Extent, Plan
+from .builder import CudaConvnetBuilder, Extent, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,19 +47,21 @@ class Same(Plan):
 class Neuron(Same):
     """neuron: an activation that stands by itself."""
 
+    sizeless = True
+
     def read(self) -> None:
         if not self.neurons:
             raise self.section.error("'neuron' is missing", hint="add a line neuron=relu")
         self.chain, self.neurons = self.neurons, []
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         return builder.activate(self, self.chain, builder.head(self), "")
 
 
 class Dropout(Same):
     """hs, dropout, dropout2: each value is kept with the chance ``keep``."""
 
-    trained = True
+    trained = sizeless = True
 
     def read(self) -> None:
         self._keep(self.section)
@@ -76,17 +78,19 @@ class Dropout(Same):
         if not 0 < self.keep <= 1:
             raise section.error("'keep' is a chance", "keep", values=f"keep {self.keep}")
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         return builder.make(self, "dropout", (builder.head(self),), rate=1 - self.keep)
 
 
 class Softmax(Same):
     """softmax, over all of its input's values."""
 
+    sizeless = True
+
     def extent(self, xs: Sequence[Extent]) -> Extent:
         return Extent(xs[0].size)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         return builder.make(self, "softmax", (builder.values(self, xs[0]),))
 
 
@@ -98,7 +102,7 @@ class Concat(Plan):
             return Extent(sum(x.channels for x in xs), xs[0].side)
         return Extent(sum(x.size for x in xs))
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         return builder.make(self, "concat", builder.alike(self, xs, channels=False))
 
 
@@ -126,7 +130,7 @@ class Elementwise(Plan):
             )
         return xs[0] if len(set(xs)) == 1 else Extent(xs[0].size)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         inputs = builder.alike(self, xs, channels=True)
         if self.type == "eltmax":
             return builder.make(self, "maximum", inputs)
@@ -156,7 +160,7 @@ class Sum(Plan):
             )
         return Extent(xs[0].size // self.stride)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         rows = (y.channels, self.stride)
         head = builder.make(self, "reshape", (builder.head(self),), ".rows", size=rows)
         head = builder.make(self, "global_average_pool", (head,), ".mean", keep=False)

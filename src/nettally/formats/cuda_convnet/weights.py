@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...network import NOTHING
-from .builder import Builder, Extent, Plan
+from .builder import CudaConvnetBuilder, Extent, Plan
 from .ini import near
-from .neurons import new
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,19 +106,19 @@ class Weighted(Plan):
                     f"{theirs[0]:,}x{theirs[1]:,} there",
                 )
 
-    def shared(self, builder: Builder, tensors: Sequence[str]) -> dict[str, str]:
+    def shared(self, builder: CudaConvnetBuilder, tensors: Sequence[str]) -> dict[str, str]:
         """Which of the node's tensors (by input) are whose; owners are entered for those after."""
         shared: dict[str, str] = {}
         for index, (tensor, entry) in enumerate(zip(tensors, self.sources, strict=True)):
-            owner = f"{self.name}.{tensor}"
-            if entry is not None:
-                owner = shared[tensor] = builder.tensors[entry[0].name, entry[1]]
-            builder.tensors[self.name, index] = owner
+            source = (entry[0].name, entry[1]) if entry is not None else None
+            if source in builder.owners:
+                builder.owners[self.name, index] = builder.owners[source]
+            shared |= builder.share(self.section, self.name, {tensor: (self.name, index)})
         return shared
 
     def add(
         self,
-        builder: Builder,
+        builder: CudaConvnetBuilder,
         parts: Sequence[Layer],
         inputs: Sequence[str],
         written: Mapping[str, Any] = NOTHING,
@@ -131,7 +130,7 @@ class Weighted(Plan):
             layer = parts[0].replace(untied_bias=True) if untied else parts[0]
             shared = self.shared(builder, ("weight",))
             return builder.add(self, layer, inputs, shared=shared, written=written)
-        layer = new("conv_sum", parts=tuple(parts), untied_bias=untied)
+        layer = builder.layer(self.section, "conv_sum", parts=tuple(parts), untied_bias=untied)
         shared = self.shared(builder, [f"weight{i}" for i in range(len(parts))])
         return builder.add(self, layer, inputs, shared=shared)
 
@@ -145,6 +144,7 @@ class FullyConnected(Weighted):
     """
 
     parts = 1
+    sized_by_input = True
 
     def read(self) -> None:
         super().read()
@@ -162,19 +162,21 @@ class FullyConnected(Weighted):
         self.settle([(x.size, self.outputs) for x in xs])
         return Extent(self.outputs * self.parts)
 
-    def build(self, builder: Builder, xs: Sequence[Extent], y: Extent) -> str:
+    def build(self, builder: CudaConvnetBuilder, xs: Sequence[Extent], y: Extent) -> str:
         if not self.split:
             inputs = builder.alike(self, xs, channels=False)
             if len(inputs) > 1:
                 inputs = [builder.make(self, "concat", inputs, ".inputs")]
-            layer = new("linear", features=y.channels)
+            layer = builder.layer(self.section, "linear", features=y.channels)
             shared = self.shared(builder, ("weight",)) if len(xs) == 1 else NOTHING
             return builder.add(self, layer, inputs, shared=shared)
         inputs = [
             builder.make(self, "reshape", (builder.head(self, i),), f".values{i}", size=(-1, 1, 1))
             for i in range(len(xs))
         ]
-        conv = new("conv", filters=y.channels, kernel=(1, 1), groups=self.parts)
+        conv = builder.layer(
+            self.section, "conv", filters=y.channels, kernel=(1, 1), groups=self.parts
+        )
         name = self.add(builder, [conv] * len(xs), inputs)
         return builder.make(self, "flatten", (name,), ".outputs")
 
@@ -192,6 +194,10 @@ class TreeFullyConnected(Weighted):
     """treefc: one output a class of a tree that stands with the data and not in this file."""
 
     arity = 1
+    unknown = (
+        "the classes of a treefc stand with the data and not in the file, so that its parameters, "
+        "and the sizes after it, are not known"
+    )
 
     def share(self, known: Mapping[str, Plan]) -> None:
         if any(self.section.words("weightSource", "")):

@@ -33,55 +33,33 @@ FORMAT = Format(
     ),
 )
 
+HANDLERS: tuple[Handler, ...] = (
+    *(plain.convolutional, plain.deconvolutional, plain.local, plain.connected, plain.maxpool),
+    *(plain.local_avgpool, plain.avgpool, plain.normalization, plain.batchnorm, plain.activation),
+    *(plain.logistic, plain.l2norm, plain.dropout, plain.softmax, reshaping.route),
+    *(reshaping.route_lhalf, reshaping.shortcut, reshaping.scale_channels, reshaping.sam),
+    *(reshaping.upsample, reshaping.reorg, reshaping.reorg3d, reshaping.crop, reshaping.empty),
+    *(reshaping.history, reshaping.implicit, heads.rnn, heads.crnn, heads.gru, heads.lstm),
+    *(heads.conv_lstm, heads.yolo, heads.region, heads.iseg, heads.detection, heads.cost),
+)
+"""A function for each type of layers, which it is called as."""
+
+NODES = {"convolutional": "conv", "deconvolutional": "deconv", "normalization": "lrn",
+         "route_lhalf": "route"}  # fmt: skip
+"""What the nodes of a type are called, where that is not its own name."""
+
+SYNONYMS = {
+    "conv": "convolutional", "deconv": "deconvolutional", "conn": "connected", "max": "maxpool",
+    "local_avg": "local_avgpool", "avg": "avgpool", "lrn": "normalization", "logxent": "logistic",
+    "soft": "softmax", "reorg_old": "reorg", "silence": "empty",
+}  # fmt: skip
+"""Other words for a type."""
+
+_TYPES = {each.__name__: (NODES.get(each.__name__, each.__name__), each) for each in HANDLERS}
 TYPES: dict[str, tuple[str, Handler]] = {
-    "convolutional": ("conv", plain.convolutional),
-    "conv": ("conv", plain.convolutional),
-    "deconvolutional": ("deconv", plain.deconvolutional),
-    "deconv": ("deconv", plain.deconvolutional),
-    "local": ("local", plain.local),
-    "connected": ("connected", plain.connected),
-    "conn": ("connected", plain.connected),
-    "maxpool": ("maxpool", plain.maxpool),
-    "max": ("maxpool", plain.maxpool),
-    "local_avgpool": ("local_avgpool", plain.local_avgpool),
-    "local_avg": ("local_avgpool", plain.local_avgpool),
-    "avgpool": ("avgpool", plain.avgpool),
-    "avg": ("avgpool", plain.avgpool),
-    "normalization": ("lrn", plain.normalization),
-    "lrn": ("lrn", plain.normalization),
-    "batchnorm": ("batchnorm", plain.batchnorm),
-    "activation": ("activation", plain.activation),
-    "logistic": ("logistic", plain.logistic),
-    "logxent": ("logistic", plain.logistic),
-    "l2norm": ("l2norm", plain.l2norm),
-    "dropout": ("dropout", plain.dropout),
-    "softmax": ("softmax", plain.softmax),
-    "soft": ("softmax", plain.softmax),
-    "route": ("route", reshaping.route),
-    "route_lhalf": ("route", reshaping.route_lhalf),
-    "shortcut": ("shortcut", reshaping.shortcut),
-    "scale_channels": ("scale_channels", reshaping.scale_channels),
-    "sam": ("sam", reshaping.sam),
-    "upsample": ("upsample", reshaping.upsample),
-    "reorg": ("reorg", reshaping.reorg),
-    "reorg_old": ("reorg", reshaping.reorg),
-    "reorg3d": ("reorg3d", reshaping.reorg3d),
-    "crop": ("crop", reshaping.crop),
-    "empty": ("empty", reshaping.empty),
-    "silence": ("empty", reshaping.empty),
-    "history": ("history", reshaping.history),
-    "implicit": ("implicit", reshaping.implicit),
-    "rnn": ("rnn", heads.rnn),
-    "crnn": ("crnn", heads.crnn),
-    "gru": ("gru", heads.gru),
-    "lstm": ("lstm", heads.lstm),
-    "conv_lstm": ("conv_lstm", heads.conv_lstm),
-    "yolo": ("yolo", heads.yolo),
+    **_TYPES,
+    **{word: _TYPES[type_] for word, type_ in SYNONYMS.items()},
     "Gaussian_yolo": ("gaussian_yolo", heads.gaussian_yolo),
-    "region": ("region", heads.region),
-    "iseg": ("iseg", heads.iseg),
-    "detection": ("detection", heads.detection),
-    "cost": ("cost", heads.cost),
     "contrastive": ("contrastive", heads.cost),
 }
 """The types of layers, the names of their nodes, and what makes them."""
@@ -160,6 +138,7 @@ def read(source: Source) -> Network:
         raise net.error("the file has no layers")
     user_shape = sizes_from_user(source, ("input",)).get("input")
     builder = DarknetBuilder(source.name, _input_shape(net, user_shape))
+    builder.resized = user_shape is not None
     for section in rest:
         _layer(builder, section)
     _note_ignored(builder, sections)

@@ -9,6 +9,7 @@ src/option_list.c and src/utils.c.)
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ReadError, closest
@@ -21,6 +22,8 @@ MAX_SECTIONS = 50_000
 MAX_OPTIONS = 500_000
 MAX_INT = 2**31 - 1
 
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _BLANKS = str.maketrans("", "", " \t\r\n\v\f")
 
 
@@ -89,10 +92,10 @@ class Section:
         text = self.text(key)
         if text is None:
             return default
-        end = _float_end(text)
-        if end < len(text):
+        leading = _FLOAT.match(text)
+        if leading is None or leading.end() < len(text):
             self.junk.append(f"{key}={text}")
-        number = float(text[:end]) if end else 0.0
+        number = float(leading[0]) if leading else 0.0
         if not abs(number) < 1e300:
             raise self.error(f"'{key}' is too large", key, values=f"{key}={text[:60]}")
         return number
@@ -102,46 +105,16 @@ class Section:
         return [key for key in self.options if key not in self.asked]
 
     def _leading(self, key: str, text: str) -> int:
-        sign = text[:1] in ("-", "+")
-        end = int(sign)
-        while end < len(text) and text[end] in "0123456789":
-            end += 1
-        if end < len(text) or end == sign:
+        leading = _INTEGER.match(text)
+        if leading is None or leading.end() < len(text):
             self.junk.append(f"{key}={text}")
-        if end == sign:
+        if leading is None:
             return 0
-        if end > 18 or abs(int(text[:end])) > MAX_INT:
+        if leading.end() > 18 or abs(int(leading[0])) > MAX_INT:
             raise self.error(
                 f"'{key}' is too large", key, values=f"{key}={text[:40]}", hint="at most 2^31 - 1"
             )
-        return int(text[:end])
-
-
-def _float_end(text: str) -> int:
-    """How many characters at the beginning make a decimal number; 0 where none do."""
-    at = int(text[:1] in ("-", "+"))
-    start = at
-    while at < len(text) and text[at] in "0123456789":
-        at += 1
-    whole = at - start
-    part = 0
-    if text[at : at + 1] == ".":
-        stop = at + 1
-        while stop < len(text) and text[stop] in "0123456789":
-            stop += 1
-        part = stop - at - 1
-        if whole or part:
-            at = stop
-    if not whole and not part:
-        return 0
-    if text[at : at + 1] in ("e", "E"):
-        stop = at + 1 + (text[at + 1 : at + 2] in ("-", "+"))
-        digits = stop
-        while stop < len(text) and text[stop] in "0123456789":
-            stop += 1
-        if stop > digits:
-            at = stop
-    return at
+        return int(leading[0])
 
 
 def lines(text: str) -> Iterable[tuple[int, str]]:

@@ -20,7 +20,11 @@ BLOCK = 2**14
 MAX_BLOCKS = 256
 """How many of them are kept."""
 
-_U8, _I8, _U16 = Struct("<B"), Struct("<b"), Struct("<H")
+LEAST_TABLE = 16
+"""How many bytes a table in a vector takes at least, with its entry: where there are more tables
+than the file has room for, entries lead to the same ones over and over."""
+
+_U8, _I8, _U16, _U16_U16 = Struct("<B"), Struct("<b"), Struct("<H"), Struct("<HH")
 _I32, _U32, _U64, _F32 = Struct("<i"), Struct("<I"), Struct("<Q"), Struct("<f")
 
 
@@ -30,6 +34,7 @@ class Flat:
     def __init__(self, blob: Blob) -> None:
         self.blob = blob
         self.size = blob.size
+        self.tables = 0
         self._blocks: dict[int, bytes] = {}
 
     def error(self, what: str, at: int, values: str = "", hint: str = "") -> ReadError:
@@ -81,7 +86,7 @@ class Table:
         self.at = at
         (back,) = _I32.unpack(flat.bytes(at, 4))
         self.vtable = at - back
-        wide, size = (_U16.unpack(flat.bytes(self.vtable + place, 2))[0] for place in (0, 2))
+        wide, size = _U16_U16.unpack(flat.bytes(self.vtable, 4))
         if wide < 4 or wide % 2 or size < 4:
             raise flat.error(
                 "this is no table", at, f"its vtable at {self.vtable:,} has {wide} bytes"
@@ -141,6 +146,9 @@ class Table:
         start, count = self.vector(number, 4)
         self._bound(start, count, most, what)
         flat = self.flat
+        flat.tables += count
+        if flat.tables > flat.size // LEAST_TABLE:
+            raise flat.error(f"the file has no room for so many {what}", start, f"{count:,}")
         return [Table(flat, flat.follow(start + 4 * i)) for i in range(count)]
 
     def ints(self, number: int, most: int, what: str) -> tuple[int, ...] | None:

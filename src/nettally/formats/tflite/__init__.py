@@ -42,11 +42,11 @@ def read(source: Source) -> Network:
     Raises ReadError where the file is damaged, contradicts itself, or leaves the sizes of an input
     open that ``source.inputs`` does not give.
     """
-    from .builder import Builder
+    from .builder import TfliteBuilder
     from .model import model
     from .rules import RULES
 
     with Blob(source.name, source.path, source.data) as blob:
         if blob.size < 16:
             raise blob.error("the file is too short for a TFLite model", blob.size)
-        return Builder(model(blob), source, RULES).network()
+        return TfliteBuilder(model(blob), source, RULES).read()

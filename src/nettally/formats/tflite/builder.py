@@ -2,96 +2,62 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...errors import LayerError, ReadError, closest
-from ...layers import layer_class
-from ...layers.same_padding import resolve
-from ...network import NOTHING, Network, Node, Span
-from ..tensor_table import listing
+from ...errors import ReadError
+from ...network import NOTHING
+from ..graph_builder import GraphBuilder, sizes_from_user
 from .layout import first_axes, layouts, to_first
-from .names import Names
-from .operator_sets import CALLS, FUSED, PROCEDURES, WITH_PARAMETERS
+from .names import clean, node_name
+from .operator_sets import CALLS, FUSED, PROCEDURES
 from .values import NotUnderstood, Value, by_axis, is_learned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ...network import Layer, Shape
+    from ...network import Layer, Network, Node, Shape
     from ..source import Source
     from .model import Graph, Operator, TensorInfo
 
 
-class Builder:
-    """The state of one reading.
+class TfliteBuilder(GraphBuilder):
+    """The nodes so far, and what is known of the graph's tensors, by their numbers.
 
     rules: a function for each kind of operator. They are parameters, since they use this class.
+    values: of tensors that are computed. aliases: constants that another tensor only stands for.
+    first: which tensors have their channels first.
     """
 
+    MAX_EDGES = 2_000_000  # as many as the file itself may have: a model is read whole
+
     def __init__(
-        self, graph: Graph, source: Source, rules: Mapping[str, Callable[[Builder, Operator], None]]
+        self,
+        graph: Graph,
+        source: Source,
+        rules: Mapping[str, Callable[[TfliteBuilder, Operator], None]],
     ) -> None:
+        super().__init__(source.name)
         self.graph = graph
-        self.source = source
         self.rules = rules
-        self.nodes: list[Node] = []
         self.values: dict[int, Value] = {}
         self.aliases: dict[int, int] = {}
-        self.inputs: dict[str, Shape] = {}
-        self.names = Names(graph)
+        self.names: dict[tuple[int, int], str] = {}
         self.first = layouts(graph)
-        self.owners: dict[int, str] = {}
-        self.notes: list[str] = []
-        self.not_understood: dict[str, int] = {}
-        self.mismatches: list[str] = []
         self.stated = True
-        self.span = Span(source.name, 0)
+        self._open_inputs(source)
 
     # --- the whole ---------------------------------------------------------------------------
 
-    def network(self) -> Network:
+    def read(self) -> Network:
         """The network. Raises ReadError."""
-        self._inputs()
+        if self.graph.others:
+            self.note(f"{self.graph.others:,} further subgraphs are not counted by themselves")
         for op in self.graph.operators:
-            try:
-                self._operator(op)
-            except LayerError as error:
-                raise ReadError(
-                    f"{op.kind}: {error.what}",
-                    where=self.where(op),
-                    values=error.values,
-                    hint=error.hint,
-                ) from None
-        stem = os.path.splitext(os.path.basename(self.source.name))[0]
-        outputs = tuple(
-            dict.fromkeys(self.values[i].node for i in self.graph.outputs if i in self.values)
-        )
+            self._operator(op)
+        outputs = [self.values[i].node for i in self.graph.outputs if i in self.values]
         nodes = self._reached(set(outputs))
         known = {*self.inputs, *(node.name for node in nodes)}
-        if not nodes:
-            raise ReadError("the network has no operators", where=self.source.name)
-        return Network(
-            stem or "network",
-            self.inputs,
-            nodes,
-            outputs=tuple(name for name in outputs if name in known),
-            source=self.span,
-            notes=tuple(self._all_notes()),
-        )
-
-    def _all_notes(self) -> list[str]:
-        notes = list(self.notes)
-        if self.graph.others:
-            notes.append(f"{self.graph.others:,} further subgraphs are not counted by themselves")
-        if self.not_understood:
-            kinds = [
-                f"{kind} ({n:,})" if n > 1 else kind for kind, n in self.not_understood.items()
-            ]
-            notes.append(f"not understood: {listing(kinds)}")
-        if self.mismatches:
-            notes.append(f"the file states other sizes: {listing(self.mismatches)}")
-        return notes
+        return self.network(nodes=nodes, outputs=[name for name in outputs if name in known])
 
     def _reached(self, wanted: set[str]) -> tuple[Node, ...]:
         """The nodes without those that only compute sizes that nobody reads."""
@@ -104,57 +70,34 @@ class Builder:
                 wanted.update(node.inputs)
         return tuple(reversed(kept))
 
-    def _inputs(self) -> None:
-        user_shapes = dict(self.source.inputs)
-        for index in self.graph.inputs:
-            tensor = self.graph.tensors[index]
-            name = self.names.of_input(tensor)
-            first = self.first[index]
+    def _open_inputs(self, source: Source) -> None:
+        tensors = [self.graph.tensors[index] for index in self.graph.inputs]
+        names = [self.free(clean(tensor.name) or "input") for tensor in tensors]
+        user_sizes = sizes_from_user(source, names)
+        for name, tensor in zip(names, tensors, strict=True):
+            first = self.first[tensor.number]
             shape = to_first(tensor.shape) if first else tensor.shape
-            size = user_shapes.pop(name, None)
-            if size is None and len(self.graph.inputs) == 1:
-                size = user_shapes.pop("", None)
+            size = user_sizes.get(name)
             if size is not None:
                 if len(size) not in (len(shape), len(shape) - 1):
                     raise ReadError(
                         f"the input '{name}' has another number of axes",
-                        where=self.source.name,
+                        where=self.file,
                         values=f"given {by_axis(size)}, in the file {by_axis(shape)}",
                     )
                 size = size if len(size) == len(shape) else (shape[0], *size)
                 if size != shape:
                     shape, self.stated = size, False
             elif any(n < 0 for n in tensor.signature[1:]) or any(n < 1 for n in shape[1:]):
-                open_sizes = tensor.signature or tensor.shape
                 raise ReadError(
                     f"the file leaves sizes of the input '{name}' open",
-                    where=self.source.name,
-                    values=f"{by_axis(open_sizes)}, channels last",
+                    where=self.file,
+                    values=f"{by_axis(tensor.signature or tensor.shape)}, channels last",
                     hint=f"--input {name}=3x224x224, channels first",
                 )
             if shape and shape[0] < 1:
                 shape = (1, *shape[1:])
-            if any(n < 1 for n in shape):
-                raise ReadError(
-                    f"the input '{name}' has a size that cannot be",
-                    where=self.source.name,
-                    values=by_axis(shape),
-                )
-            self.inputs[name] = shape
-            self.values[index] = Value(name, shape, first)
-        if user_shapes:
-            unknown = next(iter(user_shapes))
-            raise ReadError(
-                f"no input is called '{unknown}'" if unknown else "the file has several inputs",
-                where=self.source.name,
-                hint=closest(unknown, self.inputs),
-            )
-
-    def where(self, op: Operator) -> str:
-        return f"{self.source.name} at byte {op.at:,}, operator {op.number}"
-
-    def error(self, op: Operator, what: str, values: str = "", hint: str = "") -> ReadError:
-        return ReadError(f"{op.kind}: {what}", where=self.where(op), values=values, hint=hint)
+            self.values[tensor.number] = Value(self.input(name, shape), shape, first)
 
     # --- one operator ------------------------------------------------------------------------
 
@@ -163,17 +106,15 @@ class Builder:
             if i >= 0 and i not in self.values and i not in self.aliases:
                 tensor = self.graph.tensors[i]
                 if not tensor.constant and not tensor.variable and tensor.values:
-                    raise self.error(
-                        op,
-                        "it reads a tensor that nothing has made before",
-                        f"'{tensor.name[:80]}'",
+                    raise op.error(
+                        "it reads a tensor that nothing has made before", f"'{tensor.name[:80]}'"
                     )
         for i in op.outputs:
             if i in self.values or (i >= 0 and self.graph.tensors[i].constant):
-                raise self.error(op, "it makes a tensor that is there already", f"tensor {i}")
+                raise op.error("it makes a tensor that is there already", f"tensor {i}")
         rule = self.rules.get(op.kind)
         if rule is not None and (not op.outputs or min(op.outputs) < 0):
-            raise self.error(op, "it has no output", f"outputs {op.outputs[:8]}")
+            raise op.error("it has no output", f"outputs {op.outputs[:8]}")
         try:
             if rule is None:
                 raise NotUnderstood
@@ -181,7 +122,7 @@ class Builder:
                 raise NotUnderstood
             rule(self, op)
         except NotUnderstood as reason:
-            self.opaque(op, str(reason), rule is not None)
+            self.opaque(op, str(reason) if rule is not None else "")
 
     def tensor(self, op: Operator, place: int) -> TensorInfo | None:
         """An input's tensor; None where it is left out."""
@@ -207,7 +148,7 @@ class Builder:
         if tensor is None or not tensor.constant:
             raise NotUnderstood("its weights are computed")
         if len(tensor.shape) != axes or 0 in tensor.shape:
-            raise self.error(op, "its weights cannot be such", by_axis(tensor.shape))
+            raise op.error("its weights cannot be such", by_axis(tensor.shape))
         return tensor
 
     def numbers(self, op: Operator, place: int) -> tuple[int, ...]:
@@ -217,9 +158,6 @@ class Builder:
         if numbers is None:
             raise NotUnderstood("what it is to do is computed")
         return numbers
-
-    def layer(self, kind: str, **fields: Any) -> Layer:
-        return layer_class(kind)(**fields)
 
     def is_first(self, op: Operator, place: int = 0) -> bool:
         """Whether an output has its channels first."""
@@ -241,9 +179,8 @@ class Builder:
             return value
         order = first_axes(len(value.sizes))
         back = tuple(order.index(axis) for axis in range(len(order)))
-        layer = self.layer("permute", order=back)
-        name = self.names.free(f"{value.node}_channels_last")
-        self._add(Node(name, layer, (value.node,), module=_module(name), source=self.span))
+        layer = self.layer(op, "permute", order=back)
+        name = self._node(op, self.free(f"{value.node}_channels_last"), layer, [value])
         return Value(name, value.file, False)
 
     def emit(
@@ -266,36 +203,19 @@ class Builder:
         first: how the output lies, by default as the inputs. weights: the tensors behind the
         layer's parameters. suffix: of a name for a step on the way, which is no output.
         """
-        name = self.names.of(op, place)
+        name = self._name(op, place)
         if suffix:
-            name = self.names.free(f"{name}_{suffix}")
-        module = _module(name)
-        xs = tuple(each.sizes for each in inputs)
-        written = {"padding": padding} if padding else NOTHING
-        node = Node(
-            name,
-            layer,
-            tuple(each.node for each in inputs),
-            shared=self._shared(name, weights),
-            module=module,
-            source=self.span,
-            written=written,
-        )
-        if padding:
-            node = node.replace(layer=resolve(node, xs))  # type: ignore[arg-type] - none of them is None, as the caller saw to
-        y = node.layer.shape(xs)  # type: ignore[arg-type] - none of them is None, as the caller saw to
-        self._add(node)
+            name = self.free(f"{name}_{suffix}")
         lies_first = bool(inputs and inputs[0].first) if first is None else first
-        value = Value(name, y, lies_first)
+        self._node(op, name, layer, inputs, weights, padding)
+        value = Value(name, self.shapes[name], lies_first)
         if fused:
             if fused not in FUSED:
-                raise self.error(op, "its activation is none that is known", f"{fused}")
+                raise op.error("its activation is none that is known", f"{fused}")
             kind, fields = FUSED[fused]
-            after = self.names.free(f"{name}_{fields.get('function', kind)}")
-            self._add(
-                Node(after, self.layer(kind, **fields), (name,), module=module, source=self.span)
-            )
-            value = Value(after, y, lies_first)
+            after = self.free(f"{name}_{fields.get('function', kind)}")
+            self._node(op, after, self.layer(op, kind, **fields), [value], module=_module(name))
+            value = value._replace(node=after)
         if not suffix:
             self.bind(op, place, value)
         return value
@@ -307,81 +227,88 @@ class Builder:
         if stated is not None and stated and value.sizes is not None and stated != value.sizes:
             same_batch = self.graph.tensors[index].signature[:1] == (-1,)
             if not (same_batch and stated[1:] == value.sizes[1:]):
-                self.mismatches.append(
-                    f"{value.node} is {by_axis(value.sizes)} and stated as {by_axis(stated)}"
+                self.note(
+                    "the file states other sizes",
+                    f"{value.node} is {by_axis(value.sizes)} and stated as {by_axis(stated)}",
                 )
         self.values[index] = value._replace(first=self.first[index] and value.first)
 
-    def _add(self, node: Node) -> None:
-        self.nodes.append(node)
+    def _name(self, op: Operator, place: int) -> str:
+        """The name of the node that makes an operator's output."""
+        key = (op.number, place)
+        if key not in self.names:
+            self.names[key] = self.free(node_name(self.graph, op, place))
+        return self.names[key]
 
-    def _shared(self, name: str, weights: Mapping[str, TensorInfo]) -> Mapping[str, str]:
-        """Which of the parameters another layer has.
+    def _node(
+        self,
+        op: Operator,
+        name: str,
+        layer: Layer,
+        inputs: Sequence[Value],
+        weights: Mapping[str, TensorInfo] = NOTHING,
+        padding: str = "",
+        module: str | None = None,
+    ) -> str:
+        """Append a node. Weights of one buffer are one parameter, and a bias of one tensor.
 
-        Constants that are equal are kept once by the converter, so that a bias is shared only
-        where the weights are.
+        Biases are told by tensors, since the converter keeps all that are equal, say 0, once.
         """
-        shared: dict[str, str] = {}
-        for parameter, tensor in weights.items():
-            key = tensor.buffer or -tensor.number - 1
-            owner = self.owners.setdefault(key, f"{name}.{parameter}")
-            if owner != f"{name}.{parameter}" and (
-                parameter != "bias" or shared or len(weights) == 1
-            ):
-                shared[parameter] = owner
-        return shared
+        keys = {
+            each: -tensor.number - 1
+            if each.startswith("bias") or not tensor.buffer
+            else tensor.buffer
+            for each, tensor in weights.items()
+        }
+        return self.append(
+            op,
+            name,
+            layer,
+            [each.node for each in inputs],
+            shared=self.share(op, name, keys) if keys else NOTHING,
+            module=_module(name) if module is None else module,
+            written={"padding": padding} if padding else NOTHING,
+        )
 
-    def opaque(self, op: Operator, reason: str, known: bool) -> None:
+    def opaque(self, op: Operator, reason: str) -> None:
         """A node for each output of an operator that is not understood.
 
-        One without parameters and weighted sums is a procedure, where the file states its sizes.
+        The first has the operator's constants as parameters. One without parameters and weighted
+        sums is a procedure, where the file states its sizes.
         """
-        procedure = op.kind in PROCEDURES and all(
-            index < 0 or self.stated_of(op, place) is not None
-            for place, index in enumerate(op.outputs)
-        )
-        message = f"{op.kind}: {reason}" if known and reason else op.kind
+        outputs = [place for place, index in enumerate(op.outputs) if index >= 0]
+        sizes = {place: self.stated_of(op, place) for place in outputs}
+        procedure = op.kind in PROCEDURES and None not in sizes.values()
         if not procedure:
-            self.not_understood[message] = self.not_understood.get(message, 0) + 1
+            self.note("not understood", f"{op.kind}: {reason}" if reason else op.kind)
         inputs = [self.values[i] for i in op.inputs if i in self.values]
-        tensors: tuple[tuple[str, Shape], ...] | None = None
-        if not op.kind.startswith(("custom", "operator", "STABLEHLO")) and op.kind not in CALLS:
-            tensors = self._parameters(op) if op.kind in WITH_PARAMETERS else ()
-        for place, index in enumerate(op.outputs):
-            if index < 0:
-                continue
-            size = self.stated_of(op, place)
+        weights = self._constants(op)
+        for place, size in sizes.items():
             if size is not None and any(not 0 <= n < 2**31 for n in size):
-                raise self.error(op, "its output has a size that cannot be", by_axis(size))
+                raise op.error("its output has a size that cannot be", by_axis(size))
+            name = self._name(op, place)
             if procedure:
-                layer = self.layer("procedure", type=op.kind, size=size)
+                self._node(op, name, self.layer(op, "procedure", type=op.kind, size=size), inputs)
             else:
-                layer = self.layer(
-                    "opaque",
-                    type=op.kind,
-                    size=size,
-                    whole=size is not None,
-                    tensors=tensors if place == 0 else (),
+                tensors = tuple([(each, tensor.shape) for each, tensor in weights.items()])
+                whole = size is not None
+                fields = {"size": size, "whole": whole, "tensors": tensors}
+                if op.kind in CALLS:
+                    fields["tensors"] = None
+                self._node(
+                    op, name, self.layer(op, "opaque", type=op.kind, **fields), inputs, weights
                 )
-            name = self.names.of(op, place)
-            self._add(
-                Node(
-                    name,
-                    layer,
-                    tuple(each.node for each in inputs),
-                    module=_module(name),
-                    source=self.span,
-                )
-            )
-            self.values[index] = Value(name, size, self.first[index])
+            weights = {}
+            self.values[op.outputs[place]] = Value(name, size, self.first[op.outputs[place]])
 
-    def _parameters(self, op: Operator) -> tuple[tuple[str, Shape], ...]:
-        tensors: dict[str, Shape] = {}
+    def _constants(self, op: Operator) -> dict[str, TensorInfo]:
+        """The constants of an operator that count as parameters, named by their places."""
+        tensors: dict[str, TensorInfo] = {}
         for place in range(len(op.inputs)):
             tensor = self.tensor(op, place)
             if tensor is not None and tensor.constant and is_learned(tensor):
-                tensors[f"{'bias' if len(tensor.shape) == 1 else 'weight'}{place}"] = tensor.shape
-        return tuple(tensors.items())
+                tensors[f"{'bias' if len(tensor.shape) == 1 else 'weight'}{place}"] = tensor
+        return tensors
 
 
 def _module(name: str) -> str:

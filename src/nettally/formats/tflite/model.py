@@ -5,6 +5,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...errors import ReadError
+from ...network import Span
 from ..encodings.flatbuffers import Flat, Table
 
 if TYPE_CHECKING:
@@ -19,9 +21,7 @@ MAX_GRAPHS = 10_000
 MAX_CODES = 10_000
 MAX_AXES = 32
 MAX_NAME = 2000
-MAX_NAMES = 32 * 2**20
-"""How long all the tensors' names may be together: many can be one and the same in the file."""
-MAX_CONTENTS = 4096
+MAX_CONTENTS = 1024
 """The longest constant that is read, in values: sizes, axes, paddings are far shorter."""
 
 TYPES = {
@@ -65,14 +65,23 @@ class TensorInfo(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """One operation. inputs: tensors by number, -1 for none."""
+    """One operation, and a place of the builder's. inputs: tensors by number, -1 for none."""
 
+    file: str
     number: int
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Table | None
     at: int
+
+    @property
+    def span(self) -> Span:
+        return Span(self.file, 0)
+
+    def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
+        where = f"{self.file} at byte {self.at:,}, operator {self.number}"
+        return ReadError(f"{self.kind}: {what}", where=where, values=values, hint=hint)
 
 
 class Graph(NamedTuple):
@@ -120,20 +129,21 @@ def model(blob: Blob) -> Graph:
         raise flat.error("the file has no network", root.at)
     buffers = root.vector(4, 4)
     graph = graphs[0]
-    tensors = [
-        _tensor(i, each, flat, buffers)
-        for i, each in enumerate(graph.tables(0, MAX_TENSORS, "tensors"))
-    ]
-    if sum(len(tensor.name) for tensor in tensors) > MAX_NAMES:
-        raise flat.error("the tensors' names are too long", graph.at)
+    tensors: list[TensorInfo] = []
+    letters = 0
+    for i, each in enumerate(graph.tables(0, MAX_TENSORS, "tensors")):
+        tensors.append(_tensor(i, each, flat, buffers))
+        letters += len(tensors[-1].name)
+        if letters > flat.size:  # many can be one and the same in the file
+            raise flat.error("the tensors' names are too long", each.at, f"over {flat.size:,}")
     inputs, outputs = graph.ints(1, MAX_TENSORS, "inputs"), graph.ints(2, MAX_TENSORS, "outputs")
     operators: list[Operator] = []
-    edges = 0
+    edges, most_edges = 0, min(MAX_EDGES, flat.size // 4)
     for i, each in enumerate(graph.tables(3, MAX_OPERATORS, "operators")):
         operator = _operator(i, each, flat, kinds)
         edges += len(operator.inputs) + len(operator.outputs)
-        if edges > MAX_EDGES:
-            raise flat.error("the operators have too many inputs", each.at, f"over {MAX_EDGES:,}")
+        if edges > most_edges:
+            raise flat.error("the operators have too many inputs", each.at, f"over {most_edges:,}")
         for tensor in (*operator.inputs, *operator.outputs):
             if not -1 <= tensor < len(tensors):
                 raise _no_tensor(flat, each.at, tensor, len(tensors))
@@ -167,7 +177,7 @@ def _operator(index: int, table: Table, flat: Flat, kinds: list[str]) -> Operato
     inputs = table.ints(1, MAX_EDGES, "inputs") or ()
     outputs = table.ints(2, MAX_EDGES, "outputs") or ()
     options = table.table(4) or table.table(12)
-    return Operator(index, kinds[code], inputs, outputs, options, table.at)
+    return Operator(flat.blob.name, index, kinds[code], inputs, outputs, options, table.at)
 
 
 def _tensor(index: int, table: Table, flat: Flat, buffers: tuple[int, int]) -> TensorInfo:

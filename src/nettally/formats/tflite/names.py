@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import Graph, Operator, TensorInfo
+    from .model import Graph, Operator
 
 PARTS = {
     "CONV_2D": ("Conv2D", "Conv1D"),
@@ -25,55 +25,24 @@ WEIGHTS = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}
 """Where an operator's weights are, whose name tells the layer best."""
 
 
-class Names:
-    """Gives each node a name that no other has."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.taken: set[str] = set()
-        self.used: dict[str, int] = {}
-        self.of_op: dict[tuple[int, int], str] = {}
-
-    def free(self, name: str) -> str:
-        """The name itself, or with a number behind it."""
-        candidate = name
-        while candidate in self.taken:
-            self.used[name] = number = self.used.get(name, 1) + 1
-            candidate = f"{name}_{number}"
-        self.taken.add(candidate)
-        return candidate
-
-    def of_input(self, tensor: TensorInfo) -> str:
-        """A network input's name: the tensor's own."""
-        return self.free(_clean(tensor.name) or "input")
-
-    def of(self, op: Operator, place: int) -> str:
-        """The name of the node that makes an operator's output."""
-        key = (op.number, place)
-        if key not in self.of_op:
-            self.of_op[key] = self.free(self._chosen(op, place))
-        return self.of_op[key]
-
-    def _chosen(self, op: Operator, place: int) -> str:
-        tensors = self.graph.tensors
-        known = PARTS.get(op.kind, ())
-        at = WEIGHTS.get(op.kind)
-        sources: list[str] = []
-        if at is not None and at < len(op.inputs) and op.inputs[at] >= 0:
-            sources.append(tensors[op.inputs[at]].name)
-        output_name = tensors[op.outputs[place]].name
-        sources.append(output_name)
-        for name in sources:
-            for part in name.split(";"):
-                above, _, last = part.partition(":")[0].rpartition("/")
-                if above and last.rstrip("0123456789_") in known:
-                    return _clean(above)
-        above, _, last = output_name.partition(";")[0].partition(":")[0].rpartition("/")
-        return _clean(above or last) or f"{op.kind.lower()}_{op.number}"
+def node_name(graph: Graph, op: Operator, place: int) -> str:
+    """A name for the node that makes an operator's output."""
+    known = PARTS.get(op.kind, ())
+    at = WEIGHTS.get(op.kind)
+    output_name = graph.tensors[op.outputs[place]].name
+    sources = [output_name]
+    if at is not None and at < len(op.inputs) and op.inputs[at] >= 0:
+        sources.insert(0, graph.tensors[op.inputs[at]].name)
+    for name in sources:
+        for part in name.split(";"):
+            above, _, last = part.partition(":")[0].rpartition("/")
+            if above and last.rstrip("0123456789_") in known:
+                return clean(above)
+    above, _, last = output_name.partition(";")[0].partition(":")[0].rpartition("/")
+    return clean(above or last) or f"{op.kind.lower()}_{op.number}"
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
     """A tensor's name as a dotted one."""
-    return ".".join(part for part in name.partition(":")[0].replace(".", "_").split("/") if part)[
-        :200
-    ]
+    parts = name.partition(":")[0].replace(".", "_").split("/")
+    return ".".join(part for part in parts if part)[:200]

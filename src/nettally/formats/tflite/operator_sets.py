@@ -6,16 +6,6 @@ FUSED = {1: ("relu", {}), 2: ("pointwise", {"function": "clip"}), 3: ("relu6", {
          4: ("tanh", {}), 5: ("pointwise", {"function": "sign"})}  # fmt: skip
 """Activations that stand within another operator, as layers."""
 
-WITH_PARAMETERS = frozenset(
-    (
-        *("UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM"),
-        *("RNN", "SVDF", "BATCH_MATMUL", "CONV_2D", "UNIDIRECTIONAL_SEQUENCE_RNN"),
-        *("BIDIRECTIONAL_SEQUENCE_RNN", "EMBEDDING_LOOKUP", "DEPTHWISE_CONV_2D"),
-        *("CONV_3D", "TRANSPOSE_CONV", "CONV_3D_TRANSPOSE", "FULLY_CONNECTED", "PRELU"),
-    )
-)
-"""Operators whose constants are parameters also where the operator itself is not understood."""
-
 PROCEDURES = frozenset(
     (
         *("TOPK_V2", "UNPACK", "UNIQUE", "WHERE", "MATRIX_SET_DIAG", "SCATTER_ND", "SEGMENT_SUM"),
@@ -35,4 +25,4 @@ CALLS = frozenset(
         *("ASSIGN_VARIABLE", "DELEGATE"),
     )
 )
-"""Operators that run, or read, what stands elsewhere: their parameters are not known."""
+"""Operators that run, or read, what stands elsewhere: not all their parameters are known."""

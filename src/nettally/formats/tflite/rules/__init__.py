@@ -11,10 +11,10 @@ from .weights_and_windows import RULES as WEIGHTS_AND_WINDOWS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..builder import Builder
+    from ..builder import TfliteBuilder
     from ..model import Operator
 
-RULES: dict[str, Callable[[Builder, Operator], None]] = {
+RULES: dict[str, Callable[[TfliteBuilder, Operator], None]] = {
     **WEIGHTS_AND_WINDOWS,
     **ELEMENTWISE,
     **RESHAPING,

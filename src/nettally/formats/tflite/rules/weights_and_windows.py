@@ -12,41 +12,39 @@ if TYPE_CHECKING:
 
     from ....network import Shape
     from ...encodings.flatbuffers import Table
-    from ..builder import Builder
+    from ..builder import TfliteBuilder
     from ..model import Operator, TensorInfo
 
 PADDINGS = {0: "same", 1: ""}
 
 
-def _options(b: Builder, op: Operator) -> Table:
+def _options(b: TfliteBuilder, op: Operator) -> Table:
     if op.options is None:
-        raise b.error(op, "it has no options: its stride and padding are not said")
+        raise op.error("it has no options: its stride and padding are not said")
     return op.options
 
 
-def _padding(b: Builder, op: Operator, number: int) -> str:
+def _padding(b: TfliteBuilder, op: Operator, number: int) -> str:
     if number not in PADDINGS:
-        raise b.error(op, "its padding is neither SAME nor VALID", f"{number}")
+        raise op.error("its padding is neither SAME nor VALID", f"{number}")
     return PADDINGS[number]
 
 
-def _image(b: Builder, op: Operator, place: int, axes: int) -> Value:
+def _image(b: TfliteBuilder, op: Operator, place: int, axes: int) -> Value:
     x = b.value(op, place)
     if len(x.shape) != axes:
-        raise b.error(op, f"its input has not {axes} axes", "x".join(map(str, x.file)))
+        raise op.error(f"its input has not {axes} axes", "x".join(map(str, x.file)))
     return x
 
 
-def _bias(b: Builder, op: Operator, place: int, count: int) -> TensorInfo | None:
+def _bias(b: TfliteBuilder, op: Operator, place: int, count: int) -> TensorInfo | None:
     bias = b.tensor(op, place)
     if bias is None:
         return None
     if not bias.constant:
         raise NotUnderstood("its biases are computed")
     if bias.values != count:
-        raise b.error(
-            op, "its biases are not one a channel", f"{bias.values:,}, {count:,} channels"
-        )
+        raise op.error("its biases are not one a channel", f"{bias.values:,}, {count:,} channels")
     return bias
 
 
@@ -54,16 +52,17 @@ def _weights(weight: TensorInfo, bias: TensorInfo | None) -> Mapping[str, Tensor
     return {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
 
 
-def conv(b: Builder, op: Operator) -> None:
+def conv(b: TfliteBuilder, op: Operator) -> None:
     """CONV_2D: weights are filters, height, width, channels of a group."""
     options = _options(b, op)
     x, weight = _image(b, op, 0, 4), b.weight(op, 1, 4)
     filters, height, width, seen = weight.shape
     channels = x.file[-1]
     if channels % seen:
-        raise b.error(op, "its weights see other channels", f"{seen} of {channels}")
+        raise op.error("its weights see other channels", f"{seen} of {channels}")
     bias = _bias(b, op, 2, filters)
     layer = b.layer(
+        op,
         "conv",
         filters=filters,
         kernel=(height, width),
@@ -76,18 +75,17 @@ def conv(b: Builder, op: Operator) -> None:
     b.emit(op, layer, [x], weights=_weights(weight, bias), padding=padding, fused=options.i8(3))
 
 
-def depthwise(b: Builder, op: Operator) -> None:
+def depthwise(b: TfliteBuilder, op: Operator) -> None:
     """DEPTHWISE_CONV_2D: weights are 1, height, width, filters."""
     options = _options(b, op)
     x, weight = _image(b, op, 0, 4), b.weight(op, 1, 4)
     _, height, width, filters = weight.shape
     channels = x.file[-1]
     if weight.shape[0] != 1 or filters % channels:
-        raise b.error(
-            op, "its weights are not some a channel", f"{weight.shape}, {channels} channels"
-        )
+        raise op.error("its weights are not some a channel", f"{weight.shape}, {channels} channels")
     bias = _bias(b, op, 2, filters)
     layer = b.layer(
+        op,
         "conv",
         filters=filters,
         kernel=(height, width),
@@ -100,16 +98,17 @@ def depthwise(b: Builder, op: Operator) -> None:
     b.emit(op, layer, [x], weights=_weights(weight, bias), padding=padding, fused=options.i8(4))
 
 
-def conv_3d(b: Builder, op: Operator) -> None:
+def conv_3d(b: TfliteBuilder, op: Operator) -> None:
     """CONV_3D: weights are depth, height, width, channels of a group, filters."""
     options = _options(b, op)
     x, weight = _image(b, op, 0, 5), b.weight(op, 1, 5)
     *kernel, seen, filters = weight.shape
     channels = x.file[-1]
     if channels % seen:
-        raise b.error(op, "its weights see other channels", f"{seen} of {channels}")
+        raise op.error("its weights see other channels", f"{seen} of {channels}")
     bias = _bias(b, op, 2, filters)
     layer = b.layer(
+        op,
         "conv",
         filters=filters,
         kernel=tuple(kernel),
@@ -123,7 +122,7 @@ def conv_3d(b: Builder, op: Operator) -> None:
 
 
 def _transposed(
-    b: Builder, op: Operator, kernel: tuple[int, ...], filters: int, stride: tuple[int, ...],
+    b: TfliteBuilder, op: Operator, kernel: tuple[int, ...], filters: int, stride: tuple[int, ...],
     weight: TensorInfo, fused: int,
 ) -> None:  # fmt: skip
     """The padding follows from the output's size, which is the first input."""
@@ -145,6 +144,7 @@ def _transposed(
         extra.append(max(-over, 0))
     bias = _bias(b, op, 3, filters)
     layer = b.layer(
+        op,
         "conv_transpose",
         filters=filters,
         kernel=kernel,
@@ -156,7 +156,7 @@ def _transposed(
     b.emit(op, layer, [x], weights=_weights(weight, bias), fused=fused)
 
 
-def transpose_conv(b: Builder, op: Operator) -> None:
+def transpose_conv(b: TfliteBuilder, op: Operator) -> None:
     """TRANSPOSE_CONV: output's size, weights (filters, height, width, channels), input."""
     options = _options(b, op)
     weight = b.weight(op, 1, 4)
@@ -165,7 +165,7 @@ def transpose_conv(b: Builder, op: Operator) -> None:
     _transposed(b, op, (height, width), filters, stride, weight, options.i8(3))
 
 
-def transpose_conv_3d(b: Builder, op: Operator) -> None:
+def transpose_conv_3d(b: TfliteBuilder, op: Operator) -> None:
     """CONV_3D_TRANSPOSE: as above, weights are depth, height, width, filters, channels."""
     options = _options(b, op)
     weight = b.weight(op, 1, 5)
@@ -173,10 +173,11 @@ def transpose_conv_3d(b: Builder, op: Operator) -> None:
     _transposed(b, op, weight.shape[:3], weight.shape[3], stride, weight, options.i8(4))
 
 
-def _pool(kind: str, **fields: Any) -> Callable[[Builder, Operator], None]:
-    def rule(b: Builder, op: Operator) -> None:
+def _pool(kind: str, **fields: Any) -> Callable[[TfliteBuilder, Operator], None]:
+    def rule(b: TfliteBuilder, op: Operator) -> None:
         options = _options(b, op)
         layer = b.layer(
+            op,
             kind,
             kernel=(options.i32(4), options.i32(3)),
             stride=(options.i32(2), options.i32(1)),
@@ -188,7 +189,7 @@ def _pool(kind: str, **fields: Any) -> Callable[[Builder, Operator], None]:
     return rule
 
 
-def linear(b: Builder, op: Operator) -> None:
+def linear(b: TfliteBuilder, op: Operator) -> None:
     """FULLY_CONNECTED: the input as rows of as many values as the weights have columns."""
     x, tensor = b.value(op), b.tensor(op, 1)
     fused = op.options.i8(0) if op.options else 0
@@ -196,7 +197,7 @@ def linear(b: Builder, op: Operator) -> None:
     if tensor is None or not tensor.constant:
         right = b.plain(op, b.value(op, 1))
         x = b.plain(op, x)
-        layer = b.layer("matmul", flip_right=True)
+        layer = b.layer(op, "matmul", flip_right=True)
         if b.tensor(op, 2) is not None or len(x.shape) < 2:
             raise NotUnderstood("its weights are computed")
         b.emit(op, layer, [x, right], fused=fused, first=False)
@@ -210,25 +211,24 @@ def linear(b: Builder, op: Operator) -> None:
     fields = {"features": features, "bias": bias is not None}
     whole = rank > 1 and product(sizes[1:]) == columns and not (keeps and rank > 2)
     if whole:
-        b.emit(op, b.layer("linear", **fields), [x], weights=weights, fused=fused, first=False)
+        b.emit(op, b.layer(op, "linear", **fields), [x], weights=weights, fused=fused, first=False)
         return
     x = b.plain(op, x)
     sizes = x.shape
     if not (keeps and rank > 1 and sizes[-1] == columns):
         if product(sizes) % columns:
-            raise b.error(
-                op,
+            raise op.error(
                 "its input does not come out even in rows of its weights",
                 f"{'x'.join(map(str, sizes))}, {columns} columns",
             )
         if rank != 2 or sizes[-1] != columns:
-            rows = b.layer("reshape", size=(product(sizes) // columns, columns), whole=True)
+            rows = b.layer(op, "reshape", size=(product(sizes) // columns, columns), whole=True)
             x = b.emit(op, rows, [x], suffix="rows", first=False)
-    layer = b.layer("linear", axis=-1, **fields)
+    layer = b.layer(op, "linear", axis=-1, **fields)
     b.emit(op, layer, [x], weights=weights, fused=fused, first=False)
 
 
-def matmul(b: Builder, op: Operator) -> None:
+def matmul(b: TfliteBuilder, op: Operator) -> None:
     """BATCH_MATMUL, of two computed factors, or of one and a constant."""
     options = op.options
     flips = (bool(options and options.u8(0)), bool(options and options.u8(1)))
@@ -242,10 +242,10 @@ def matmul(b: Builder, op: Operator) -> None:
             raise NotUnderstood("its factors are constants")
         fields |= {"weight": stored.shape, "left": left is None}
         weights = {"weight": stored}
-    b.emit(op, b.layer("matmul", **fields), inputs, weights=weights, first=False)
+    b.emit(op, b.layer(op, "matmul", **fields), inputs, weights=weights, first=False)
 
 
-def lstm(b: Builder, op: Operator) -> None:
+def lstm(b: TfliteBuilder, op: Operator) -> None:
     """UNIDIRECTIONAL_SEQUENCE_LSTM: 4 weights of the input, 4 of the state, peepholes, 4 biases."""
     x = b.plain(op, b.value(op))
     options = op.options
@@ -257,21 +257,21 @@ def lstm(b: Builder, op: Operator) -> None:
         raise NotUnderstood("it has peepholes, projections or coupled gates")
     weight = b.weight(op, 1, 2)
     if len(x.shape) != 3 or x.shape[-1] != weight.shape[1]:
-        raise b.error(op, "its weights see other values", f"{weight.shape}")
-    layer = b.layer("lstm", features=weight.shape[0], biases=1)
+        raise op.error("its weights see other values", f"{weight.shape}")
+    layer = b.layer(op, "lstm", features=weight.shape[0], biases=1)
     b.emit(op, layer, [x], first=False)
 
 
-def embedding(b: Builder, op: Operator) -> None:
+def embedding(b: TfliteBuilder, op: Operator) -> None:
     """EMBEDDING_LOOKUP: indices, then the table."""
     table = b.tensor(op, 1)
     if table is None or not table.constant or not table.shape:
         raise NotUnderstood("its table is computed")
-    layer = b.layer("embedding", rows=table.shape[0], size=table.shape[1:])
+    layer = b.layer(op, "embedding", rows=table.shape[0], size=table.shape[1:])
     b.emit(op, layer, [b.plain(op, b.value(op))], weights={"weight": table}, first=False)
 
 
-def gather(b: Builder, op: Operator) -> None:
+def gather(b: TfliteBuilder, op: Operator) -> None:
     """GATHER: of a learned table an embedding, else entries of what is computed."""
     options = op.options
     axis = options.i32(0) if options else 0
@@ -282,7 +282,7 @@ def gather(b: Builder, op: Operator) -> None:
     if b.computed(op, 0) is None:
         if table is None or indices is None or not is_learned(table) or axis:
             raise NotUnderstood("it gathers constants")
-        layer = b.layer("embedding", rows=table.shape[0], size=table.shape[1:])
+        layer = b.layer(op, "embedding", rows=table.shape[0], size=table.shape[1:])
         b.emit(op, layer, [b.plain(op, indices)], weights={"weight": table}, first=False)
         return
     x = b.plain(op, b.value(op))
@@ -294,14 +294,14 @@ def gather(b: Builder, op: Operator) -> None:
         axis %= max(rank, 1)
         sizes = x.shape
         size = (*sizes[:axis], *constant.shape, *sizes[axis + 1 :])
-        layer = b.layer("arrange", type="GATHER", size=size, of=(sizes,))
+        layer = b.layer(op, "arrange", type="GATHER", size=size, of=(sizes,))
         b.emit(op, layer, [x], first=False)
         return
-    layer = b.layer("gather", axis=axis % max(rank, 1))
+    layer = b.layer(op, "gather", axis=axis % max(rank, 1))
     b.emit(op, layer, [x, b.plain(op, indices)], first=False)
 
 
-RULES: dict[str, Callable[[Builder, Operator], None]] = {
+RULES: dict[str, Callable[[TfliteBuilder, Operator], None]] = {
     "CONV_2D": conv,
     "DEPTHWISE_CONV_2D": depthwise,
     "CONV_3D": conv_3d,
