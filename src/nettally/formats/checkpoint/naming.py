@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..encodings.pickle import Dictionary, Global, Mark, Thing
-from ..tensor_table import MAX_NAME, MAX_TENSORS, NamedTensor, checked, listing
-from .tensors import Described, whole
+from ..named_tensor import MAX_NAME, MAX_TENSORS, NamedTensor, checked, listing
+from .tensors import Described
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -157,7 +157,7 @@ class _Search:
             same = (each.storage.key, begin, each.size, each.stride)
         shape = checked(path, each.size, self.blob.name)
         role = "parameter" if each.parameter else role
-        return NamedTensor(path, shape, each.dtype, whole(each.dtype), role, same, kind)
+        return NamedTensor(path, shape, each.dtype, role, same, kind)
 
     def _inside(self, path: str, each: Any) -> Iterable[tuple[str, Any, str, str]]:
         dot = f"{path}." if path else ""

@@ -54,9 +54,6 @@ STORAGES = {
     "UntypedStorage": "", "_UntypedStorage": "",
 }  # fmt: skip
 
-WHOLE = ("int", "uint", "bool")
-"""How the kinds begin whose numbers are whole; those of quantised tensors stand for others."""
-
 MAPPINGS = frozenset(
     (
         ("collections", "OrderedDict"),
@@ -65,11 +62,6 @@ MAPPINGS = frozenset(
         ("__builtin__", "dict"),
     )
 )
-
-
-def whole(dtype: str) -> bool:
-    """Whether its numbers are whole."""
-    return dtype.startswith(WHOLE)
 
 
 def call(m: Machine, function: Any, args: Any) -> Any:
