@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ReadError
@@ -80,6 +81,7 @@ _KINDS = {"f": "real", "bf": "real", "float": "real", "bfloat": "real", "i": "in
           "u": "uint", "uint": "uint"}  # fmt: skip
 
 
+@lru_cache(256)
 def numbers_of(dtype: str) -> Numbers:
     """What a file's word for a kind of numbers says: ``F8_E4M3`` and ``float8_e4m3fn`` are one."""
     if dtype.endswith("_x2"):  # two numbers in a byte

@@ -175,6 +175,8 @@ def may_be_packed(tensor: NamedTensor) -> bool:
         return False
     if tensor.last in LEARNED:
         return kind == "uint" or (bits > 8 and len(tensor.shape) > 1)
+    if "weight" in tensor.last and len(tensor.shape) > 1:
+        return True
     return sum(size > 1 for size in tensor.shape) > 1
 
 

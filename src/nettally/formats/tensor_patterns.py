@@ -79,13 +79,13 @@ def match(
     terms: Sequence[Term], end: str, tensor: NamedTensor, by_name: Mapping[str, NamedTensor]
 ) -> Match | None:
     """What lies beside a tensor whose name has this end, where all is as the pattern says."""
+    if not KINDS[terms[0].kind](tensor.dtype, tensor.numbers):
+        return None
     stem = tensor.name[: len(tensor.name) - len(end)]
     module = tensor.name[: tensor.name.rfind(".") + 1]
-    if terms[0].names[0].startswith("*"):
+    if f"*{end}" in terms[0].names:
         module = stem[: stem.rfind(".") + 1]
     elif stem != module:
-        return None
-    if not KINDS[terms[0].kind](tensor.dtype, tensor.numbers):
         return None
     tensors, equations = [tensor], Equations(tensor.numbers.bits)
     match = Match((), equations, stem, module)
