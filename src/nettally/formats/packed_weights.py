@@ -149,8 +149,8 @@ def unpacked(tensors: Sequence[NamedTensor]) -> tuple[list[NamedTensor], list[st
     for tensor in tensors:
         group = inside.get(tensor.name)
         if group is None:
-            role = "unknown" if may_be_packed(tensor) else tensor.role
-            entries.append(tensor._replace(role=role))
+            unknown = may_be_packed(tensor)
+            entries.append(tensor._replace(role="unknown") if unknown else tensor)
             continue
         home = group.weight.rpartition(".")[0]
         if tensor.name != group.tensors[0].name:
@@ -162,7 +162,7 @@ def unpacked(tensors: Sequence[NamedTensor]) -> tuple[list[NamedTensor], list[st
             weight = tensor._replace(name=name, shape=group.sizes, role="parameter")
             entries.append(weight._replace(home=home))
     homes = {tensor.module for tensor in entries if tensor.role == "unknown"}
-    for place, tensor in enumerate(entries):
+    for place, tensor in enumerate(entries if homes else ()):
         if tensor.module in homes and not tensor.role and tensor.last not in LEARNED:
             entries[place] = tensor._replace(role="buffer")
     return entries, [*_packed_notes(weights), *_unknown_notes(entries, inside)]
@@ -171,7 +171,7 @@ def unpacked(tensors: Sequence[NamedTensor]) -> tuple[list[NamedTensor], list[st
 def may_be_packed(tensor: NamedTensor) -> bool:
     """Whether whole numbers with several axes may hold several each, and are no indices."""
     kind, bits = tensor.numbers
-    if tensor.role or kind not in ("int", "uint") or bits > 32 or INDICES.search(tensor.last):
+    if kind not in ("int", "uint") or bits > 32 or tensor.role or INDICES.search(tensor.last):
         return False
     if tensor.last in LEARNED:
         return kind == "uint" or (bits > 8 and len(tensor.shape) > 1)

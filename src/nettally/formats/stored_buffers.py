@@ -72,7 +72,10 @@ def buffers(tensors: Sequence[NamedTensor]) -> dict[str, str]:
     by_name = {tensor.name: tensor for tensor in tensors}
     patterns = _patterns()
     reasons = averages(tensors)
+    last_parts = tuple(patterns)
     for tensor in tensors:
+        if not tensor.name.endswith(last_parts):
+            continue
         for end in ends(tensor.name):
             for what, terms in patterns.get(end, ()):
                 if match(terms, end, tensor, by_name):

@@ -68,11 +68,13 @@ def table(
 def _layer(group: Sequence[NamedTensor], labels: Sequence[str]) -> Opaque:
     if any(tensor.role == "unknown" for tensor in group):
         return Opaque(type="packed weights")
-    pairs = list(zip(labels, group, strict=True))
+    tensors: tuple[list[tuple[str, tuple[int, ...]]], ...] = ([], [])
+    for label, each in zip(labels, group, strict=True):
+        tensors[learned(each)].append((label, each.shape))
     return Opaque(
         type=next((tensor.type for tensor in group if tensor.type), "parameters"),
-        tensors=tuple((label, each.shape) for label, each in pairs if learned(each)),
-        kept=tuple((label, each.shape) for label, each in pairs if not learned(each)),
+        tensors=tuple(tensors[True]),
+        kept=tuple(tensors[False]),
     )
 
 
