@@ -222,7 +222,7 @@ MALFORMED = {
     "another file inside": (changed(GOOD, b"archive/data.pkl", b"archive/data.pxl", 1),
                             "is another file by its own header"),
     "empty dictionary": (packed(b"}"), "the checkpoint holds no tensors"),
-    "a number": (packed(b"K\x05"), "the checkpoint holds no tensors\n  values: it is a int"),
+    "a number": (packed(b"K\x05"), "the checkpoint holds no tensors\n  values: it is 5"),
     "no storage": (packed(SMALL, {"0": b"\0" * 24}), "no file for the storage '1'"),
     "short storage": (packed(SMALL, {"0": b"\0" * 20, "1": b"\0" * 8}),
                       "24 bytes stated, 20 in the archive"),

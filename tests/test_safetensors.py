@@ -211,7 +211,7 @@ def test_what_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_more_than_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nettally.formats.tensor_table.MAX_TENSORS", 3)
+    monkeypatch.setattr("nettally.formats.named_tensor.MAX_TENSORS", 3)
     path = tmp_path / "x.safetensors"
     path.write_bytes(file(*header(SMALL)))
     with pytest.raises(ReadError, match="too many tensors\n  values: over 3"):

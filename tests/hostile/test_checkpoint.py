@@ -132,11 +132,12 @@ def laughs() -> bytes:
 
 
 PICKLES = {
-    "deep lists": (b"]" * 1_000_000 + b"a" * 999_999, "nests too deep"),
-    "deep tuples": (b")" + b"\x85" * 1_000_000, "nests too deep"),
+    "deep lists": (b"]" * 20_000 + b"a" * 19_999, "nests too deep"),
+    "deep tuples": (b")" + b"\x85" * 20_000, "nests too deep"),
     "deep dictionaries": (b"".join(b"}" + text("a") for _ in range(200_000)) + b"N" + b"s" * 200_000,
                           "nests too deep"),
-    "deep things": (b"cx\ny\n" + b")R" * 500_000, "no tensors"),
+    "deep things": (b"cx\ny\n" + b")R" * 20_000, "no tensors"),
+    "many lists": (b"(" + b"]" * 1_000_000 + b"t", "makes more than its size allows"),
     "marks": (b"(" * 1_000_000, "takes what it never put there"),
     "laughs": (laughs(), "no tensors"),
     "itself": (b"]q\x00h\x00a", "no tensors"),

@@ -14,10 +14,11 @@ from .source import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from re import Match
 
     from ..network import Network
+    from .named_tensor import NamedTensor
     from .source import Source
-    from .tensor_table import NamedTensor
 
 BINARY = True
 """The file is opened by this module, which fetches its header only."""
@@ -50,9 +51,6 @@ BITS = {
 """The kinds of numbers, and how many bits one takes."""
 
 KEYS = ("dtype", "shape", "data_offsets")
-
-WHOLE = ("BOOL", "I", "U")
-"""How the kinds begin whose numbers are whole."""
 
 
 def sniff(head: bytes, name: str) -> bool:
@@ -109,9 +107,11 @@ def _header(blob: Blob) -> bytes:
 
 def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterator[NamedTensor]:
     """The header's entries, each checked against its kind of numbers, and all against the file."""
-    from .tensor_table import MAX_TENSORS, NamedTensor, checked, listing
+    from .named_tensor import MAX_CONTENT, NamedTensor, checked, listing, most_tensors
+    from .packed_weights import states_sizes
 
     places: list[tuple[int, int, str]] = []
+    most = most_tensors(len(header))
     odd: dict[str, int] = {}
     kinds: dict[str, int] = {}
     aliases: dict[str, str] = {}
@@ -122,8 +122,8 @@ def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterato
             if len(aliases) < len(entry):
                 raise blob.error("the metadata may hold only text", at)
             continue
-        if len(tensors) >= MAX_TENSORS:
-            raise blob.error("too many tensors", at, f"over {MAX_TENSORS:,}")
+        if len(tensors) >= most:
+            raise blob.error("too many tensors", at, f"over {most:,}")
         where = f"{blob.name} at byte {at:,}"
         for key in KEYS:
             if key not in entry:
@@ -141,7 +141,10 @@ def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterato
         else:
             kinds[dtype[:40]] = kinds.get(dtype[:40], 0) + 1
         places.append((begin, end, name))
-        tensors[name] = NamedTensor(name, sizes, dtype, dtype.startswith(WHOLE))
+        tensors[name] = NamedTensor(name, sizes, dtype)
+        if states_sizes(name) and end - begin <= MAX_CONTENT and start + end <= blob.size:
+            content = blob.fetch(start + begin, end - begin)
+            tensors[name] = tensors[name]._replace(content=content)
     _check_places(places, blob, start)
     if odd:
         notes.append(f"keys that the format does not have: {listing(list(odd))}")
@@ -154,24 +157,24 @@ def _tensors(header: bytes, blob: Blob, start: int, notes: list[str]) -> Iterato
         if owner in tensors and name not in tensors and name != "format"
     }
     owners = set(others.values())
+    if len(tensors) + len(others) > most:
+        raise blob.error("too many names of tensors", 8, f"over {most:,}")
     for name, owner in others.items():
         checked(name, (), blob.name)
         tensors[name] = tensors[owner]._replace(name=name, same=owner)
-    for name in sorted(tensors, key=_natural):  # the header's own order means nothing
+    for name in sorted(tensors, key=natural):  # the header's own order means nothing
         yield tensors[name]._replace(same=name) if name in owners else tensors[name]
 
 
-def _natural(name: str) -> list[list[tuple[bool, int, str]]]:
-    """A key by which layers.2 comes before layers.10."""
-    from re import findall
+def natural(name: str) -> str:
+    """A key by which layers.2 comes before layers.10, and a module before what is longer."""
+    from re import sub
 
-    return [
-        [
-            (not run.isdecimal(), int(run) if run.isdecimal() else 0, run)
-            for run in findall(r"[0-9]+|[^0-9]+", part)
-        ]
-        for part in name.split(".")
-    ]
+    def counted(match: Match[str]) -> str:
+        digits = match[0].lstrip("0")
+        return f"\1{chr(len(digits))}{digits}"
+
+    return sub("[0-9]+", counted, name.replace(".", "\0"))
 
 
 def _offsets(name: str, offsets: Any, blob: Blob, at: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import ReadError
 from ...formats.encodings.blob import Blob
-from ...formats.encodings.pickle import Dictionary, Global, Machine, Thing
+from ...formats.encodings.pickle import Dictionary, Global, Machine, Thing, words_for
 from .source import Arrays, named
 from .tars import DAMAGED, small_files
 
@@ -241,12 +241,13 @@ def _call(m: Machine, function: Any, args: Any) -> Any:
             return Thing(function, args)
         elif (module, name) == ("_codecs", "encode") and args[1:] in (("latin1",), (b"latin1",)):
             try:  # how Python 3 writes bytes for Python 2
+                m.spend(len(args[0]))
                 return args[0].encode("latin1")
-            except (UnicodeEncodeError, AttributeError):
+            except (UnicodeEncodeError, AttributeError, TypeError):
                 raise m.error("the pickle's bytes are none") from None
     raise m.error(
         "the pickle asks for something that no batch of CIFAR needs; it was not done",
-        str(function)[:100],
+        words_for(function),
         "use the files that are distributed",
     )
 

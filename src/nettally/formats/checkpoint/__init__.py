@@ -14,9 +14,12 @@ from ..encodings.blob import Blob
 from ..source import Format
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...errors import ReadError
     from ...network import Network
     from ..encodings.zip import Entry
+    from ..named_tensor import NamedTensor
     from ..source import Source
     from .tensors import Storage
 
@@ -43,6 +46,10 @@ ZIP = b"PK\x03\x04"
 
 MAX_STORAGES = 500_000
 
+FREE_PICKLE, MAX_PACKED = 2**20, 16
+"""How long any pickle may be that an archive packs, in bytes, and how many more one of its packed
+bytes may become: torch.save packs none, and names and sizes shrink to a tenth."""
+
 
 def sniff(head: bytes, name: str) -> bool:
     """Whether this is a pickle, or a zip archive with torch's ``data.pkl`` in it."""
@@ -59,14 +66,16 @@ def read(source: Source) -> Network:
     Raises ReadError for what is no checkpoint of torch.save, for an archive or a pickle that is
     damaged, and for tensors that do not fit the storages that the file has.
     """
+    from ..packed_weights import states_sizes
     from ..tensor_table import table
     from .naming import network_tensors
 
     with Blob(source.name, source.path, source.data) as blob:
         head = blob.fetch(0, min(blob.size, 512))
         notes: list[str] = []
+        places: dict[str, Entry] = {}
         if head.startswith(ZIP):
-            root = _archive(blob, notes)
+            root, places = _archive(blob, notes)
         elif head[257:262] == b"ustar":
             raise blob.error(
                 "this is a checkpoint in a tar file, of a torch before 0.1.10, which is not read",
@@ -78,21 +87,25 @@ def read(source: Source) -> Network:
         tensors, choices = network_tensors(root, blob)
         if not tensors:
             raise blob.error("the checkpoint holds no tensors", 0, f"it is {_what(root)}")
+        tensors = [
+            each._replace(content=_content(blob, each, places)) if states_sizes(each.name) else each
+            for each in tensors
+        ]
     stem = os.path.splitext(os.path.basename(source.name))[0]
     return table(stem or "network", source.name, tensors, [*notes, *choices])
 
 
 def _what(root: Any) -> str:
-    from ..encodings.pickle import Dictionary, Thing
+    from ..encodings.pickle import Dictionary, Thing, words_for
 
     if isinstance(root, Dictionary):
         keys = [key[:40] for key, _ in root.pairs[:8] if isinstance(key, str)]
         return f"a dictionary of {len(root.pairs):,}: {', '.join(keys)}"
-    return str(root.maker) if isinstance(root, Thing) else f"a {type(root).__name__}"
+    return words_for(root.maker if isinstance(root, Thing) else root)
 
 
-def _archive(blob: Blob, notes: list[str]) -> Any:
-    """What the pickle of an archive says, its storages checked against the archive's files."""
+def _archive(blob: Blob, notes: list[str]) -> tuple[Any, dict[str, Entry]]:
+    """What the pickle of an archive says, and the file of each storage, which is as it says."""
     from ..encodings.pickle import MAX_PICKLE, Machine
     from ..encodings.zip import entries, unpack
     from .tensors import call, load
@@ -109,31 +122,52 @@ def _archive(blob: Blob, notes: list[str]) -> Any:
     folder = pickles[0][: -len("data.pkl")]
     if any(name.startswith(f"{folder}code/") for name in files):
         notes.append("this is TorchScript: its code is not read")
-    storages: dict[str, Storage] = {}
+    storages: dict[str, tuple[Storage, Entry]] = {}
 
     def load_checked(m: Machine, what: Any) -> Any:
         value = load(m, what)
         return _checked(m, value, storages, files, folder)
 
-    data = unpack(blob, files[pickles[0]], MAX_PICKLE)
+    file = files[pickles[0]]
+    data = unpack(blob, file, min(MAX_PICKLE, FREE_PICKLE + MAX_PACKED * file.packed))
     machine = Machine(blob, call, load_checked, data)
     root = machine.run()
     if machine.place != len(data):
         raise machine.error("something follows the pickle", f"{len(data) - machine.place:,} bytes")
-    return root
+    return root, {key: entry for key, (_, entry) in storages.items()}
+
+
+def _content(blob: Blob, tensor: NamedTensor, places: Mapping[str, Entry]) -> bytes:
+    """The bytes of a small tensor in an archive; none where they are packed, or not in a row."""
+    from math import prod
+
+    from ..encodings.zip import STORED, data_at
+    from ..named_tensor import MAX_CONTENT
+
+    if not isinstance(tensor.same, tuple) or len(tensor.shape) > 1:
+        return b""
+    key, begin, _, stride = tensor.same
+    width = tensor.numbers.bits // 8
+    size, place = prod(tensor.shape) * width, places.get(key)
+    if place is None or place.method != STORED or size > MAX_CONTENT or stride not in ((), (1,)):
+        return b""
+    return blob.fetch(data_at(blob, place) + begin * width, size)
 
 
 def _checked(
-    m: Any, value: Any, storages: dict[str, Storage], files: dict[str, Entry], folder: str
+    m: Any,
+    value: Any,
+    storages: dict[str, tuple[Storage, Entry]],
+    files: dict[str, Entry],
+    folder: str,
 ) -> Any:
     """A storage as it is, once the archive has a file of its length."""
     from .tensors import Storage
 
     if not isinstance(value, Storage):
         return value
-    first = storages.setdefault(value.key, value)
-    if first == value and first is not value:
-        return first
+    if value.key in storages and storages[value.key][0] == value:
+        return storages[value.key][0]
     file = files.get(f"{folder}data/{value.key}") or files.get(f"{folder}tensors/{value.key}")
     wanted = value.stored * value.itemsize
     if file is None:
@@ -143,12 +177,13 @@ def _checked(
             f"the storage '{value.key[:40]}' has another length than its file",
             f"{wanted:,} bytes stated, {file.size:,} in the archive",
         )
+    storages.setdefault(value.key, (value, file))
     return value
 
 
 def _stream(blob: Blob, head: bytes) -> Any:
     """What the fourth pickle of the old stream says, checked against the storages behind it."""
-    from ..encodings.pickle import Machine
+    from ..encodings.pickle import Machine, words_for
     from .tensors import Storage, call, load
 
     if MAGIC_BYTES not in head[:64]:
@@ -172,7 +207,7 @@ def _stream(blob: Blob, head: bytes) -> Any:
     magic, protocol = machine.run(), machine.run()
     if magic != MAGIC or type(protocol) is not int or protocol != PROTOCOL:
         raise machine.error(
-            "this is no checkpoint of torch.save that is known", f"{protocol!r:.40}"
+            "this is no checkpoint of torch.save that is known", f"protocol {words_for(protocol)}"
         )
     machine.run()  # the sizes of C's types where it was saved
     root = machine.run()

@@ -5,20 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..encodings.pickle import Dictionary, Global, Mark, Thing
-from ..tensor_table import MAX_NAME, MAX_TENSORS, NamedTensor, checked, listing
-from .tensors import Described, whole
+from ..named_tensor import MAX_NAME, NamedTensor, checked, listing, most_tensors
+from .tensors import Described, Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import TypeAlias
 
+    from ...errors import ReadError
     from ..encodings.blob import Blob
+
+    Entry: TypeAlias = tuple[str, Any, str, str]
+    """A value under its key, its role where a module gives one, and the module's class."""
 
 FIRST = ("state_dict", "model_state_dict", "model_state", "model", "module", "network", "net",
          "weights", "params")  # fmt: skip
 """Under which key a checkpoint has its network, where it has other tables of tensors beside it."""
 
 MAX_VALUES = 5_000_000
-"""How many values are looked through."""
+FREE_VALUES, FREE_LETTERS = 100_000, 2**20
+"""How many values are looked through, and how many letters all names may have, in any file; of a
+large one more, in proportion."""
+
+CONTAINERS = (Dictionary, Thing, list, tuple)
 
 
 def network_tensors(root: Any, blob: Blob) -> tuple[list[NamedTensor], list[str]]:
@@ -60,7 +69,7 @@ def _of_dictionary(root: Dictionary, search: _Search, notes: list[str]) -> list[
         (aside if _is_optimizer(name, value) else parts)[name] = value
     if any(isinstance(value, Described) for value in parts.values()):
         whole_table = Dictionary()
-        whole_table.pairs.extend(parts.items())
+        whole_table.add(parts.items())
         tensors, left = search.tensors("", whole_table), []
     else:
         # in the order of the names, since what two parts share belongs to the first that has it
@@ -71,11 +80,7 @@ def _of_dictionary(root: Dictionary, search: _Search, notes: list[str]) -> list[
         if chosen is None and len(tables) == 1:
             (chosen,) = tables
         if chosen is None:
-            tensors = [
-                each._replace(name=f"{name}.{each.name}" if each.name else name)
-                for name in parts
-                for each in tables.get(name, ())
-            ]
+            tensors = [each for name in parts for each in search.under(name, tables.get(name, ()))]
             left = []
         else:
             tensors = tables.pop(chosen)
@@ -115,115 +120,149 @@ class _Search:
         self.odd: dict[str, int] = {}
         self.sparse = 0
         self.count = 0
+        self.tensor_count = 0
+        self.letters = 0
+        self.path: list[str] = []
+        self.most_values = min(MAX_VALUES, FREE_VALUES + blob.size)
+        self.most_tensors = most_tensors(blob.size)
 
     def tensors(self, name: str, value: Any) -> list[NamedTensor]:
-        """All tensors in a value, in order, by their paths. No recursion."""
+        """All tensors in a value, in order, by their paths, which begin with the name."""
         tensors: list[NamedTensor] = []
-        names: set[str] = set()
-        waiting: list[tuple[str, Any, str, str]] = [(name, value, "", "")]
-        while waiting:
-            path, each, role, kind = waiting.pop()
+        names: dict[str, int] = {}
+        self.path = []
+        levels: list[Iterator[Entry]] = [iter([(name, value, "", "")])]
+        while levels:
+            entry = next(levels[-1], None)
+            if entry is None:
+                levels.pop()
+                del self.path[-1:]
+                continue
+            key, each, role, kind = entry
             self.count += 1
-            if self.count > MAX_VALUES or len(tensors) > MAX_TENSORS:
-                raise self.blob.error(
-                    "the pickle holds too much",
-                    0,
-                    f"{self.count:,} values, {len(tensors):,} tensors",
-                )
-            if len(path) > MAX_NAME:
-                raise self.blob.error("the pickle nests too deep", 0, f"{path[:80]}…")
+            if self.count > self.most_values:
+                raise self._too_much(f"over {self.most_values:,} values")
             if isinstance(each, Described):
-                tensors.append(self._tensor(path, each, role, kind, names))
-            elif isinstance(each, (Dictionary, Thing, list, tuple)) and not isinstance(
-                each, Global
-            ):
-                if id(each) in self.met:
-                    continue
-                self.met.add(id(each))
-                inside = list(self._inside(path, each))
-                waiting.extend(reversed(inside))
+                tensors.append(self._tensor(self._name(key), each, role, kind, names))
+            elif isinstance(each, CONTAINERS) and self._is_new(each):
+                levels.append(self._inside(each))
+                self.path.append(key)
+                if sum(map(len, self.path)) + len(self.path) > MAX_NAME:
+                    raise self.blob.error("the pickle nests too deep", 0, f"{self.path[0][:80]}…")
         return tensors
 
+    def _name(self, *keys: str) -> str:
+        """The name of what stands under the keys, here; the root may have none."""
+        parts = [*self.path, *keys]
+        return ".".join(parts if parts[0] else parts[1:])
+
+    def _write(self, name: str) -> None:
+        self.letters += len(name)
+        if self.letters > FREE_LETTERS + 4 * self.blob.size:
+            raise self._too_much(f"names of over {self.letters:,} letters")
+
+    def under(self, name: str, tensors: Sequence[NamedTensor]) -> Iterator[NamedTensor]:
+        """The tensors, with the name of what they stand under before their own."""
+        for tensor in tensors:
+            self._write(name)
+            full = f"{name}.{tensor.name}" if tensor.name else name
+            checked(full, (), self.blob.name)
+            yield tensor._replace(name=full)
+
+    def _too_much(self, values: str) -> ReadError:
+        return self.blob.error("the pickle holds too much", 0, values)
+
+    def _is_new(self, value: Any) -> bool:
+        """Whether there is something to find in a value that was not looked through yet."""
+        if isinstance(value, Thing):
+            if not (value.state or value.pairs or value.items or value.args):
+                self._note(value, empty=True)
+                return False
+        elif not (value.pairs if isinstance(value, Dictionary) else value) or isinstance(
+            value, (Global, Storage)
+        ):
+            return False
+        met = id(value) in self.met
+        self.met.add(id(value))
+        return not met
+
     def _tensor(
-        self, path: str, each: Described, role: str, kind: str, names: set[str]
+        self, path: str, each: Described, role: str, kind: str, names: dict[str, int]
     ) -> NamedTensor:
         path = path or "tensor"
-        while path in names:
-            path += "_"
-        names.add(path)
+        self.tensor_count += 1
+        if self.tensor_count > self.most_tensors:
+            raise self._too_much(f"over {self.most_tensors:,} tensors")
+        self._write(path)
+        again = names.get(path, 0)
+        names[path] = again + 1
+        if again:
+            path = f"{path}_{again + 1}"
         same = None
         if each.storage is not None and 0 not in each.size:
             begin = each.storage.offset + each.offset
             same = (each.storage.key, begin, each.size, each.stride)
         shape = checked(path, each.size, self.blob.name)
         role = "parameter" if each.parameter else role
-        return NamedTensor(path, shape, each.dtype, whole(each.dtype), role, same, kind)
+        return NamedTensor(path, shape, each.dtype, role, same, kind)
 
-    def _inside(self, path: str, each: Any) -> Iterable[tuple[str, Any, str, str]]:
-        dot = f"{path}." if path else ""
+    def _inside(self, each: Any) -> Iterator[Entry]:
         if isinstance(each, Dictionary):
-            return [(dot + _key(key), value, "", "") for key, value in each.pairs]
+            yield from ((_key(key), value, "", "") for key, value in each.pairs)
+            return
         if isinstance(each, (list, tuple)):
-            return [(f"{dot}{i}", value, "", "") for i, value in enumerate(each)]
-        state = each.state
-        attributes = _text_keys(state)
+            yield from ((str(i), value, "", "") for i, value in enumerate(each))
+            return
+        attributes = self._attributes(each.state)
         if "_parameters" in attributes and "_modules" in attributes:
-            return self._module(dot, each, attributes)
-        inside: list[tuple[str, Any, str, str]] = []
-        if attributes:
-            inside += [(dot + name, value, "", "") for name, value in attributes.items()]
-        elif isinstance(state, (list, tuple)):
-            inside += [(f"{dot}{i}", value, "", "") for i, value in enumerate(state)]
-        inside += [(dot + _key(key), value, "", "") for key, value in each.pairs]
-        inside += [(f"{dot}{i}", value, "", "") for i, value in enumerate(each.items)]
-        if isinstance(each.args, tuple):
-            inside += [(f"{dot}{i}", value, "", "") for i, value in enumerate(each.args)]
-        if isinstance(each.maker, Global):
-            name = str(each.maker)
-            self.sparse += each.maker.name == "_rebuild_sparse_tensor"
-            if name.startswith(("torch.", "numpy.", "__torch__")):
-                self.odd[name] = self.odd.get(name, 0) + (not inside or name.startswith("numpy."))
-                if not self.odd[name]:
-                    del self.odd[name]
-        return inside
+            yield from self._module(each, attributes)
+            return
+        rows = [each.items, each.args]
+        if not attributes:
+            rows.insert(0, each.state)
+        rows = [row for row in rows if isinstance(row, (list, tuple))]
+        self._note(each, empty=not (attributes or each.pairs or any(rows)))
+        yield from ((name, value, "", "") for name, value in attributes.items())
+        yield from ((_key(key), value, "", "") for key, value in each.pairs)
+        for row in rows:
+            yield from ((str(i), value, "", "") for i, value in enumerate(row))
 
-    def _module(
-        self, dot: str, each: Thing, attributes: dict[str, Any]
-    ) -> Iterable[tuple[str, Any, str, str]]:
+    def _note(self, each: Thing, *, empty: bool) -> None:
+        """Count what torch or numpy would have made, where nothing of it is understood."""
+        maker = each.maker
+        if isinstance(maker, Global) and maker.module.startswith(("torch", "__torch__", "numpy")):
+            self.sparse += maker.name == "_rebuild_sparse_tensor"
+            if empty or maker.module.startswith("numpy"):
+                self.odd[str(maker)] = self.odd.get(str(maker), 0) + 1
+
+    def _attributes(self, state: Any) -> dict[str, Any]:
+        """An object's attributes: those of its dictionary, or of (dictionary, slots)."""
+        parts: Sequence[Any] = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+        attributes: dict[str, Any] = {}
+        for part in parts:
+            if isinstance(part, Dictionary):
+                self.count += len(part.pairs)  # other objects may share them
+                pairs = part.pairs[: max(0, self.most_values - self.count)]
+                attributes |= {k: v for k, v in pairs if isinstance(k, str) and v is not Mark}
+        return attributes
+
+    def _module(self, each: Thing, attributes: dict[str, Any]) -> Iterator[Entry]:
         """A pickled ``nn.Module``: what it learns, what it keeps, what it is made of."""
         kind = ""
         if isinstance(each.maker, Global):
             kind = each.maker.name
             self.classes.add(str(each.maker))
-        inside = [
-            (dot + name, v, "parameter", kind) for name, v in _pairs(attributes["_parameters"])
-        ]
-        inside += [
-            (dot + name, v, "buffer", kind) for name, v in _pairs(attributes.get("_buffers"))
-        ]
-        inside += [(dot + name, v, "", "") for name, v in _pairs(attributes["_modules"])]
-        self.beside += [dot + name for name, v in attributes.items() if isinstance(v, Described)]
-        return inside
+        for name, value in attributes.items():
+            if isinstance(value, Described):
+                self.beside.append(self._name(name) if len(self.beside) < 100 else "")
+        for field, role in (("_parameters", "parameter"), ("_buffers", "buffer"), ("_modules", "")):
+            for name, value in _pairs(attributes.get(field)):
+                yield name, value, role, kind if role else ""
 
 
 def _pairs(value: Any) -> list[tuple[str, Any]]:
     pairs = value.pairs if isinstance(value, Dictionary) else []
     return [(_key(key), each) for key, each in pairs]
-
-
-def _text_keys(state: Any) -> dict[str, Any]:
-    """An object's attributes: those of its dictionary, or of (dictionary, slots)."""
-    if isinstance(state, tuple) and len(state) == 2:
-        parts: Sequence[Any] = state
-    else:
-        parts = (state,)
-    return {
-        key: value
-        for part in parts
-        if isinstance(part, Dictionary)
-        for key, value in part.pairs
-        if isinstance(key, str) and value is not Mark
-    }
 
 
 def _overlaps(tensors: Sequence[NamedTensor]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..encodings.pickle import Dictionary, Global, Machine, Thing
+from ..named_tensor import MAX_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +55,6 @@ STORAGES = {
     "UntypedStorage": "", "_UntypedStorage": "",
 }  # fmt: skip
 
-WHOLE = ("int", "uint", "bool")
-"""How the kinds begin whose numbers are whole; those of quantised tensors stand for others."""
-
 MAPPINGS = frozenset(
     (
         ("collections", "OrderedDict"),
@@ -67,11 +65,6 @@ MAPPINGS = frozenset(
 )
 
 
-def whole(dtype: str) -> bool:
-    """Whether its numbers are whole."""
-    return dtype.startswith(WHOLE)
-
-
 def call(m: Machine, function: Any, args: Any) -> Any:
     """What a call makes: a dictionary, a tensor, or a Thing of which nothing is known."""
     if not isinstance(function, Global) or not isinstance(args, tuple):
@@ -80,11 +73,11 @@ def call(m: Machine, function: Any, args: Any) -> Any:
         return _mapping(m, args)
     module, name = function
     if module == "torch" and name == "Size":
-        return tuple(args[0]) if args and isinstance(args[0], (list, tuple)) else ()
+        return _tuple(m, args[0]) if args else ()
     if module in ("torch._utils", "torch._tensor") and name in _MAKERS:
         return _MAKERS[name](m, args)
     if name in ("Parameter", "Buffer") and module in ("torch.nn.parameter", "torch.nn"):
-        tensor = next((each for each in args if isinstance(each, Described)), None)
+        tensor = next((each for each in args[:3] if isinstance(each, Described)), None)
         if tensor is not None:
             return tensor._replace(parameter=name == "Parameter")
     return Thing(function, args)
@@ -92,20 +85,28 @@ def call(m: Machine, function: Any, args: Any) -> Any:
 
 def _mapping(m: Machine, args: tuple[Any, ...]) -> Dictionary:
     dictionary = Dictionary()
-    for source in args:
+    for source in args[:2]:  # defaultdict's has its factory before it
         if isinstance(source, Dictionary):
-            dictionary.pairs.extend(source.pairs)
+            m.spend(len(source.pairs))
+            dictionary.add(source.pairs)
         elif isinstance(source, (list, tuple)):
-            for pair in source:
-                if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-                    raise m.error("a dictionary is made of what are no pairs")
-                dictionary.pairs.append((pair[0], pair[1]))
+            m.spend(len(source))
+            if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in source):
+                raise m.error("a dictionary is made of what are no pairs")
+            dictionary.add((pair[0], pair[1]) for pair in source)
     return dictionary
+
+
+def _tuple(m: Machine, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, list):
+        m.spend(len(value))
+        return tuple(value)
+    return value if isinstance(value, tuple) else ()
 
 
 def load(m: Machine, what: Any) -> Any:
     """A storage, by ("storage", its class, key, device, number of numbers, part of another)."""
-    parts: list[Any] = list(what) if isinstance(what, tuple) else []
+    parts: list[Any] = list(what[:7]) if isinstance(what, tuple) else []
     if parts[:1] == ["module"] and len(parts) > 1:
         return parts[1]
     if len(parts) not in (5, 6) or parts[0] != "storage" or not isinstance(parts[2], str):
@@ -135,7 +136,11 @@ def _number(m: Machine, value: Any) -> int:
 def _sizes(m: Machine, value: Any) -> tuple[int, ...]:
     if not isinstance(value, (tuple, list)):
         raise m.error("a tensor's sizes are no tuple")
-    return tuple(_number(m, each) for each in value)
+    if len(value) > MAX_AXES:
+        raise m.error("a tensor has too many axes", f"{len(value):,}, at most {MAX_AXES}")
+    for each in value:
+        _number(m, each)
+    return value if isinstance(value, tuple) else tuple(value)
 
 
 def _tensor(m: Machine, args: tuple[Any, ...], dtype: str = "") -> Described:

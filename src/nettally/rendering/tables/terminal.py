@@ -194,10 +194,12 @@ def not_counted_text(tally: Tally) -> str:
 def _unknown(tally: Tally, terminal: Terminal) -> list[str]:
     """The layers that are not known, each with what it is or what it waits for."""
     unknown = tally.unknown
+    stating = sum(row.parameters is not None for row in unknown)
+    rest = f"{count(stating, 'layer')} whose parameters are known and whose work is not"
     if tally.parameters_complete:
-        text = f"{count(len(unknown), 'layer')} whose parameters are known and whose work is not"
-        text += "; unknown is not counted as zero"
+        text = f"{rest}; unknown is not counted as zero"
         return [terminal.style(line, "yellow") for line in wrap(text, terminal.prose, rest="  ")]
+    unknown = [row for row in unknown if row.parameters is None]
     names: list[str] = []
     for row in unknown[:12]:
         layer = row.node.layer
@@ -209,6 +211,7 @@ def _unknown(tally: Tally, terminal: Terminal) -> list[str]:
     if len(unknown) > 12:
         names.append(f"and {len(unknown) - 12:,} more")
     text = f"{count(len(unknown), 'layer')} not known, not counted as zero: {', '.join(names)}"
+    text += f"; and {rest}" if stating else ""
     wrapped = wrap(text, terminal.prose, rest="  ")
     return [terminal.style(line, "yellow") for line in wrapped]
 

@@ -9,6 +9,6 @@ a description of the tensor that they would make; any other call is kept as a ``
 from __future__ import annotations
 
 from .machine import MAX_PICKLE, Machine
-from .values import Dictionary, Global, Mark, Thing
+from .values import Dictionary, Global, Mark, Thing, words_for
 
-__all__ = ["MAX_PICKLE", "Dictionary", "Global", "Machine", "Mark", "Thing"]
+__all__ = ["MAX_PICKLE", "Dictionary", "Global", "Machine", "Mark", "Thing", "words_for"]

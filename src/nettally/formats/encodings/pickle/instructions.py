@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 MAX_NUMBER = 64
 """The longest number that is read, in bytes; a random generator's state may be longer."""
 
+CONTAINER = 4
+"""What a list, a tuple, a dictionary or an object costs, in values; with what is in them they take
+more bytes than that in any pickle, and a hostile one has them by the million."""
+
 NOT_READ = {
     105: "INST",
     111: "OBJ",
@@ -109,6 +113,7 @@ def _tuple(count: int) -> Callable[[State], None]:
     def step(m: State) -> None:
         if len(m.stack) < count:
             raise IndexError
+        m.spend(CONTAINER)
         items = tuple(m.stack[len(m.stack) - count :])
         del m.stack[len(m.stack) - count :]
         m.stack.append(items)
@@ -117,25 +122,30 @@ def _tuple(count: int) -> Callable[[State], None]:
 
 
 def _tuple_to_mark(m: State) -> None:
+    m.spend(CONTAINER)
     m.stack.append(tuple(m.pop_mark()))
 
 
 def _new_list(m: State) -> None:
+    m.spend(CONTAINER)
     m.stack.append([])
 
 
 def _list_to_mark(m: State) -> None:
+    m.spend(CONTAINER)
     m.stack.append(m.pop_mark())
 
 
 def _new_dictionary(m: State) -> None:
+    m.spend(CONTAINER)
     m.stack.append(Dictionary())
 
 
 def _dictionary_to_mark(m: State) -> None:
+    m.spend(CONTAINER)
     items = m.pop_mark()
     dictionary = Dictionary()
-    dictionary.pairs.extend(_paired(m, items))
+    dictionary.add(_paired(m, items))
     m.stack.append(dictionary)
 
 
@@ -149,7 +159,7 @@ def _set_items(m: State, pairs: list[tuple[Any, Any]]) -> None:
     into = m.stack[-1]
     if not isinstance(into, (Dictionary, Thing)):
         raise m.error("the pickle sets items of what has none")
-    into.pairs.extend(pairs)
+    into.add(pairs)
 
 
 def _set_item(m: State) -> None:
@@ -164,7 +174,7 @@ def _set_items_to_mark(m: State) -> None:
 def _extend(m: State, items: list[Any]) -> None:
     into = m.stack[-1]
     if isinstance(into, Thing):
-        into.items.extend(items)
+        into.append(items)
     elif isinstance(into, list):
         into.extend(items)
     else:
@@ -180,13 +190,18 @@ def _append_to_mark(m: State) -> None:
     _extend(m, m.pop_mark())
 
 
+_SET, _FROZEN_SET = Global("builtins", "set"), Global("builtins", "frozenset")
+
+
 def _new_set(m: State) -> None:
-    m.stack.append(Thing(Global("builtins", "set"), ()))
+    m.spend(CONTAINER)
+    m.stack.append(Thing(_SET, ()))
 
 
 def _frozen_set(m: State) -> None:
-    thing = Thing(Global("builtins", "frozenset"), ())
-    thing.items.extend(m.pop_mark())
+    m.spend(CONTAINER)
+    thing = Thing(_FROZEN_SET, ())
+    thing.append(m.pop_mark())
     m.stack.append(thing)
 
 
@@ -203,15 +218,18 @@ def _stack_global(m: State) -> None:
 
 
 def _reduce(m: State) -> None:
+    m.spend(CONTAINER)
     args, function = m.stack.pop(), m.stack.pop()
     m.stack.append(m.call(function, args))
 
 
 def _new_object_with_names(m: State) -> None:
+    m.spend(CONTAINER)
     names, args, maker = m.stack.pop(), m.stack.pop(), m.stack.pop()
     instance = m.call(maker, args)
     if isinstance(instance, Thing) and isinstance(names, Dictionary):
-        instance.pairs.extend(names.pairs)
+        m.spend(len(names.pairs))
+        instance.add(names.pairs)
     m.stack.append(instance)
 
 
@@ -227,14 +245,14 @@ def _persistent(m: State) -> None:
 
 def _get(bytes_of_index: int) -> Callable[[State], None]:
     def step(m: State) -> None:
-        m.stack.append(m.memo[int.from_bytes(m.take(bytes_of_index), "little")])
+        m.stack.append(m.memo.get(int.from_bytes(m.take(bytes_of_index), "little")))
 
     return step
 
 
 def _put(bytes_of_index: int) -> Callable[[State], None]:
     def step(m: State) -> None:
-        m.memo[int.from_bytes(m.take(bytes_of_index), "little")] = m.stack[-1]
+        m.memo.put(int.from_bytes(m.take(bytes_of_index), "little"), m.stack[-1])
 
     return step
 
@@ -247,15 +265,15 @@ def _index(m: State) -> int:
 
 
 def _get_line(m: State) -> None:
-    m.stack.append(m.memo[_index(m)])
+    m.stack.append(m.memo.get(_index(m)))
 
 
 def _put_line(m: State) -> None:
-    m.memo[_index(m)] = m.stack[-1]
+    m.memo.put(_index(m), m.stack[-1])
 
 
 def _memoize(m: State) -> None:
-    m.memo[len(m.memo)] = m.stack[-1]
+    m.memo.put(len(m.memo), m.stack[-1])
 
 
 def _protocol(m: State) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .instructions import NOT_READ, TABLE
-from .state import State
+from .state import Memo, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,6 @@ class Machine(State):
         super().__init__(blob, data, at, longest)
         self._call = call
         self._load = load
-        self.steps = 0
         self.other = steps or {}
 
     def call(self, function: Any, args: Any) -> Any:
@@ -51,27 +50,27 @@ class Machine(State):
 
     def run(self) -> Any:
         """What the next pickle says. Raises ReadError for what is no pickle."""
-        self.stack, self.marks, self.memo = [], [], {}
-        begun = self.at
+        self.stack, self.marks, self.memo = [], [], Memo()
+        self.begun, self.work = self.at, 0
         table = {**TABLE, **self.other} if self.other else TABLE
+        step_of = table.get
         try:
-            while True:
+            for _ in range(MAX_STEPS):
                 if self.place >= len(self.data):
                     self._refill(1)
                 code = self.data[self.place]
                 self.place += 1
                 if code == 46:  # "."
                     break
-                step = table.get(code)
+                step = step_of(code)
                 if step is None:
                     raise self.error(
                         "the pickle has an instruction that is not read",
                         NOT_READ.get(code, f"byte 0x{code:02x}"),
                     )
                 step(self)
-                self.steps += 1
-                if self.steps > MAX_STEPS or self.at - begun > self.longest:
-                    raise self.error("the pickle is too long", f"over {self.steps:,} instructions")
+            else:
+                raise self.error("the pickle is too long", f"over {MAX_STEPS:,} instructions")
             value = self.stack.pop()
         except (IndexError, KeyError):
             raise self.error("the pickle takes what it never put there") from None

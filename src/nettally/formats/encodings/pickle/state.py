@@ -13,6 +13,33 @@ MAX_LINE = 2**16
 WINDOW = 2**18
 
 
+FREE_WORK = 100_000
+"""For how many values any pickle may ask room; beyond it, for one with each of its bytes."""
+
+
+class Memo:
+    """Values by their places, which are numbered one after the other; others are kept aside."""
+
+    def __init__(self) -> None:
+        self.row: list[Any] = []
+        self.others: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.row) + len(self.others)
+
+    def get(self, place: int) -> Any:
+        return self.row[place] if place < len(self.row) else self.others[place]
+
+    def put(self, place: int, value: Any) -> None:
+        if place == len(self.row):
+            self.row.append(value)
+            self.others.pop(place, None)
+        elif place < len(self.row):
+            self.row[place] = value
+        else:
+            self.others[place] = value
+
+
 class State(ABC):
     """The stack, the memo, and the bytes that the instructions are taken from.
 
@@ -27,7 +54,9 @@ class State(ABC):
         self.more = data is None
         self.stack: list[Any] = []
         self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
+        self.memo = Memo()
+        self.begun = at
+        self.work = 0
         self.longest = longest
 
     @abstractmethod
@@ -45,6 +74,18 @@ class State(ABC):
 
     def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
         return self.blob.error(what, self.at, values, hint)
+
+    def spend(self, values: int) -> None:
+        """Ask for the room of so many values. Raises ReadError where it is out of proportion.
+
+        Each byte of the pickle allows one: a list takes one byte, and so does a copy of one that
+        is large.
+        """
+        self.work += values
+        if self.work > FREE_WORK + self.base + self.place - self.begun:
+            raise self.error(
+                "the pickle makes more than its size allows", f"room for {self.work:,} values"
+            )
 
     def take(self, size: int) -> bytes:
         """The next bytes."""
@@ -71,6 +112,8 @@ class State(ABC):
         have = len(self.data) - self.place
         start = self.base + len(self.data)
         left = self.blob.size - start if self.more else 0
+        if self.at - self.begun > self.longest:
+            raise self.error("the pickle is too long", f"over {self.longest:,} bytes")
         if size - have > left or size > self.longest:
             raise self.error(
                 "the pickle ends too soon", f"{size:,} bytes wanted, {have + left:,} left"

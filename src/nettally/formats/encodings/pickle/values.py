@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 class Global(NamedTuple):
@@ -21,7 +24,10 @@ class Dictionary:
     __slots__ = ("pairs",)
 
     def __init__(self) -> None:
-        self.pairs: list[tuple[Any, Any]] = []
+        self.pairs: Sequence[tuple[Any, Any]] = ()
+
+    def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        self.pairs = _longer(self.pairs, pairs)
 
 
 class Thing:
@@ -33,9 +39,28 @@ class Thing:
         self.maker = maker
         self.args = args
         self.state: Any = None
-        self.pairs: list[tuple[Any, Any]] = []
-        self.items: list[Any] = []
+        self.pairs: Sequence[tuple[Any, Any]] = ()
+        self.items: Sequence[Any] = ()
+
+    def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        self.pairs = _longer(self.pairs, pairs)
+
+    def append(self, items: Iterable[Any]) -> None:
+        self.items = _longer(self.items, items)
+
+
+def _longer(row: Sequence[Any], more: Iterable[Any]) -> Sequence[Any]:
+    """A row with more behind it. What is empty shares one tuple: a file may have millions."""
+    if isinstance(row, list):
+        row.extend(more)
+        return row
+    return list(more) or ()
 
 
 class Mark:
     """Where a list of arguments begins, and what a number too long to be read becomes."""
+
+
+def words_for(value: Any) -> str:
+    """A few words for a value: a tuple of tuples of the same ones can't be written out."""
+    return str(value) if isinstance(value, (Global, int)) else f"of type {type(value).__name__}"
