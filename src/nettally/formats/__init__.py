@@ -113,7 +113,8 @@ def read(
 ) -> Network:
     """A zoo name, a file, a torch module, or the name of one, as a Network.
 
-    what: ``alexnet``; a path, or "-" for standard input; a ``torch.nn.Module``;
+    what: ``alexnet``; a path, a file in an archive (``models.zip:net.onnx``), or "-" for standard
+    input; a ``torch.nn.Module``;
     ``torchvision:resnet50``, ``timm:convnext_base``, ``package.module:factory``,
     ``file.py:Class(3)``, whose code is then imported and run; or a Network, which is returned.
     input_size (or inputs, the same): the input's sizes where the source does not say them, or
@@ -150,8 +151,9 @@ def read(
         from . import zoo
 
         source = zoo.source(name)
-        return _read(source.replace(inputs=sizes), "native")
-    return _read_file(name, name, sizes, companion, options)
+        return format_module("native").read(source.replace(inputs=sizes))
+    archive, _, member = name.partition(":") if names_member(name) else (name, "", "")
+    return _read_file(archive, archive, sizes, companion, options, member)
 
 
 def _read_file(
@@ -160,14 +162,46 @@ def _read_file(
     sizes: Mapping[str, Shape],
     companion: str | None,
     options: Mapping[str, str],
+    member: str = "",
+    *,
+    is_packed: bool = False,
 ) -> Network:
-    """The network in a file. name: what the user calls the file."""
+    """The network in a file. name: what the user calls the file; member: a file in the archive.
+
+    is_packed: the file was packed in another. A file that is refused is named for what it is.
+    """
+    if os.path.isdir(path):
+        from .kinds import of_folder
+
+        raise of_folder(path)
     head = read_part(path, HEAD, whole=False)
-    for reader in _formats():
-        if reader.sniff(head, name):
-            data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
-            return reader.read(Source(name, data, sizes, companion, path, options))
-    raise _unrecognised(name, os.stat(path).st_size, head)
+    reader = None if member else _reader_of(head, name)
+    if reader is None and not is_packed:
+        from . import packings
+
+        packing = packings.packing(path, name, head, member, _reader_of)
+        if isinstance(packing, packings.Packing):
+            inner = f"{name}/{packing.name}" if packing.name else name
+            with packings.unpacked(packing, path, name) as file:
+                return _read_file(file, inner, sizes, companion, options, is_packed=True)
+        reader = packing
+    try:
+        if reader is None:
+            raise _unrecognised(name, os.stat(path).st_size, head)
+        data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
+        network: Network = reader.read(Source(name, data, sizes, companion, path, options))
+    except ReadError as error:
+        from .kinds import named
+
+        raise named(error, name, head, reader) from None
+    if not network.inputs and not network.nodes:
+        raise ReadError("the network in the file is empty: no inputs and no layers", where=name)
+    return network
+
+
+def _reader_of(head: bytes, name: str) -> Any:
+    """The first format that recognises a file by its first bytes; None where none does."""
+    return next((reader for reader in _formats() if reader.sniff(head, name)), None)
 
 
 def _pytorch() -> Any:
@@ -188,7 +222,14 @@ def _pytorch() -> Any:
 def names_code(name: str) -> bool:
     """Whether it is ``somewhere:something``, and no file: the name of a module to be built."""
     where, colon, what = name.partition(":")
-    return bool(colon and where and what) and not os.path.exists(name)
+    return bool(colon and where and what) and not os.path.exists(name) and not names_member(name)
+
+
+def names_member(name: str) -> bool:
+    """Whether it is ``archive.zip:member``, a file in an archive; Python's files have modules."""
+    archive, colon, member = name.partition(":")
+    plain = bool(colon and member) and not archive.endswith(".py") and os.path.isfile(archive)
+    return plain and not os.path.exists(name)
 
 
 def names_zoo(name: str) -> bool:
@@ -196,7 +237,7 @@ def names_zoo(name: str) -> bool:
 
     "-" is standard input.
     """
-    if name == "-" or os.sep in name or names_code(name):
+    if name == "-" or os.sep in name or names_code(name) or names_member(name):
         return False
     return not os.path.exists(name)
 
@@ -252,13 +293,6 @@ def _not_a_network(what: object) -> ReadError:
         values=values,
         hint=hint,
     )
-
-
-def _read(source: Source, format_name: str | None = None) -> Network:
-    for reader in _formats() if format_name is None else (format_module(format_name),):
-        if format_name is not None or reader.sniff(source.data[:HEAD], source.name):
-            return reader.read(source)
-    raise _unrecognised(source.name, len(source.data), source.data[:HEAD])
 
 
 def _unrecognised(name: str, size: int, head: bytes) -> ReadError:

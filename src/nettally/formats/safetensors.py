@@ -83,10 +83,6 @@ def _header(blob: Blob) -> bytes:
     if blob.size < 8:
         raise blob.error("the file is too short for a safetensors file", blob.size)
     size = int.from_bytes(blob.fetch(0, 8), "little")
-    if blob.fetch(0, min(blob.size, 24)).startswith(b"version https://git-lfs"):
-        raise blob.error(
-            "this is a pointer of Git LFS and not the file itself", 0, hint="git lfs pull"
-        )
     if size > MAX_HEADER:
         raise blob.error(
             "the header is longer than the format allows",
