@@ -197,8 +197,35 @@ SAMPLES: dict[str, tuple[str, bytes, str, str]] = {
     "c": ("m.cc", b"#include <stdint.h>\nconst unsigned char m[] = {\n", "C", ""),
     "python": ("net.py", b"import torch\n\nclass Net(torch.nn.Module):\n", "Python", ":Class"),
     "graphviz": ("g.dot", b"digraph g {\n a -> b\n}", "Graphviz", ""),
-    "markdown": ("README.md", b"# A net\n\nIt is.\n", "Markdown", ""),
+    "markdown": ("README.md", b"# A net\n\nIt is.\n", "text for readers", ""),
     "table": ("t.csv", b"layer,parameters,macs\nconv1,3,5\n", "table", ""),
+    "ascend": ("m.om", b"IMOD" + bytes(9), "Ascend", "ONNX"),
+    "rockchip": ("m.rknn", b"RKNN" + bytes(9), "Rockchip", "ONNX"),
+    "hailo": ("m.hef", b"\x01HEF" + bytes(9), "Hailo", "ONNX"),
+    "kendryte": ("m.kmodel", b"LDMK" + bytes(9), "Kendryte", "TFLite"),
+    "sophgo": ("m.cvimodel", b"CviModel" + bytes(9), "Sophgo", "ONNX"),
+    "llvm": ("m.bc", b"BC\xc0\xde" + bytes(9), "LLVM", ""),
+    "cntk 1": ("m.dnn", "BCNTK".encode("utf-16-le"), "CNTK 1", "ONNX"),
+    "kaldi": ("final.mdl", b"\0B<TransitionModel> ", "Kaldi", "ONNX"),
+    "kaldi in text": ("final.txt", b"<Nnet3> \n", "Kaldi", "ONNX"),
+    "sqlite": ("m.db", b"SQLite format 3\0", "SQLite", ""),
+    "parquet": ("t.parquet", b"PAR1\x15\0", "Parquet", ""),
+    "java": ("m.model", b"\xac\xed\0\5sr", "Java", "ONNX"),
+    "postscript": ("m.ps", b"%!PS-Adobe-3.0", "document", ""),
+    "lz4": ("m.onnx.lz4", b"\x04\x22\x4d\x18\x64", "lz4", "lz4 -d"),
+    "joblib": ("m.joblib", b"x\x9c\xed\xbd", "zlib", ""),
+    "xml": ("m.xml", b"<?xml version='1.0'?><model/>", "XML", ""),
+    "tnn": ("m.tnnproto", b'"1 57 1 4206624770 ,"\n', "TNN", "ONNX"),
+    "onnx's own text": (
+        "m.onnxtxt",
+        b'<\n  ir_version: 7,\n  opset_import: ["" : 10]\n>\ng (float[N] x) => (float[N] y) {}',
+        "ONNX's textual syntax",
+        "onnx.save",
+    ),
+    "preprocessor": ("p.json", _json({"do_normalize": True}), "transformers", "safetensors"),
+    "xgboost": ("m.json", _json({"learner": {}}), "XGBoost", ""),
+    "lightgbm": ("m.txt", b"tree\nversion=v3\n", "LightGBM", ""),
+    "saved model in text": ("m.pbtxt", b"meta_graphs {\n}\n", "SavedModel", "tf2onnx"),
     "external": ("m.onnx.data", b"\1\2\3\0" * 9, "weights of an ONNX", ".onnx"),
     "mnn": ("m.mnn", b"\1\2\3\0" * 9, "MNN", "ONNX"),
 }
@@ -217,14 +244,14 @@ def test_a_file_is_named_for_what_it_is(sample: str, tmp_path: Path) -> None:
     assert error.where == str(path)
 
 
-def test_most_rows_of_the_tables_have_a_sample() -> None:
+def test_each_row_is_the_first_that_fits_some_sample() -> None:
     """A row behind another that always fits first would never be read."""
-    rows = [row for table in (kinds.BEGINNINGS, kinds.TEXTS, kinds.MISTAKEN) for row in table]
+    rows = [row for table in (kinds.MISTAKEN, kinds.BEGINNINGS, kinds.TEXTS) for row in table]
     first = {
         next((title for pattern, title, _ in rows if _fits(pattern, data)), "")
         for _, data, _, _ in SAMPLES.values()
     }
-    assert len(first) > 0.7 * len(rows)
+    assert {title for _, title, _ in rows} - first == set()
 
 
 def _fits(pattern: bytes, data: bytes) -> bool:
