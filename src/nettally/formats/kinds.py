@@ -178,8 +178,6 @@ TEXTS: tuple[tuple[bytes, str, str], ...] = (
      "name the model's safetensors files"),
     (rb"\s*\{(?=.*\"mxnet_version\"|.*\"nodes\".*\"arg_nodes\")", "a network of MXNet or TVM",
      "mx2onnx makes ONNX of MXNet's, which is read"),
-    (rb"\s*\{(?=.*\"weight_map\")", "the index of a model in several files (shards)",
-     "name one of the files that it names, or put them beside it"),
     (rb"\s*\[\s*\{(?=.*\"(?:paths|weights)\")", "a manifest of weights of TensorFlow.js",
      "name the model.json of a layers model, which has the layers"),
     (rb"\s*\{(?=.*\"(?:model_type|architectures|transformers_version)\")",

@@ -14,6 +14,7 @@ from ..errors import NettallyError, ReadError, closest
 from ..files import plain_only
 from .encodings.blob import Blob
 from .encodings.zip import LOCAL, entries, pieces
+from .shards import Shards, is_index
 from .source import MAX_TEXT, read_bytes
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def packing(
     name: what the user calls the file. member: the name of a file in the archive, or "".
     reader_of: the reader that takes a file which begins so and is called so, or None.
 
-    Returns a Packing; or the reader of a zip archive that is a format of its own; or None for what
-    is no packing. Raises ReadError for a damaged archive, for one with no network or with several,
-    and for a member that is not in it.
+    Returns a Packing; or a reader, of a zip archive that is a format of its own and of an index of
+    several files; or None for what is no packing. Raises ReadError for a damaged archive, for one
+    with no network or with several, and for a member that is not in it.
     """
     if head.startswith(LOCAL):
         return _of_zip(path, name, member, reader_of)
@@ -65,6 +66,8 @@ def packing(
         return Packing("a gzip file", inner, _decompressed(path, name, "gzip"))
     if head.startswith(BZIP2):
         return Packing("a bzip2 file", inner, _decompressed(path, name, "bzip2"))
+    if is_index(head):
+        return Shards(reader_of)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b'"{'):
         from .encodings.json import load
 

@@ -69,6 +69,19 @@ class Source(Record):
             ) from None
 
 
+def one_of_several(source: Source) -> tuple[str, ...]:
+    """A sentence about a file that is one of several that hold a model, by its name; or none."""
+    from re import fullmatch
+
+    folder, name = os.path.split(source.name)
+    match = fullmatch(r"(.+)-0*([0-9]{1,6})-of-0*([0-9]{1,6})(\.\w+)", name)
+    if match is None or int(match[3]) < 2:
+        return ()
+    sentence = f"this is file {match[2]} of {match[3]} of a model: the others hold the rest"
+    index = os.path.join(folder, f"{match[1]}{match[4]}.index.json")
+    return (sentence + (f"; {index} reads them all" if os.path.isfile(index) else ""),)
+
+
 STANDARD_INPUT = "standard input"
 """What a file that is called "-" is named in errors."""
 

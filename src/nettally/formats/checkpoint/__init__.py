@@ -11,13 +11,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..encodings.blob import Blob
-from ..source import Format
+from ..source import Format, one_of_several
 
 if TYPE_CHECKING:
     from ...errors import ReadError
     from ...network import Network
     from ..encodings.zip import Entry
     from ..source import Source
+    from ..tensor_table import NamedTensor
     from .tensors import Storage
 
 BINARY = True
@@ -25,9 +26,9 @@ BINARY = True
 
 FORMAT = Format(
     "PyTorch checkpoint",
-    (".pt", ".pth", ".bin", ".ckpt"),
+    (".pt", ".pth", ".bin", ".ckpt", ".bin.index.json"),
     "torch.save of torch 1.6 and later (zip), and of 0.1.10 to 1.5 (a stream of pickles); "
-    "TorchScript's parameters",
+    "TorchScript's parameters; a model in several files by its index",
     (
         "a table of parameters: no layers, shapes or work; nothing is unpickled",
         "of a whole module that was pickled, parameters, buffers and classes only",
@@ -60,6 +61,14 @@ def read(source: Source) -> Network:
     damaged, and for tensors that do not fit the storages that the file has.
     """
     from ..tensor_table import table
+
+    tensors, notes = tensors_of(source)
+    stem = os.path.splitext(os.path.basename(source.name))[0]
+    return table(stem or "network", source.name, tensors, [*notes, *one_of_several(source)])
+
+
+def tensors_of(source: Source) -> tuple[list[NamedTensor], list[str]]:
+    """The tensors of a checkpoint, and notes. Raises ReadError as ``read`` does."""
     from .naming import network_tensors
 
     with Blob(source.name, source.path, source.data) as blob:
@@ -78,8 +87,7 @@ def read(source: Source) -> Network:
         tensors, choices = network_tensors(root, blob)
         if not tensors:
             raise blob.error("the checkpoint holds no tensors", 0, f"it is {_what(root)}")
-    stem = os.path.splitext(os.path.basename(source.name))[0]
-    return table(stem or "network", source.name, tensors, [*notes, *choices])
+    return list(tensors), [*notes, *choices]
 
 
 def _what(root: Any) -> str:
