@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import struct
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -346,6 +347,21 @@ def test_every_kind_is_plain_words() -> None:
                                      "lines", "annotations", "MLIR", "LLVM")), title  # fmt: skip
             assert step
             assert not step.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [b"\n", b"\n\n\x12!", b"\n\x01\x12A\x22A", b"\x12\x80\x80", b" ", b"<!-- --> ", b"<?xml ",
+     b'{"a":1}\n', b"a,", b"\t \n", b"op {\n", b"import ", b"a.npy\n", b"layer {",
+     b"digraph a {", b"nc:\n"],
+)  # fmt: skip
+def test_no_pattern_takes_long(part: bytes) -> None:
+    """What a hostile file begins with is matched in a time in proportion to its length."""
+    head = (part * HEAD)[:HEAD]
+    begun = time.process_time()
+    kinds.named(ReadError("no"), "net", head, None)
+    kinds.of_archive("net", [head.decode("latin-1")])
+    assert time.process_time() - begun < 2
 
 
 def test_any_bytes_are_refused_in_words(tmp_path: Path) -> None:

@@ -194,5 +194,5 @@ def test_an_empty_network_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_caps_are_as_they_are_described() -> None:
-    assert packings.MAX_UNPACKED == 4 * 2**30
+    assert packings.MAX_UNPACKED == 2**30
     assert packings.MAX_RATIO == 100

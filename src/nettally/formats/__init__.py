@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from operator import index
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ReadError
+from ..errors import NettallyError, ReadError
 from ..network import NOTHING, Network, Shape
 from ..registry import Registry
 from .source import (
@@ -146,56 +146,63 @@ def read(
     sizes = _sizes_by_name(sizes_given)
     if name == "-":
         with standard_input_as_file() as path:
-            return _read_file(path, STANDARD_INPUT, sizes, companion, options)
+            return _read_file(Source(STANDARD_INPUT, b"", sizes, companion, path, options))
     if names_zoo(name):
         from . import zoo
 
         source = zoo.source(name)
         return format_module("native").read(source.replace(inputs=sizes))
     archive, _, member = name.partition(":") if names_member(name) else (name, "", "")
-    return _read_file(archive, archive, sizes, companion, options, member)
+    return _read_file(Source(archive, b"", sizes, companion, archive, options), member)
 
 
-def _read_file(
-    path: str,
-    name: str,
-    sizes: Mapping[str, Shape],
-    companion: str | None,
-    options: Mapping[str, str],
-    member: str = "",
-    *,
-    is_packed: bool = False,
-) -> Network:
-    """The network in a file. name: what the user calls the file; member: a file in the archive.
+def _read_file(source: Source, member: str = "") -> Network:
+    """The network in the file at ``source.path``. member: the name of a file in an archive.
 
-    is_packed: the file was packed in another. A file that is refused is named for what it is.
+    A file that is packed is unpacked, and one that is refused is named for what it is.
     """
+    path, name = source.path or "", source.name
     if os.path.isdir(path):
         from .kinds import of_folder
 
         raise of_folder(path)
     head = read_part(path, HEAD, whole=False)
     reader = None if member else _reader_of(head, name)
-    if reader is None and not is_packed:
+    if reader is None:
         from . import packings
 
         packing = packings.packing(path, name, head, member, _reader_of)
         if isinstance(packing, packings.Packing):
+            data = packings.unpacked(packing, path, name)
             inner = f"{name}/{packing.name}" if packing.name else name
-            with packings.unpacked(packing, path, name) as file:
-                return _read_file(file, inner, sizes, companion, options, is_packed=True)
+            try:
+                return _read(source.replace(name=inner, data=data, path=None))
+            except NettallyError as error:
+                error.values = "; ".join(
+                    filter(None, (error.values, f"it lies in {packing.title}"))
+                )
+                raise
         reader = packing
+    if reader is not None and not getattr(reader, "BINARY", False):
+        source = source.replace(data=read_bytes(path))
+    return _read(source, head, reader)
+
+
+def _read(source: Source, head: bytes = b"", reader: Any = None) -> Network:
+    """What the reader makes of a file, where it is known which; else of the data."""
+    head = head or source.data[:HEAD]
+    reader = reader or _reader_of(head, source.name)
     try:
         if reader is None:
-            raise _unrecognised(name, os.stat(path).st_size, head)
-        data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
-        network: Network = reader.read(Source(name, data, sizes, companion, path, options))
+            size = len(source.data) if source.path is None else os.stat(source.path).st_size
+            raise _unrecognised(source.name, size, head)
+        network: Network = reader.read(source)
     except ReadError as error:
         from .kinds import named
 
-        raise named(error, name, head, reader) from None
+        raise named(error, source.name, head, reader) from None
     if not network.inputs and not network.nodes:
-        raise ReadError("the network in the file is empty: no inputs and no layers", where=name)
+        raise ReadError("the network is empty: it has no inputs and no layers", where=source.name)
     return network
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MAX_LISTED = 1000
-"""How many files of a folder are looked at."""
+"""How many files of a folder or an archive are looked at."""
 
 READABLE = (".index.json", ".onnx", ".keras", ".tflite", ".safetensors", ".cfg", ".prototxt",
             ".pt", ".pth", ".caffemodel", ".h5", ".bin")  # fmt: skip
@@ -45,7 +45,8 @@ _PADDLE_TO_ONNX = "paddle2onnx makes ONNX of it, which is read"
 _KERAS = "model.save('model.keras') or model.to_json() has the layers"
 _WEIGHTS_ONLY = "name the file with the layers; this one has weights only"
 
-# a length in protobuf, a field with text, and a message
+# how a file in XML begins; a length in protobuf, a field with text, and a message
+_XML = rb"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
 _L = rb"(?:[\x00-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])"
 _T = _L + rb"[ -~]{1,200}"
 
@@ -53,10 +54,10 @@ MISTAKEN: tuple[tuple[bytes, str, str], ...] = (
     (rb"(?:\x0a" + _T + rb")?\x12" + _L + rb"(?:[\x0a\x12\x1a]" + _L + rb"[!-~]{0,200}?){1,60}?\x22"
      + _L + rb"[A-Z][A-Za-z0-9]{1,60}(?!\x28)", "a net of Caffe2 (NetDef)",
      "Caffe2's own exporter makes ONNX of it; of networks from Caffe, name the prototxt"),
-    (rb"(?=.*\bmodel_type\s*:|.*\bhyper_params\b)(?=.*^\s*(?:edge|layer)\s*\{)",
+    (rb"(?=.*\bmodel_type\s*:|.*\bhyper_params\b)(?=.*^[ \t]*+(?:edge|layer)\s*\{)",
      "a net of convnet of Toronto (the successor of cuda-convnet)",
      "write it as one of our own files; see the page on formats"),
-    (rb"(?=.*^\s*op\s*\{)(?=.*\b(?:external_input|external_output|type|device_option)\s*[:{])",
+    (rb"(?=.*^[ \t]*+op\s*\{)(?=.*\b(?:external_input|external_output|type|device_option)\s*[:{])",
      "a net of Caffe2 (NetDef)", "Caffe2's own exporter makes ONNX of it, which is read"),
 )  # fmt: skip
 """What a reader of another format may take for its own, by how the file begins."""
@@ -66,9 +67,9 @@ BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\0{512}", "a file that begins with zeros only", "fetch it again; it was not written whole"),
     (rb"version https://git-lfs", "a pointer of Git LFS, and not the file that it stands for",
      "git lfs pull"),
-    (rb"(?i)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<!?(?:doctype )?html",
+    (rb"(?i)" + _XML + rb"<!?(?:doctype )?html",
      "a web page (HTML), and not a model", _DOWNLOAD + "; a site may want you to sign in first"),
-    (rb"(?i)\s*(?:<\?xml[^>]*>\s*)?<error>", "the error page (XML) of a web store, and not a model",
+    (rb"(?i)" + _XML + rb"<error>", "the error page (XML) of a web store, and not a model",
      _DOWNLOAD + "; the store may have refused access"),
     (rb"(?i)\s*\{\s*\"(?:error|message|detail|code)\"\s*:\s*[\"\d]",
      "a web server's answer (JSON) that reports an error, and not a model", _DOWNLOAD),
@@ -139,7 +140,7 @@ BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04]", "an array in IDX, as MNIST's images are",
      _NOT_A_NETWORK + "; nettally data pack packs such images"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF....WEBP|....ftyp(?:avif|heic)"
-     rb"|P[1-6]\s|\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<svg",
+     rb"|P[1-6]\s|" + _XML + rb"<svg",
      "a picture, and no description of a network", _NOT_A_NETWORK),
     (rb"RIFF|....ftyp|ID3|OggS|fLaC|\x1aE\xdf\xa3", "a recording of sound or video",
      _NOT_A_NETWORK),
@@ -157,16 +158,16 @@ BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
 """How files begin, as patterns: the first that fits is the kind."""
 
 TEXTS: tuple[tuple[bytes, str, str], ...] = (
-    (rb"\s*(?:<\?xml[^>]*>\s*)?<net\s[^>]*>", "a network in OpenVINO's IR (.xml)",
+    (_XML + rb"<net\s[^>]*>", "a network in OpenVINO's IR (.xml)",
      "name the model that it was converted from"),
-    (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<PMML", "a model in PMML", _TO_ONNX),
+    (_XML + rb"<PMML", "a model in PMML", _TO_ONNX),
     (rb"\s*<\?xml", "a file in XML", _NOT_A_NETWORK),
     (rb"\s*<Nnet|<TransitionModel>", "a model of Kaldi", _TO_ONNX),
     (rb"\"?\d+ \d+ \d+ 4206624770", "a network of TNN (.tnnproto)",
      "name the ONNX that it was converted from"),
-    (rb"HloModule |(?=.*^\s*(?:func\.func|stablehlo\.|module @))", "a program in MLIR or HLO",
+    (rb"HloModule |(?=.*^[ \t]*+(?:func\.func|stablehlo\.|module @))", "a program in MLIR or HLO",
      _TO_ONNX),
-    (rb"(?=.*^\s*<\s*ir_version\s*:)", "a model in ONNX's textual syntax",
+    (rb"(?=.*^[ \t]*+<\s*ir_version\s*:)", "a model in ONNX's textual syntax",
      "onnx.save(onnx.parser.parse_model(text), 'model.onnx') writes one that is read"),
     (rb"\s*\{(?=.*\"nbformat\")", "a notebook of Jupyter",
      "write the network into a module, and name it: nettally tally file.py:Class"),
@@ -197,21 +198,21 @@ TEXTS: tuple[tuple[bytes, str, str], ...] = (
      "name it as code: nettally tally package.module:factory, or export it to ONNX"),
     (rb"(?=.*^(?:_base_|META_ARCHITECTURE|MODEL)\s*:)",
      "a configuration of a detection library (Detectron2 or MMDetection)", _WITH_CODE),
-    (rb"(?=.*^\s*node\s*\{)(?=.*\bop\s*:)", "a graph of TensorFlow in text (GraphDef)",
+    (rb"(?=.*^[ \t]*+node\s*\{)(?=.*\bop\s*:)", "a graph of TensorFlow in text (GraphDef)",
      _TF_TO_ONNX),
-    (rb"(?=.*^\s*(?:saved_model_schema_version|meta_graphs)\b)",
+    (rb"(?=.*^[ \t]*+(?:saved_model_schema_version|meta_graphs)\b)",
      "a SavedModel of TensorFlow in text", _TF_TO_ONNX),
-    (rb"(?=.*^\s*(?:train_config|eval_config)\b)",
+    (rb"(?=.*^[ \t]*+(?:train_config|eval_config)\b)",
      "the configuration of a TensorFlow detection pipeline", _TF_TO_ONNX),
     (rb"(?=.*\b(?:max_batch_size|instance_group)\b)(?=.*\b(?:platform|backend)\b)",
      "a configuration of Triton's server", "name the model that stands beside it"),
-    (rb"(?=.*^\s*item\s*\{)(?=.*\bid\s*:)", "a list of classes (a label map)", _NOT_A_NETWORK),
+    (rb"(?=.*^[ \t]*+item\s*\{)(?=.*\bid\s*:)", "a list of classes (a label map)", _NOT_A_NETWORK),
     (rb"model_checkpoint_path\s*:", "a list of TensorFlow's checkpoints", _KERAS),
-    (rb"(?=.*^\s*eps[WB]\s*=)", "a file of cuda-convnet's learning rates, for training",
-     "name the file with the layers, and this one as its companion: --companion FILE"),
-    (rb"(?=.*^\s*(?:train|valid|names|backup)\s*=)(?=.*^\s*classes\s*=)",
+    (rb"(?=.*^[ \t]*+eps[WB]\s*=)", "a file of cuda-convnet's learning rates, for training",
+     "name the file with the layers, and this one with --params FILE"),
+    (rb"(?=.*^[ \t]*+(?:train|valid|names|backup)\s*=)(?=.*^[ \t]*+classes\s*=)",
      "a .data file of Darknet, which names the images", "name the .cfg file"),
-    (rb"(?=.*^\s*(?:#include|extern |const |static |unsigned char))(?=.*[{;])",
+    (rb"(?=.*^[ \t]*+(?:#include|extern |const |static |unsigned char))(?=.*[{;])",
      "source code in C, such as weights as an array", "name the model that it was made of"),
     (rb"(?=.*^(?:(?:from\s+[\w.]+\s+)?import\s+\w|def\s+\w+\(|class\s+\w+))",
      "source code in Python", "name the class or the function in it: nettally tally FILE:Class"),
@@ -284,15 +285,17 @@ def named(error: ReadError, name: str, head: bytes, reader: Any) -> ReadError:
 
 def of_archive(name: str, members: Collection[str]) -> ReadError:
     """The complaint about a zip archive in which there is nothing to read."""
-    kind = _first(MEMBERS, "\n".join(members).encode("utf-8", "replace"))
-    kind = kind or Kind("a zip archive, and none of the files in it can be read", _UNPACK)
+    names = "\n".join(islice(members, MAX_LISTED)).encode("utf-8", "replace")
+    kind = _first(MEMBERS, names) or Kind(
+        "a zip archive, and none of the files in it can be read", _UNPACK
+    )
     return kind.complaint(name, _listed(members))
 
 
 def of_folder(path: str) -> ReadError:
     """The complaint about a folder, with a file of it that can be read, perhaps."""
     try:
-        names = sorted(islice((each.name for each in os.scandir(path)), MAX_LISTED))
+        names = sorted(os.listdir(path))[:MAX_LISTED]
     except OSError:
         names = []
     kind = _first(MEMBERS, "\n".join(names).encode("utf-8", "replace"))

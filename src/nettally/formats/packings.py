@@ -1,16 +1,16 @@
 """Packings of files: what lies in a gzip or bzip2 file, in a zip archive, or in a JSON string.
 
-A packed file is unpacked into a folder of its own, a piece at a time and within a cap, and is then
-read as any other. It is imported only where no reader recognises a file.
+A packed file is unpacked in memory, a piece at a time and within a cap, and is then read as any
+other: nothing is written. It is imported only where no reader recognises a file.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import NettallyError, ReadError, closest
+from ..errors import ReadError, closest
 from ..files import plain_only
 from .encodings.blob import Blob
 from .encodings.zip import LOCAL, entries, pieces
@@ -18,11 +18,11 @@ from .shards import Shards, is_index
 from .source import MAX_TEXT, read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .encodings.zip import Entry
 
-MAX_UNPACKED = 4 * 2**30
+MAX_UNPACKED = 2**30
 """A file that is larger than this when it is unpacked, in bytes, is refused."""
 
 MAX_RATIO = 100
@@ -76,36 +76,24 @@ def packing(
     return None
 
 
-@contextmanager
-def unpacked(packed: Packing, path: str, name: str) -> Generator[str]:
-    """The path of a file with what is packed in the one at ``path``; it is gone afterwards.
+def unpacked(packed: Packing, path: str, name: str) -> bytes:
+    """What is packed in the file at ``path``.
 
-    Raises ReadError beyond MAX_UNPACKED and MAX_RATIO, and for damaged files. Complaints that are
-    raised while it is there say that the file was packed.
+    Raises ReadError beyond MAX_UNPACKED and MAX_RATIO, and for damaged files.
     """
-    from tempfile import TemporaryDirectory
-
     packed_size = os.stat(path).st_size
     most = min(max(MAX_TEXT, MAX_RATIO * packed_size), MAX_UNPACKED)
-    with TemporaryDirectory(prefix="nettally-") as folder:
-        inner = os.path.join(folder, os.path.basename(packed.name)[-100:] or "file")
-        size = 0
-        with open(inner, "wb") as file:
-            for piece in packed.pieces:
-                size += len(piece)
-                if size > most:
-                    raise ReadError(
-                        f"'{packed.name[:80]}' is too large when it is unpacked",
-                        where=name,
-                        values=f"over {most:,} bytes, of {packed_size:,} in {packed.title}",
-                        hint="unpack it yourself, if you trust it, and name the file",
-                    )
-                file.write(piece)
-        try:
-            yield inner
-        except NettallyError as error:
-            error.values = "; ".join(filter(None, (error.values, f"it lies in {packed.title}")))
-            raise
+    data = BytesIO()  # which hands over what was written to it without a copy
+    for piece in packed.pieces:
+        if data.tell() + len(piece) > most:
+            raise ReadError(
+                f"'{packed.name[:80]}' is too large when it is unpacked",
+                where=name,
+                values=f"over {most:,} bytes, of {packed_size:,} in {packed.title}",
+                hint="unpack it yourself, if you trust it, and name the file",
+            )
+        data.write(piece)
+    return data.getvalue()
 
 
 def _decompressed(path: str, name: str, method: str) -> Iterator[bytes]:
@@ -131,7 +119,8 @@ def _of_zip(path: str, name: str, member: str, reader_of: Callable[[bytes, str],
     with Blob(name, path) as blob:
         files = entries(blob)
         if not member:
-            reader = reader_of(LOCAL + "\n".join(files).encode("utf-8", "replace"), name)
+            listed = "\0".join(files).encode("utf-8", "replace")  # which is no text
+            reader = reader_of(LOCAL + b"\0" + listed, name)
             if reader is not None:
                 return reader
         elif member not in files:
