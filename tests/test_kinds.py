@@ -313,6 +313,14 @@ def test_npz_of_numpy(tmp_path: Path) -> None:
     assert "NumPy" in complaint(tmp_path / "w.npy").what
 
 
+def test_a_program_of_torch_export(tmp_path: Path) -> None:
+    """It holds example inputs, which torch.save wrote, in a file within the archive."""
+    torch = pytest.importorskip("torch")
+    program = torch.export.export(torch.nn.Linear(8, 4), (torch.zeros(1, 8),))
+    torch.export.save(program, tmp_path / "m.pt2")
+    assert "torch.export" in complaint(tmp_path / "m.pt2").what
+
+
 def test_a_folder_is_named_and_a_file_in_it_proposed(tmp_path: Path) -> None:
     (tmp_path / "saved" / "variables").mkdir(parents=True)
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\1")

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from caffe_files import encode
 from nettally.errors import ReadError
@@ -248,3 +250,20 @@ def test_protobuf_refuses_what_we_refuse(text: str, net_class: Any) -> None:
 
     with pytest.raises(text_format.ParseError):
         text_format.Parse(text, net_class(), allow_unknown_field=True)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["1", "-2", "0x1F", "3.5e-2", ".5", "7.", "1e9f", "-inf", "nan", "RELU", "- 4"]
+        ),
+        min_size=1,
+    ),
+    st.sampled_from([",", ", ", " ,\n", "\t, # and\n"]),
+)
+def test_a_list_says_what_repeated_fields_say(values: list[str], comma: str) -> None:
+    as_list = parse("net", f"before: 1 x: [{comma.join(values)}] after: 2")
+    repeated = parse("net", "before: 1 " + " ".join(f"x: {each}" for each in values) + " after: 2")
+    assert [f[:3] for f in as_list.fields] == [f[:3] for f in repeated.fields]
+    counted = parse("net", f"x: [{comma.join(values)}]", ("x",))
+    assert (counted.skipped, counted.fields) == (len(values), [])

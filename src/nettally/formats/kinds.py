@@ -67,7 +67,7 @@ BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\0{512}", "a file that begins with zeros only", "fetch it again; it was not written whole"),
     (rb"version https://git-lfs", "a pointer of Git LFS, and not the file that it stands for",
      "git lfs pull"),
-    (rb"(?i)" + _XML + rb"<!?(?:doctype )?html",
+    (rb"(?i)" + _XML + rb"<!?(?:doctype )?(?:html|head|body|title|script|meta)\b",
      "a web page (HTML), and not a model", _DOWNLOAD + "; a site may want you to sign in first"),
     (rb"(?i)" + _XML + rb"<error>", "the error page (XML) of a web store, and not a model",
      _DOWNLOAD + "; the store may have refused access"),
@@ -223,7 +223,7 @@ TEXTS: tuple[tuple[bytes, str, str], ...] = (
 """What stands in texts, asked where a file has no byte that a text has not."""
 
 MEMBERS: tuple[tuple[bytes, str, str], ...] = (
-    (rb"(?=.*\.npy$)(?!.*^[^\n]+(?<!\.npy)$)", "arrays of NumPy (.npz), without the layers",
+    (rb"(?=.*\.npy$)(?!.*^[^\n]+(?<!\.npy)$)", "a .npz file of NumPy's arrays, without the layers",
      _WEIGHTS_ONLY),
     (rb"(?=.*saved_model\.pb(?:txt)?$)", "a SavedModel of TensorFlow", _TF_TO_ONNX),
     (rb"(?=.*(?:\.mlmodel|model\.mil|coremldata\.bin)$)", "a model of Core ML (.mlpackage)",
@@ -283,12 +283,16 @@ def named(error: ReadError, name: str, head: bytes, reader: Any) -> ReadError:
     return error if kind is None else kind.complaint(name, values)
 
 
-def of_archive(name: str, members: Collection[str]) -> ReadError:
-    """The complaint about a zip archive in which there is nothing to read."""
+def of_archive(name: str, members: Collection[str], error: ReadError | None = None) -> ReadError:
+    """The complaint about a zip archive in which there is nothing to read.
+
+    error: what a reader says of it, where it is not known what it is.
+    """
     names = "\n".join(islice(members, MAX_LISTED)).encode("utf-8", "replace")
-    kind = _first(MEMBERS, names) or Kind(
-        "a zip archive, and none of the files in it can be read", _UNPACK
-    )
+    kind = _first(MEMBERS, names)
+    if kind is None and error is not None:
+        return error
+    kind = kind or Kind("a zip archive, and none of the files in it can be read", _UNPACK)
     return kind.complaint(name, _listed(members))
 
 

@@ -108,12 +108,15 @@ def _archive(blob: Blob, notes: list[str]) -> Any:
     files = entries(blob)
     pickles = [name for name in files if name == "data.pkl" or name.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise blob.error(
+        from ..kinds import of_archive
+
+        error = blob.error(
             "this zip archive is no checkpoint of torch.save: it has "
             + (f"{len(pickles)} files data.pkl" if pickles else "no data.pkl"),
             0,
             f"files: {', '.join(name[:40] for name in list(files)[:6])}",
         )
+        raise of_archive(blob.name, files, error)
     folder = pickles[0][: -len("data.pkl")]
     if any(name.startswith(f"{folder}code/") for name in files):
         notes.append("this is TorchScript: its code is not read")
