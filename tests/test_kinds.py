@@ -266,7 +266,7 @@ def test_what_a_reader_knows_is_never_called_something_else(name: str) -> None:
     for data in seeds(name):
         if reader.sniff(data[:HEAD], ""):
             error = ReadError("a layer has no size")
-            assert kinds.named(error, "net" + TARGETS[name].suffix, data[:HEAD], reader) is error
+            assert kinds.identify(error, "net" + TARGETS[name].suffix, data[:HEAD], reader) is error
 
 
 def test_networks_of_the_corpus_are_never_called_something_else(shared: Path) -> None:
@@ -281,7 +281,7 @@ def test_networks_of_the_corpus_are_never_called_something_else(shared: Path) ->
         if reader is not None:
             looked_at += 1
             error = ReadError("a layer has no size")
-            assert kinds.named(error, path.name, head, reader) is error, path
+            assert kinds.identify(error, path.name, head, reader) is error, path
     assert looked_at > 400
 
 
@@ -367,7 +367,7 @@ def test_no_pattern_takes_long(part: bytes) -> None:
     """What a hostile file begins with is matched in a time in proportion to its length."""
     head = (part * HEAD)[:HEAD]
     begun = time.process_time()
-    kinds.named(ReadError("no"), "net", head, None)
+    kinds.identify(ReadError("no"), "net", head, None)
     kinds.of_archive("net", [head.decode("latin-1")])
     assert time.process_time() - begun < 2
 

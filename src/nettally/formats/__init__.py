@@ -173,7 +173,7 @@ def _read_file(source: Source, member: str = "") -> Network:
 
         packing = packings.packing(path, name, head, member, _reader_of)
         if isinstance(packing, packings.Packing):
-            data = packings.unpacked(packing, path, name)
+            data = packings.unpack(packing, path, name)
             inner = f"{name}/{packing.name}" if packing.name else name
             try:
                 return _read(source.replace(name=inner, data=data, path=None))
@@ -198,9 +198,9 @@ def _read(source: Source, head: bytes = b"", reader: Any = None) -> Network:
             raise _unrecognised(source.name, size, head)
         network: Network = reader.read(source)
     except ReadError as error:
-        from .kinds import named
+        from .kinds import identify
 
-        raise named(error, source.name, head, reader) from None
+        raise identify(error, source.name, head, reader) from None
     if not network.inputs and not network.nodes:
         raise ReadError("the network is empty: it has no inputs and no layers", where=source.name)
     return network

@@ -266,7 +266,7 @@ SUFFIXES: tuple[tuple[bytes, str, str], ...] = (
 """Names, of files whose beginning says nothing."""
 
 
-def named(error: ReadError, name: str, head: bytes, reader: Any) -> ReadError:
+def identify(error: ReadError, name: str, head: bytes, reader: Any) -> ReadError:
     """The complaint about a file that says what it is; ``error`` itself where that is not known.
 
     name: what the user calls the file. head: its first bytes. reader: the format that took it and
@@ -293,7 +293,7 @@ def of_archive(name: str, members: Collection[str], error: ReadError | None = No
     if kind is None and error is not None:
         return error
     kind = kind or Kind("a zip archive, and none of the files in it can be read", _UNPACK)
-    return kind.complaint(name, _listed(members))
+    return kind.complaint(name, _first_names(members))
 
 
 def of_folder(path: str) -> ReadError:
@@ -309,7 +309,7 @@ def of_folder(path: str) -> ReadError:
     return kind.complaint(path)
 
 
-def _listed(names: Collection[str]) -> str:
+def _first_names(names: Collection[str]) -> str:
     shown = ", ".join(each[:60] for each in islice(names, 6))
     return "it has " + (
         f"{shown} and {len(names) - 6:,} more" if len(names) > 6 else shown or "no files"

@@ -76,7 +76,7 @@ def packing(
     return None
 
 
-def unpacked(packed: Packing, path: str, name: str) -> bytes:
+def unpack(packing: Packing, path: str, name: str) -> bytes:
     """What is packed in the file at ``path``.
 
     Raises ReadError beyond MAX_UNPACKED and MAX_RATIO, and for damaged files.
@@ -84,12 +84,12 @@ def unpacked(packed: Packing, path: str, name: str) -> bytes:
     packed_size = os.stat(path).st_size
     most = min(max(MAX_TEXT, MAX_RATIO * packed_size), MAX_UNPACKED)
     data = BytesIO()  # which hands over what was written to it without a copy
-    for piece in packed.pieces:
+    for piece in packing.pieces:
         if data.tell() + len(piece) > most:
             raise ReadError(
-                f"'{packed.name[:80]}' is too large when it is unpacked",
+                f"'{packing.name[:80]}' is too large when it is unpacked",
                 where=name,
-                values=f"over {most:,} bytes, of {packed_size:,} in {packed.title}",
+                values=f"over {most:,} bytes, of {packed_size:,} in {packing.title}",
                 hint="unpack it yourself, if you trust it, and name the file",
             )
         data.write(piece)
@@ -119,8 +119,8 @@ def _of_zip(path: str, name: str, member: str, reader_of: Callable[[bytes, str],
     with Blob(name, path) as blob:
         files = entries(blob)
         if not member:
-            listed = "\0".join(files).encode("utf-8", "replace")  # which is no text
-            reader = reader_of(LOCAL + b"\0" + listed, name)
+            directory = "\0".join(files).encode("utf-8", "replace")  # which is no text
+            reader = reader_of(LOCAL + b"\0" + directory, name)
             if reader is not None:
                 return reader
         elif member not in files:
@@ -131,12 +131,12 @@ def _of_zip(path: str, name: str, member: str, reader_of: Callable[[bytes, str],
             )
         networks = [member] if member else _networks(blob, files, reader_of)
     if len(networks) > 1:
-        listed = ", ".join(each[:80] for each in networks[:12])
+        names = ", ".join(each[:80] for each in networks[:12])
         more = f" and {len(networks) - 12} more" if len(networks) > 12 else ""
         raise ReadError(
             f"this zip archive holds {len(networks)} files that can be read",
             where=name,
-            values=listed + more,
+            values=names + more,
             hint=f"name one: {name}:{networks[0][:80]}",
         )
     if not networks:

@@ -47,9 +47,9 @@ class Shards:
         tensors: dict[str, NamedTensor] = {}
         notes: dict[str, None] = {}
         for file, names in files.items():
-            listed, more = self._tensors(source, file)
-            notes.update(dict.fromkeys(more))
-            for tensor in listed:
+            more_tensors, sentences = self._tensors(source, file)
+            notes.update(dict.fromkeys(sentences))
+            for tensor in more_tensors:
                 if tensor.name in tensors:
                     raise ReadError(
                         f"two files hold the tensor '{tensor.name[:80]}'", where=source.name,

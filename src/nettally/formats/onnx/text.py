@@ -77,8 +77,8 @@ def is_text(head: bytes) -> bool:
     """Whether a text begins as a ModelProto does, in the text format or in JSON."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:1] == b"{":
-        versioned = b'"irVersion"' in head or b'"ir_version"' in head
-        return b'"graph"' in head and (versioned or b'"opType"' in head or b'"op_type"' in head)
+        has_version = b'"irVersion"' in head or b'"ir_version"' in head
+        return b'"graph"' in head and (has_version or b'"opType"' in head or b'"op_type"' in head)
     while start[:1] == b"#":
         start = start.partition(b"\n")[2].lstrip()
     word = start[:40].split(b":")[0].split(b"{")[0].split(b"<")[0].strip().decode("latin-1")
