@@ -371,7 +371,7 @@ def _hook(watched: list[bool], given: set[str], allowed: tuple[str, ...], say: A
             return from_import()
         if event in ("os.listdir", "os.scandir"):
             folder = os.fsdecode(args[0])  # the file's own is listed to suggest what is beside it
-            return folder == "." or (folder + os.sep).startswith(allowed)
+            return folder == "." or folder in given or (folder + os.sep).startswith(allowed)
         return event in QUIET
 
     def hook(event: str, args: tuple[Any, ...]) -> None:

@@ -125,7 +125,7 @@ def test_names_of_classes_reach_the_terminal_as_text(
     ("name", "complaint"),
     [
         ("none.png", "can't open the image: No such file or directory"),
-        ("folder", "this is not a plain file"),
+        ("folder", "this is a folder, and not a file"),
         ("text.png", "the image can't be read: no image that is known here"),
     ],
 )

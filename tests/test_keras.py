@@ -777,7 +777,7 @@ def test_tensorflow_js() -> None:
         (b'{"layers": []}', False),
         (b"[]", False),
         (b"PK\x03\x04 x/data.pkl", False),
-        (b"PK\x03\x04 config.json", True),
+        (b"PK\x03\x04 config.json metadata.json", True),
         (b"\x89HDF\r\n\x1a\n", True),
         (b"", False),
     ],

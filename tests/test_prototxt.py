@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from caffe_files import encode
 from nettally.errors import ReadError
@@ -275,3 +277,20 @@ def test_comments_and_separators_change_nothing(corpus: Path) -> None:
         read += 1
         assert tree(parse("x", re.sub(r"#.*", "", text).replace("\n", " # c\n"))) == plain
     assert read > 90
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["1", "-2", "0x1F", "3.5e-2", ".5", "7.", "1e9f", "-inf", "nan", "RELU", "- 4"]
+        ),
+        min_size=1,
+    ),
+    st.sampled_from([",", ", ", " ,\n", "\t, # and\n"]),
+)
+def test_a_list_says_what_repeated_fields_say(values: list[str], comma: str) -> None:
+    as_list = parse("net", f"before: 1 x: [{comma.join(values)}] after: 2")
+    repeated = parse("net", "before: 1 " + " ".join(f"x: {each}" for each in values) + " after: 2")
+    assert [f[:3] for f in as_list.fields] == [f[:3] for f in repeated.fields]
+    counted = parse("net", f"x: [{comma.join(values)}]", ("x",))
+    assert (counted.skipped, counted.fields) == (len(values), [])

@@ -152,7 +152,7 @@ def test_against_the_format_itself(tmp_path: Path) -> None:
 
 ONE = '"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}'
 MALFORMED = {
-    "empty": (b"", "the file is too short"),
+    "empty": (b"", "this is an empty file"),
     "short": (b"\x10\0\0", "the file is too short"),
     "no tensors": (file("{}"), "the file has no tensors"),
     "only metadata": (file({"__metadata__": {"format": "pt"}}), "the file has no tensors"),

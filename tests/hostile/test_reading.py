@@ -30,13 +30,13 @@ def test_a_folder(hostile: Hostile, tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
 def test_a_pipe_that_nobody_writes_to(hostile: Hostile, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.onnx")
-    assert hostile("x.onnx").refused == "x.onnx: this is not a plain file"
+    assert hostile("x.onnx").refused.startswith("x.onnx: this is a pipe, and not a file")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="this system has no /dev/zero")
 def test_a_device_without_end(hostile: Hostile, tmp_path: Path) -> None:
     (tmp_path / "x.prototxt").symlink_to("/dev/zero")
-    assert hostile("x.prototxt").refused == "x.prototxt: this is not a plain file"
+    assert hostile("x.prototxt").refused.startswith("x.prototxt: this is a device, and not a file")
 
 
 def test_a_link_to_nothing(hostile: Hostile, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from operator import index
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ReadError
+from ..errors import NettallyError, ReadError
 from ..network import NOTHING, Network, Shape
 from ..registry import Registry
 from .source import (
@@ -117,7 +117,8 @@ def read(
 ) -> Network:
     """A zoo name, a file, a torch module, or the name of one, as a Network.
 
-    what: ``alexnet``; a path, or "-" for standard input; a ``torch.nn.Module``;
+    what: ``alexnet``; a path, a file in an archive (``models.zip:net.onnx``), or "-" for standard
+    input; a ``torch.nn.Module``;
     ``torchvision:resnet50``, ``timm:convnext_base``, ``package.module:factory``,
     ``file.py:Class(3)``, whose code is then imported and run; or a Network, which is returned.
     input_size (or inputs, the same): the input's sizes where the source does not say them, or
@@ -149,29 +150,69 @@ def read(
     sizes = _sizes_by_name(sizes_given)
     if name == "-":
         with standard_input_as_file() as path:
-            return _read_file(path, STANDARD_INPUT, sizes, companion, options)
+            return _read_file(Source(STANDARD_INPUT, b"", sizes, companion, path, options))
     if names_zoo(name):
         from . import zoo
 
         source = zoo.source(name)
-        return _read(source.replace(inputs=sizes), "native")
-    return _read_file(name, name, sizes, companion, options)
+        return format_module("native").read(source.replace(inputs=sizes))
+    archive, _, member = name.partition(":") if names_member(name) else (name, "", "")
+    return _read_file(Source(archive, b"", sizes, companion, archive, options), member)
 
 
-def _read_file(
-    path: str,
-    name: str,
-    sizes: Mapping[str, Shape],
-    companion: str | None,
-    options: Mapping[str, str],
-) -> Network:
-    """The network in a file. name: what the user calls the file."""
+def _read_file(source: Source, member: str = "") -> Network:
+    """The network in the file at ``source.path``. member: the name of a file in an archive.
+
+    A file that is packed is unpacked, and one that is refused is named for what it is.
+    """
+    path, name = source.path or "", source.name
+    if os.path.isdir(path):
+        from .kinds import of_folder
+
+        raise of_folder(path)
     head = read_part(path, HEAD, whole=False)
-    for reader in _formats():
-        if reader.sniff(head, name):
-            data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
-            return reader.read(Source(name, data, sizes, companion, path, options))
-    raise _unrecognised(name, os.stat(path).st_size, head)
+    reader = None if member else _reader_of(head, name)
+    if reader is None:
+        from . import packings
+
+        packing = packings.packing(path, name, head, member, _reader_of)
+        if isinstance(packing, packings.Packing):
+            data = packings.unpack(packing, path, name)
+            inner = f"{name}/{packing.name}" if packing.name else name
+            try:
+                return _read(source.replace(name=inner, data=data, path=None))
+            except NettallyError as error:
+                error.values = "; ".join(
+                    filter(None, (error.values, f"it lies in {packing.title}"))
+                )
+                raise
+        reader = packing
+    if reader is not None and not getattr(reader, "BINARY", False):
+        source = source.replace(data=read_bytes(path))
+    return _read(source, head, reader)
+
+
+def _read(source: Source, head: bytes = b"", reader: Any = None) -> Network:
+    """What the reader makes of a file, where it is known which; else of the data."""
+    head = head or source.data[:HEAD]
+    reader = reader or _reader_of(head, source.name)
+    try:
+        if reader is None:
+            size = len(source.data) if source.path is None else os.stat(source.path).st_size
+            raise _unrecognised(source.name, size, head)
+        network: Network = reader.read(source)
+    except ReadError as error:
+        from .kinds import identify
+
+        raise identify(error, source.name, head, reader) from None
+    if not network.inputs and not network.nodes:
+        raise ReadError("the network is empty: it has no inputs and no layers", where=source.name)
+    return network
+
+
+def _reader_of(head: bytes, name: str) -> Any:
+    """The first format that recognises a file by its first bytes; None where none does."""
+    return next((reader for reader in _formats() if reader.sniff(head, name)), None)
 
 
 def _pytorch() -> Any:
@@ -192,7 +233,14 @@ def _pytorch() -> Any:
 def names_code(name: str) -> bool:
     """Whether it is ``somewhere:something``, and no file: the name of a module to be built."""
     where, colon, what = name.partition(":")
-    return bool(colon and where and what) and not os.path.exists(name)
+    return bool(colon and where and what) and not os.path.exists(name) and not names_member(name)
+
+
+def names_member(name: str) -> bool:
+    """Whether it is ``archive.zip:member``, a file in an archive; Python's files have modules."""
+    archive, colon, member = name.partition(":")
+    plain = bool(colon and member) and not archive.endswith(".py") and os.path.isfile(archive)
+    return plain and not os.path.exists(name)
 
 
 def names_zoo(name: str) -> bool:
@@ -200,7 +248,7 @@ def names_zoo(name: str) -> bool:
 
     "-" is standard input.
     """
-    if name == "-" or os.sep in name or names_code(name):
+    if name == "-" or os.sep in name or names_code(name) or names_member(name):
         return False
     return not os.path.exists(name)
 
@@ -256,13 +304,6 @@ def _not_a_network(what: object) -> ReadError:
         values=values,
         hint=hint,
     )
-
-
-def _read(source: Source, format_name: str | None = None) -> Network:
-    for reader in _formats() if format_name is None else (format_module(format_name),):
-        if format_name is not None or reader.sniff(source.data[:HEAD], source.name):
-            return reader.read(source)
-    raise _unrecognised(source.name, len(source.data), source.data[:HEAD])
 
 
 def _unrecognised(name: str, size: int, head: bytes) -> ReadError:

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .encodings.blob import Blob
-from .source import Format
+from .source import Format, one_of_several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +25,9 @@ BINARY = True
 
 FORMAT = Format(
     "safetensors",
-    (".safetensors",),
-    "all; the header only, at most 100 MB",
-    (
-        "a table of parameters: no layers, shapes or work",
-        "one file at a time: the index of a model in several files names no sizes",
-    ),
+    (".safetensors", ".safetensors.index.json"),
+    "all; the header only, at most 100 MB; a model in several files by its index",
+    ("a table of parameters: no layers, shapes or work",),
 )
 
 MAX_HEADER = 100_000_000
@@ -68,23 +65,24 @@ def read(source: Source) -> Network:
     """
     from .tensor_table import table
 
+    tensors, notes = tensors_of(source)
+    stem = os.path.splitext(os.path.basename(source.name))[0]
+    return table(stem or "network", source.name, tensors, [*notes, *one_of_several(source)])
+
+
+def tensors_of(source: Source) -> tuple[list[NamedTensor], list[str]]:
+    """The tensors of the header, and notes. Raises ReadError as ``read`` does."""
     with Blob(source.name, source.path, source.data) as blob:
         header = _header(blob)
         start = 8 + len(header)
         notes: list[str] = []
-        tensors = list(_tensors(header, blob, start, notes))
-    stem = os.path.splitext(os.path.basename(source.name))[0]
-    return table(stem or "network", source.name, tensors, notes)
+        return list(_tensors(header, blob, start, notes)), notes
 
 
 def _header(blob: Blob) -> bytes:
     if blob.size < 8:
         raise blob.error("the file is too short for a safetensors file", blob.size)
     size = int.from_bytes(blob.fetch(0, 8), "little")
-    if blob.fetch(0, min(blob.size, 24)).startswith(b"version https://git-lfs"):
-        raise blob.error(
-            "this is a pointer of Git LFS and not the file itself", 0, hint="git lfs pull"
-        )
     if size > MAX_HEADER:
         raise blob.error(
             "the header is longer than the format allows",

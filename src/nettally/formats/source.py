@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import ReadError, nearest
+from ..files import plain_only
 from ..network import NOTHING, Shape
 from ..record import Record
 
@@ -68,6 +69,19 @@ class Source(Record):
             ) from None
 
 
+def one_of_several(source: Source) -> tuple[str, ...]:
+    """A sentence about a file that is one of several that hold a model, by its name; or none."""
+    from re import fullmatch
+
+    folder, name = os.path.split(source.name)
+    match = fullmatch(r"(.+)-0*([0-9]{1,6})-of-0*([0-9]{1,6})(\.\w+)", name)
+    if match is None or int(match[3]) < 2:
+        return ()
+    sentence = f"this is file {match[2]} of {match[3]} of a model: the others hold the rest"
+    index = os.path.join(folder, f"{match[1]}{match[4]}.index.json")
+    return (sentence + (f"; {index} reads them all" if os.path.isfile(index) else ""),)
+
+
 STANDARD_INPUT = "standard input"
 """What a file that is called "-" is named in errors."""
 
@@ -98,18 +112,14 @@ def standard_input_as_file() -> Generator[str]:
 def read_part(name: str, most: int, *, whole: bool) -> bytes:
     """The first ``most`` bytes of a plain file; whole: a file that has more is refused."""
     try:
-        if os.path.isdir(name):
-            raise ReadError("this is a folder", where=name, hint="name a file in it")
-        size = os.stat(name).st_size
-        if not os.path.isfile(name):
-            raise ReadError("this is not a plain file", where=name)
-        if whole and size > most:
-            raise ReadError(
-                "the file is too large for a description in text",
-                where=name,
-                values=f"{size:,} bytes, at most {most:,}",
-            )
-        with open(name, "rb") as file:
+        with open(name, "rb", opener=plain_only) as file:
+            size = os.fstat(file.fileno()).st_size
+            if whole and size > most:
+                raise ReadError(
+                    "the file is too large for a description in text",
+                    where=name,
+                    values=f"{size:,} bytes, at most {most:,}",
+                )
             return file.read(most + 1 if whole else most)
     except OSError as error:
         raise ReadError(

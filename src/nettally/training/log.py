@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import NettallyError, ReadError
 from ..extras import to_install
+from ..files import plain_only
 from .run import LOG
 
 
@@ -37,7 +38,9 @@ class Log:
             return
         try:
             if self._file is None:
-                self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 - until close
+                self._file = open(  # noqa: SIM115 - until close
+                    self.path, "a", encoding="utf-8", opener=plain_only
+                )
             self._file.write(json.dumps({"after": step, **facts}) + "\n")
             self._file.flush()
         except OSError as error:
@@ -50,7 +53,7 @@ class Log:
         """Take out what was written after a step: it is done again, and would stand twice."""
         if not self.active or not os.path.exists(self.path):
             return
-        with open(self.path, encoding="utf-8", errors="replace") as file:
+        with open(self.path, encoding="utf-8", errors="replace", opener=plain_only) as file:
             lines = file.readlines()
         kept = [line for line in lines if _after(line) <= step]
         if len(kept) != len(lines):

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..building.build import build
 from ..data.augment import Scaling, centre_crop, ten_crops
 from ..errors import NettallyError, ReadError
+from ..files import plain_only
 from ..record import Record
 from .checkpoint import read_checkpoint
 from .recipe import Recipe
@@ -272,7 +273,7 @@ def _no_run(path: str, why: str) -> ReadError:
 def _read_facts(path: str) -> dict[str, Any]:
     name = os.path.join(path, RUN)
     try:
-        with open(name, "rb") as file:
+        with open(name, "rb", opener=plain_only) as file:
             text = file.read(MOST + 1)
     except OSError as error:
         raise _no_run(path, f"{RUN}: {error.strerror}") from None

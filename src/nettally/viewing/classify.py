@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data.packed import Loader
 from ..data.packing.image import MAX_FILE, Broken, Square, decode, need_pillow
 from ..errors import NettallyError, ReadError, closest
+from ..files import plain_only
 from ..training.evaluate import last_of
 
 if TYPE_CHECKING:
@@ -84,12 +85,10 @@ def image_of(path: str, square: Square) -> Tensor:
     """An image file: uint8 (side, side, channels). Raises ReadError, saying why."""
     need_pillow()
     try:
-        size = os.stat(path).st_size
-        if not os.path.isfile(path):
-            raise ReadError("this is not a plain file", where=path)
-        if size > MAX_FILE:
-            raise ReadError("the image file is too long", where=path, values=f"{size:,} bytes")
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=plain_only) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE:
+                raise ReadError("the image file is too long", where=path, values=f"{size:,} bytes")
             return torch.from_numpy(decode(file, square).copy())
     except Broken as broken:
         raise ReadError(f"the image can't be read: {broken}", where=path) from None

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ReadError
+from ..files import plain_only
 from ..training.run import LOG
 from .pictures import Block, Item, Picture, Stroke, Words
 
@@ -35,7 +36,7 @@ def epochs_of(path: str) -> list[Epoch]:
     """The epochs in a run's log, in their order. Raises ReadError where it has none."""
     name = os.path.join(path, LOG)
     try:
-        with open(name, encoding="utf-8", errors="replace") as file:
+        with open(name, encoding="utf-8", errors="replace", opener=plain_only) as file:
             lines = file.read(MOST).splitlines()
     except OSError as error:
         raise ReadError(f"can't read the log: {error.strerror}", where=name) from None

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
+from ...files import plain_only
 from ...rendering.escape import escape
 from ..output import prose, refuse_stdout, show
 from ..process import TALLIES
@@ -82,9 +83,9 @@ def run(
 def _class_names(path: str) -> tuple[str, ...]:
     """The names in a file, one a line. Raises NettallyError."""
     try:
-        if os.path.getsize(path) > MAX_NAMES:
-            raise NettallyError("the file of names is too long", where=path)
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=plain_only) as file:
+            if os.fstat(file.fileno()).st_size > MAX_NAMES:
+                raise NettallyError("the file of names is too long", where=path)
             names = tuple(line.strip() for line in file.read().splitlines() if line.strip())
     except OSError as error:
         raise NettallyError(f"can't open the file: {error.strerror}", where=path) from None

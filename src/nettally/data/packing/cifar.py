@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...errors import ReadError
+from ...files import plain_only
 from ...formats.encodings.blob import Blob
 from ...formats.encodings.pickle import Dictionary, Global, Machine, Thing, words_for
 from .source import Arrays, named
@@ -77,7 +78,7 @@ def read_folder(root: str, name: str, classes: Sequence[str], kind: Kind) -> Arr
         if each in names:
             path = os.path.join(root, each)
             try:
-                with open(path, "rb") as file:
+                with open(path, "rb", opener=plain_only) as file:
                     files[each] = file.read(MAX_FILE + 1)
             except OSError as error:
                 raise ReadError(f"can't open the file: {error.strerror}", where=path) from None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...errors import ReadError
+from ...files import plain_only
 from .source import Arrays, named
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def read_idx(root: str, name: str, classes: Sequence[str]) -> Arrays:
         highest = max(highest, int(labels.max()))
         sizes[split], counts[split] = shape[1:], shape[0]
         for each in pair:
-            with open(os.path.join(root, each), "rb") as file:
+            with open(os.path.join(root, each), "rb", opener=plain_only) as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     if len(set(sizes.values())) > 1:
         raise ReadError(
@@ -142,9 +143,9 @@ def _pairs(root: str) -> dict[str, _Pair]:
 
 def _open(path: str) -> Any:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=plain_only) as file:
             packed = file.read(2) == b"\x1f\x8b"
-        return gzip.open(path, "rb") if packed else open(path, "rb")
+        return gzip.open(path, "rb") if packed else open(path, "rb", opener=plain_only)
     except OSError as error:
         raise ReadError(f"can't open the file: {error.strerror}", where=path) from None
 

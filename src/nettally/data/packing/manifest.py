@@ -13,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import ReadError
+from ...files import plain_only
 from ...formats.encodings.json import load
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def read_manifest(folder: str, *, look: bool = True) -> Manifest:
     size = plain_size(folder, MANIFEST)
     if size > MAX_MANIFEST:
         raise ReadError("the manifest is too long", where=path, values=f"{size:,} bytes")
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=plain_only) as file:
         data = file.read(MAX_MANIFEST)
     try:
         text = data.decode("utf-8")

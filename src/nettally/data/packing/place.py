@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...errors import NettallyError
+from ...files import plain_only
 from .finish import STATE, cut_off, tidy
 from .manifest import MANIFEST, read_manifest
 from .shard import write_file
@@ -70,7 +71,7 @@ class Folder:
         lock = None
         try:
             while self.lock is None:
-                lock = open(path, "wb")  # noqa: SIM115 - see __exit__
+                lock = open(path, "wb", opener=plain_only)  # noqa: SIM115 - see __exit__
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # another process that ended just now may have removed it between the two
                 if os.path.exists(path) and os.path.samestat(
@@ -105,7 +106,7 @@ class Folder:
             return manifest
         if os.path.lexists(state):
             try:
-                with open(state, "rb") as file:
+                with open(state, "rb", opener=plain_only) as file:
                     unfinished = json.load(file)
                 same, other = unfinished["source"] == digest, str(unfinished["name"])
             except (OSError, ValueError, TypeError, KeyError, RecursionError):

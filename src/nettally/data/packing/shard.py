@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ...files import plain_only
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
@@ -114,7 +116,7 @@ def read_record(plan: Plan) -> Record | None:
     """The record of a shard that is complete; None where it is not, or is not as it should be."""
     path = os.path.join(plan.folder, plan.name)
     try:
-        with open(record_path(path), "rb") as file:
+        with open(record_path(path), "rb", opener=plain_only) as file:
             fields = json.load(file)
         record = Record(**fields)
         bytes_each = int(np.prod(plan.shape))

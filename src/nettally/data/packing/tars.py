@@ -16,6 +16,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import ReadError
+from ...files import plain_only
 from .folder import SPLIT_NAMES, suffix
 from .image import SUFFIXES
 from .source import Photo, Photos
@@ -99,7 +100,7 @@ def members(
     try:
         size = os.path.getsize(path) - offset if size is None else size
         with (
-            open(path, "rb", buffering=2**14) as file,
+            open(path, "rb", 2**14, opener=plain_only) as file,
             _Window(file, offset, size) as window,
             tarfile.open(fileobj=window, mode="r:", errorlevel=0) as tar,
         ):
@@ -149,7 +150,7 @@ def _ended(path: str, at: int, begin: int, size: int) -> None:
     """Raises ReadError where the headers stop before the end: tarfile takes that for the end."""
     # a tar ends in two blocks of zeros; some writers leave them out
     if at + 512 < size:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=plain_only) as file:
             file.seek(begin + at)
             if file.read(512).strip(b"\0"):
                 raise ReadError(
@@ -203,7 +204,7 @@ def small_files(
 
 
 def _packed(path: str) -> bool:
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=plain_only) as file:
         head = file.read(6)
     return head[:2] == b"\x1f\x8b" or head[:3] == b"BZh" or head == b"\xfd7zXZ\0"
 
@@ -262,7 +263,7 @@ def _key(member: Member) -> str:
 
 
 def _label(member: Member) -> int:
-    with open(member.tar, "rb") as file:
+    with open(member.tar, "rb", opener=plain_only) as file:
         file.seek(member.offset)
         text = file.read(min(member.size, MAX_LABEL + 1)).strip()
     if not text.isdigit() or len(text) > 9:

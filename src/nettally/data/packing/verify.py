@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...errors import ReadError
+from ...files import plain_only
 from .manifest import Manifest, Part, Stored, plain_size, read_manifest
 from .workers import cores
 
@@ -69,7 +70,7 @@ def _wrong(folder: str, stored: Stored) -> str:
         size = plain_size(folder, stored.file)
         if size != stored.size:
             return f"{size:,} bytes long, {stored.size:,} expected"
-        with open(os.path.join(folder, stored.file), "rb") as file:
+        with open(os.path.join(folder, stored.file), "rb", opener=plain_only) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except ReadError as error:
         return f"{error.what}" + (f" ({error.values})" if error.values else "")

@@ -14,6 +14,7 @@ from multiprocessing.connection import wait as wait_for
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import NettallyError
+from ...files import plain_only
 from .image import MAX_FILE, Broken, Square, decode
 from .shard import Entry, Failed, Plan, Record, write_shard
 
@@ -182,7 +183,7 @@ class _Files:
         try:
             if photo.file != self.path:
                 self.close()
-                self.file = open(photo.file, "rb", buffering=0)  # noqa: SIM115 - see close
+                self.file = open(photo.file, "rb", 0, opener=plain_only)  # noqa: SIM115 - see close
                 self.path = photo.file
             self.file.seek(photo.offset)
             data = b""

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..encodings.blob import Blob
-from ..source import Format
+from ..source import Format, one_of_several
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,9 +28,9 @@ BINARY = True
 
 FORMAT = Format(
     "PyTorch checkpoint",
-    (".pt", ".pth", ".bin", ".ckpt"),
+    (".pt", ".pth", ".bin", ".ckpt", ".bin.index.json"),
     "torch.save of torch 1.6 and later (zip), and of 0.1.10 to 1.5 (a stream of pickles); "
-    "TorchScript's parameters",
+    "TorchScript's parameters; a model in several files by its index",
     (
         "a table of parameters: no layers, shapes or work; nothing is unpickled",
         "of a whole module that was pickled, parameters, buffers and classes only",
@@ -66,8 +66,16 @@ def read(source: Source) -> Network:
     Raises ReadError for what is no checkpoint of torch.save, for an archive or a pickle that is
     damaged, and for tensors that do not fit the storages that the file has.
     """
-    from ..packed_weights import states_sizes
     from ..tensor_table import table
+
+    tensors, notes = tensors_of(source)
+    stem = os.path.splitext(os.path.basename(source.name))[0]
+    return table(stem or "network", source.name, tensors, [*notes, *one_of_several(source)])
+
+
+def tensors_of(source: Source) -> tuple[list[NamedTensor], list[str]]:
+    """The tensors of a checkpoint, and notes. Raises ReadError as ``read`` does."""
+    from ..packed_weights import states_sizes
     from .naming import network_tensors
 
     with Blob(source.name, source.path, source.data) as blob:
@@ -87,12 +95,11 @@ def read(source: Source) -> Network:
         tensors, choices = network_tensors(root, blob)
         if not tensors:
             raise blob.error("the checkpoint holds no tensors", 0, f"it is {_what(root)}")
-        tensors = [
+        listed = [
             each._replace(content=_content(blob, each, places)) if states_sizes(each.name) else each
             for each in tensors
         ]
-    stem = os.path.splitext(os.path.basename(source.name))[0]
-    return table(stem or "network", source.name, tensors, [*notes, *choices])
+    return listed, [*notes, *choices]
 
 
 def _what(root: Any) -> str:
@@ -113,12 +120,15 @@ def _archive(blob: Blob, notes: list[str]) -> tuple[Any, dict[str, Entry]]:
     files = entries(blob)
     pickles = [name for name in files if name == "data.pkl" or name.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise blob.error(
+        from ..kinds import of_archive
+
+        error = blob.error(
             "this zip archive is no checkpoint of torch.save: it has "
             + (f"{len(pickles)} files data.pkl" if pickles else "no data.pkl"),
             0,
             f"files: {', '.join(name[:40] for name in list(files)[:6])}",
         )
+        raise of_archive(blob.name, files, error)
     folder = pickles[0][: -len("data.pkl")]
     if any(name.startswith(f"{folder}code/") for name in files):
         notes.append("this is TorchScript: its code is not read")

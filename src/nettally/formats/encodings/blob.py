@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ...errors import ReadError
+from ...files import plain_only
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,7 +27,7 @@ class Blob:
         self.size = len(data)
         if path is not None:
             try:
-                self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed in __exit__
+                self._file = open(path, "rb", 0, opener=plain_only)  # noqa: SIM115
                 self.size = os.fstat(self._file.fileno()).st_size
             except OSError as error:
                 raise ReadError(f"can't open the file: {error.strerror}", where=name) from None

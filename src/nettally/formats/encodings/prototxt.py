@@ -51,6 +51,10 @@ _COMMENT = re.compile(r"(?m)(^|[^:$\s])[ \t]*#.*")
 
 
 _END = {"{": "}", "<": ">"}
+_NUMBERS = re.compile(
+    r"(?:-?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?[fF]?\s*+,\s*+)++", re.ASCII
+)
+"""Numbers with a comma behind each."""
 
 
 class _Token(NamedTuple):
@@ -264,6 +268,7 @@ class _Parser:
         if self.token.text == "]":
             self._take()
             return
+        self._numbers(message, name, offset)
         while True:
             self._value(message, name, offset)
             if self.token.text == "]":
@@ -272,6 +277,23 @@ class _Parser:
             if self.token.text != ",":
                 raise self._expected("',' or ']'")
             self._take()
+
+    def _numbers(self, message: Message, name: str, offset: int) -> None:
+        """Take the numbers that begin a list at once, all but the last: a list may have many."""
+        match = _NUMBERS.match(self.text, self.token.offset)
+        if match is None:
+            return
+        texts = match.group().split(",")[:-1]
+        if name in self.counted:
+            message.skipped += len(texts)
+        else:
+            fields = [Field(name, text.strip(), "number", offset) for text in texts]
+            self.fields += len(fields) - 1
+            last = fields.pop()
+            message.fields += fields
+            self._keep(message, last)
+        self.at = match.end()
+        self.token = self._next()
 
     def _value(self, message: Message, name: str, offset: int) -> None:
         token = self.token

@@ -11,6 +11,8 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ...errors import ReadError
     from .blob import Blob
 
@@ -83,7 +85,15 @@ def entries(blob: Blob) -> dict[str, Entry]:
 
 
 def unpack(blob: Blob, entry: Entry, most: int) -> bytes:
-    """A file's bytes. Raises ReadError for more than ``most``, or others than it states."""
+    """A file's bytes. Raises ReadError as ``pieces`` does."""
+    return b"".join(pieces(blob, entry, most, 2**24))
+
+
+def pieces(blob: Blob, entry: Entry, most: int, piece: int) -> Iterator[bytes]:
+    """A file's bytes, at most about ``piece`` of them at a time.
+
+    Raises ReadError for more than ``most``, or, once they have been read, others than it states.
+    """
     if entry.encrypted:
         raise blob.error(f"'{entry.name[:80]}' is encrypted", entry.at)
     if entry.method not in (STORED, DEFLATED):
@@ -100,24 +110,40 @@ def unpack(blob: Blob, entry: Entry, most: int) -> bytes:
     begin = data_at(blob, entry)
     if begin + entry.packed > entry.limit:
         raise blob.error(f"'{entry.name[:80]}' lies over what follows it", begin)
-    data = blob.fetch(begin, entry.packed)
     import zlib
 
-    if entry.method == DEFLATED:
-        machine = zlib.decompressobj(-15)
-        try:
-            data = machine.decompress(data, entry.size + 1)
-        except zlib.error as error:
-            raise blob.error(f"'{entry.name[:80]}' is damaged", begin, str(error)[:80]) from None
-    if len(data) != entry.size:
+    size = crc = 0
+    try:
+        for data in _inflated(blob, entry, begin, piece):
+            size, crc = size + len(data), zlib.crc32(data, crc)
+            if size > entry.size:
+                break
+            yield data
+    except zlib.error as error:
+        raise blob.error(f"'{entry.name[:80]}' is damaged", begin, str(error)[:80]) from None
+    if size != entry.size:
         raise blob.error(
             f"'{entry.name[:80]}' has another size than it states",
             begin,
             f"{entry.size:,} bytes stated",
         )
-    if zlib.crc32(data) != entry.crc:
+    if crc != entry.crc:
         raise blob.error(f"'{entry.name[:80]}' is damaged: its checksum is another", begin)
-    return data
+
+
+def _inflated(blob: Blob, entry: Entry, begin: int, piece: int) -> Iterator[bytes]:
+    import zlib
+
+    machine = zlib.decompressobj(-15)
+    for at in range(begin, begin + entry.packed, piece):
+        data = blob.fetch(at, min(piece, begin + entry.packed - at))
+        if entry.method == STORED:
+            yield data
+            continue
+        while data:
+            yield machine.decompress(data, piece)
+            data = machine.unconsumed_tail
+    yield machine.flush()
 
 
 def data_at(blob: Blob, entry: Entry) -> int:

@@ -43,7 +43,8 @@ def sniff(head: bytes, name: str) -> bool:
     if head.startswith(HDF5):
         return True
     if head.startswith(ZIP):
-        return b"config.json" in head or b"model.weights.h5" in head or name.endswith(".keras")
+        listed = b"config.json" in head and b"metadata.json" in head
+        return listed or b"model.weights.h5" in head or name.endswith(".keras")
     start = head[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start.startswith(b"{"):
         return False

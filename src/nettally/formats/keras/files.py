@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
 from ..encodings.json import fields, load
-from ..source import MAX_TEXT, read_bytes
+from ..source import MAX_TEXT, read_bytes, read_part
 
 if TYPE_CHECKING:
     from ..source import Source
@@ -26,8 +26,7 @@ def config(source: Source) -> dict[str, Any]:
     data = source.data
     head = data[:8]
     if source.path is not None and not data:
-        with open(source.path, "rb") as file:
-            head = file.read(8)
+        head = read_part(source.path, 8, whole=False)
     if head.startswith(ZIP):
         return _archive(source)
     if head.startswith(HDF5):

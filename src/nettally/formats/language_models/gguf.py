@@ -47,7 +47,7 @@ FIELDS = {
 
 TYPES = {
     "qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "gptneox": "gpt_neox",
-    "gemma3": "gemma3_text", "command-r": "cohere", "phi2": "phi", "gpt-oss": "gpt_oss", "granitemoe": "granitemoe",
+    "gemma3": "gemma3_text", "command-r": "cohere", "phi2": "phi", "gpt-oss": "gpt_oss",
 }  # fmt: skip
 """The model types that architectures of GGUF are, where the names differ."""
 
@@ -167,7 +167,7 @@ def _described(header: Header, architecture: str, decoder: Decoder, source: Sour
 
 
 def _difference(network: Network, entries: list[Entry]) -> str:
-    """A tensor that one of the two has, and the other not; experts' are three there and two here."""
+    """A tensor that one of the two has, and the other not; experts' are 3 there and 2 here."""
     shapes: dict[str, Any] = dict(network.inputs)
     ours: dict[str, int] = {}
     for node in network.nodes:
@@ -194,7 +194,8 @@ def _difference(network: Network, entries: list[Entry]) -> str:
 
 
 def _table(entries: list[Entry], source: Source, why: str) -> Network:
-    from ..tensor_table import NamedTensor, table
+    from ..named_tensor import NamedTensor
+    from ..tensor_table import table
 
     tensors = [
         NamedTensor(each.name, each.shape, each.type, role=_role(each.name)) for each in entries

@@ -40,7 +40,7 @@ def sniff(head: bytes, name: str) -> bool:
     """Whether this is one of our own files: it says ``nettally:``, or is called so."""
     return (
         head.startswith((b"nettally:", b"\xef\xbb\xbfnettally:"))
-        or b"\nnettally:" in head
+        or (b"\nnettally:" in head and b"\0" not in head)  # an archive may have one in it
         or name.endswith((".yaml", ".yml"))
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..encodings.blob import Blob
 from ..encodings.protobuf import BYTES, VARINT
-from ..source import Format
+from ..source import HEAD, Format, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FORMAT = Format(
     "ONNX",
-    (".onnx",),
-    "any IR version, operator sets 1 to 25",
+    (".onnx", ".pbtxt", ".json"),
+    "any IR version, operator sets 1 to 25; in binary, and in protobuf's text format and JSON",
     (
         "weights are not read, and external data is never opened",
         "operators of custom domains are opaque with the stated shape, but for some of ONNX "
@@ -37,9 +37,21 @@ MODEL = {1: VARINT, 2: BYTES, 3: BYTES, 4: BYTES, 5: VARINT, 6: BYTES, 7: BYTES,
 
 IR_VERSION, GRAPH, OPSET = 1, 7, 8
 
+_TEXT = frozenset(bytes([byte]) for byte in b"abcdefghijklmnopqrstuvwxyz#{ \t\r\n\xef")
+"""How texts begin: with the name of a field, a comment, an object, or blanks."""
+
 
 def sniff(head: bytes, name: str) -> bool:
-    """Whether the file begins as a ModelProto does, up to its graph; a text never does."""
+    """Whether the file begins as a ModelProto does, in binary or in text."""
+    if head[:1] in _TEXT and not _is_binary(head, ""):
+        from .text import is_text
+
+        return is_text(head)
+    return _is_binary(head, name)
+
+
+def _is_binary(head: bytes, name: str) -> bool:
+    """Whether it begins so up to its graph; a text never does."""
     place, end, seen = 0, len(head), 0
     while place < end:
         tag, place = _varint(head, place)
@@ -85,7 +97,7 @@ def read(source: Source) -> Network:
     from .decode import model
     from .rules import RULES
 
-    with Blob(source.name, source.path, source.data) as blob:
+    with _opened(source) as blob:
         return Builder(model(blob), source, blob, RULES).network()
 
 
@@ -98,8 +110,22 @@ def inferred(source: Source) -> Mapping[str, Value]:
     from .decode import model
     from .rules import RULES
 
-    with Blob(source.name, source.path, source.data) as blob:
+    with _opened(source) as blob:
         builder = Builder(model(blob), source, blob, RULES)
         builder.counting = False
         builder.start({info.name: info.dims for info in builder.data})
         return builder.values
+
+
+def _opened(source: Source) -> Blob:
+    """The file; of a text, what it says, in binary."""
+    blob = Blob(source.name, source.path, source.data)
+    if blob.fetch(0, min(blob.size, 1)) in _TEXT:
+        head = blob.fetch(0, min(blob.size, HEAD))
+        if not _is_binary(head, "") and sniff(head, ""):
+            from .text import binary
+
+            with blob:
+                data = source.data or read_bytes(source.path or source.name)
+            return Blob(source.name, None, binary(source, data))
+    return blob

@@ -118,7 +118,7 @@ class Tensors:
             width = 4 if number == 4 else 8
             piece = field[2].to_bytes(width, "little")
         else:
-            piece = _as_varint(field[2])
+            piece = as_varint(field[2])
         tensor.data = (tensor.data or b"") + piece
         tensor.at = tensor.at or field[4]
         tensor.size = len(tensor.data)
@@ -189,7 +189,8 @@ def from_bits(bits: int) -> float:
     return struct.unpack("<f", bits.to_bytes(4, "little"))[0]
 
 
-def _as_varint(value: int) -> bytes:
+def as_varint(value: int) -> bytes:
+    """A whole number, not negative, on the wire."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)

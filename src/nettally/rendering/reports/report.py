@@ -10,6 +10,7 @@ from ...claims.check import check
 from ...claims.published import as_claims, own_claims
 from ...counting.tally import Tally, tally
 from ...errors import NettallyError
+from ...files import plain_only
 from ...formats import names_zoo, zoo
 from ...network import Network
 from ...record import Record
@@ -199,6 +200,6 @@ def files_of(
 def _digest(path: str) -> tuple[str, int]:
     from hashlib import file_digest
 
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=plain_only) as file:
         digest = file_digest(file, "sha256").hexdigest()
         return digest, file.tell()
