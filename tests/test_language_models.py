@@ -117,7 +117,7 @@ def test_a_longer_sequence_than_the_table_of_positions_is_refused() -> None:
     ("changes", "what", "hint"),
     [
         ({"hidden_size": 5140, "num_attention_heads": 40}, "heads do not divide", "5,120 would be"),
-        ({"model_type": "lama"}, "'lama' is not known", "did you mean 'llama'"),
+        ({"model_type": "lama"}, "not known: 'lama'", "did you mean 'llama'"),
         ({"hidden_act": "sulu"}, "activation that is not known", "silu"),
     ],
 )

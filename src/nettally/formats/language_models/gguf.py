@@ -10,6 +10,7 @@ import os
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from ...errors import ReadError
 from ..source import Format
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ def read(source: Source) -> Network:
 
     with Blob(source.name, source.path, source.data) as blob:
         found = header(blob)
+    if not found.tensors:
+        raise ReadError(
+            "this GGUF file has no tensors", where=source.name,
+            values=f"{len(found.settings):,} settings", hint="a vocabulary's file has none",
+        )  # fmt: skip
     network = _network(found, source)
     notes = (*network.notes, *_stored(found.tensors))
     name = found.settings.get("general.name")
