@@ -37,6 +37,8 @@ def sniff(head: bytes, name: str) -> bool:
     if head.startswith(ZIP):
         return b"config.json" in head or b"model.weights.h5" in head or name.endswith(".keras")
     start = head[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b'"'):  # JSON within a JSON string
+        start, head = start[1:].lstrip(), head.replace(b'\\"', b'"')
     if not start.startswith(b"{"):
         return False
     if b'"modelTopology"' in head or b'"weightsManifest"' in head:

@@ -162,6 +162,8 @@ class LayerCall:
         self.trainable = trainable and spec.trainable
         self.stated: Shape | None = None
         self.main = False  # whether a node has the layer's own name
+        self.word = ""  # of an operation, its name
+        self.weights: dict[str, str] = {}  # parameters that another node computes, by that node
 
     def of(self, spec: Spec, inputs: Sequence[Value]) -> LayerCall:
         """The call of a layer that this one holds, under its name."""
@@ -169,8 +171,7 @@ class LayerCall:
             self.b, spec, inputs, name=self.name, prefix=self.prefix, trainable=self.trainable,
             inbound=self.inbound, read=self.read, values=self.values,
         )  # fmt: skip
-        inside.stated = self.stated
-        inside.main = self.main
+        inside.stated, inside.main, inside.word = self.stated, self.main, self.word
         return inside
 
     # --- what it was given ---
@@ -197,6 +198,19 @@ class LayerCall:
         if name in self.inbound.kwargs:
             return self.resolved(self.inbound.kwargs[name])
         return self.resolved(args[place]) if place < len(args) else default
+
+    def option(self, place: int, *names: str, default: Any = None) -> Any:
+        """A setting of an operation, by the first of its names that there is.
+
+        place: where it stands among the arguments of a function of TensorFlow.
+        """
+        place = place if self.spec.cls == "TFOpLambda" else 99
+        for name in names:
+            value = self.spec.config.get(name)
+            value = self.argument(place, name) if value is None else value
+            if value is not None:
+                return value
+        return default
 
     def resolved(self, value: Any) -> Any:
         """An argument, with Values in place of its Refs."""
@@ -271,19 +285,19 @@ class LayerCall:
         *,
         plain: bool = False,
         written: Mapping[str, Any] = NOTHING,
-        frozen: bool = False,
+        frozen: Sequence[str] = (),
         **fields: Any,
     ) -> Value:
         """Append a node under the layer's name; what it puts out.
 
         Its inputs must lie alike; so does what it puts out, or with ``plain`` as Keras has it.
-        frozen: its parameters are not trained, though the layer may be.
+        frozen: parameters that are not trained, though the layer may be.
         """
         values = [self.x] if inputs is None else [inputs] if isinstance(inputs, Value) else inputs
         first = not plain and bool(values) and values[0].first
         node = self._append(
             self._name(suffix), kind, values, suffix, written=written,
-            frozen=frozen or not self.trainable, **fields,
+            frozen=frozen, **fields,
         )  # fmt: skip
         shape = self.b.shapes[node]
         first = first and (shape is None or len(shape) > 2)
@@ -297,7 +311,7 @@ class LayerCall:
         suffix: str = "",
         *,
         written: Mapping[str, Any] = NOTHING,
-        frozen: bool = False,
+        frozen: Sequence[str] = (),
         **fields: Any,
     ) -> str:
         b = self.b
@@ -311,10 +325,12 @@ class LayerCall:
         learned = layer.parameters(xs)
         if sizes := {**learned, **layer.buffers(xs)}:
             keys = {each: (self.spec.owner, kind + suffix, each) for each in sizes}
-            if shared := b.share(self, name, keys, sizes):
+            if self.weights:
+                keys = {each: key for each, key in keys.items() if each not in self.weights}
+            if shared := {**b.share(self, name, keys, sizes), **self.weights}:
                 b.nodes[-1] = b.nodes[-1].replace(shared=shared)
-            if frozen:
-                b.frozen.update([f"{name}.{each}" for each in learned])
+            names = frozen if self.trainable else learned
+            b.frozen.update([f"{name}.{each}" for each in names])
         return name
 
     def _name(self, suffix: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...arith import ceildiv
 from ..encodings.json import array, fields
 from .values import activate
+from .variants import frozen, with_lora
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -16,8 +17,8 @@ SAME = {"padding": "same"}
 
 
 def _axes(c: LayerCall) -> int:
-    """How many axes of space a class has by its name: Conv2D has 2."""
-    return next(int(letter) for letter in c.spec.cls if letter in "123")
+    """How many axes of space a class has by its name: Conv2D has 2; else its input."""
+    return next((int(letter) for letter in c.spec.cls if letter in "123"), c.x.rank - 2)
 
 
 def _space(c: LayerCall, x: Value, axes: int) -> Shape:
@@ -67,17 +68,27 @@ def conv(c: LayerCall) -> Value:
     axes = _axes(c)
     x = c.channels(c.x, c.spec.last())
     kernel = c.spec.sizes("kernel_size", axes)
-    if "lora_rank" in c.spec:
-        c.b.note("lora_rank: its two factors are not counted", c.spec.name)
+    window = _window(c, x, kernel, (*WORDS, "causal") if axes == 1 else WORDS)
+    filters, groups = c.spec.integer("filters"), c.spec.integer("groups", 1)
     y = c.make(
         "conv",
         x,
-        filters=c.spec.integer("filters"),
-        groups=c.spec.integer("groups", 1),
+        filters=filters,
+        groups=groups,
         bias=c.spec.boolean("use_bias", True),
-        **_window(c, x, kernel, (*WORDS, "causal") if axes == 1 else WORDS),
+        frozen=frozen(c),
+        **window,
     )
-    return activate(c, y)
+
+    def down(rank: int) -> Value:
+        suffix = ".lora_kernel_a"
+        return c.make("conv", x, suffix, filters=rank, groups=groups, bias=False, **window)
+
+    def up(part: Value) -> Value:
+        suffix = ".lora_kernel_b"
+        return c.make("conv", part, suffix, filters=filters, kernel=(1,) * axes, bias=False)
+
+    return activate(c, with_lora(c, y, down, up))
 
 
 def depthwise(c: LayerCall) -> Value:

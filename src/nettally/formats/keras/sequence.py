@@ -8,6 +8,7 @@ from ..encodings.json import array, fields
 from .builder import LayerCall, Value
 from .config import Spec
 from .values import word_of
+from .variants import frozen, quantised, with_lora
 
 KINDS = {"SimpleRNN": "rnn", "GRU": "gru", "LSTM": "lstm", "CuDNNGRU": "gru", "CuDNNLSTM": "lstm"}
 CELLS = {"SimpleRNNCell": "SimpleRNN", "GRUCell": "GRU", "LSTMCell": "LSTM"}
@@ -218,7 +219,18 @@ def spectral_norm(c: LayerCall) -> Any:
 def embedding(c: LayerCall) -> Value:
     x = c.plain(c.x)
     rows, size = c.spec.integer("input_dim"), c.spec.integer("output_dim")
-    return c.make("embedding", x, plain=True, rows=rows, size=(size,))
+
+    def table(suffix: str, values: int, **more: Any) -> Value:
+        return c.make("embedding", x, suffix, plain=True, rows=rows, size=(values,), **more)
+
+    y = with_lora(
+        c,
+        table("", size, frozen=frozen(c)),
+        lambda rank: table(".lora_embeddings_a", rank),
+        lambda part: _projected(c, part, ".lora_embeddings_b", size, False),
+    )
+    quantised(c, size, rows, "embeddings")
+    return y
 
 
 def _projected(c: LayerCall, x: Value, suffix: str, features: int, bias: bool) -> Value:
