@@ -9,6 +9,8 @@ is moved only when a layer asks for it.
 
 from __future__ import annotations
 
+from copy import copy
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...network import NOTHING
@@ -17,11 +19,12 @@ from ..graph_builder import GraphBuilder, by_axis
 from .config import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ...errors import ReadError
     from ...network import Shape, Span
-    from .config import Inbound, Spec
+    from .config import Spec
+    from .graph import Call, Model
 
     Handler = Callable[["LayerCall"], Any]
 
@@ -70,7 +73,7 @@ class KerasBuilder(GraphBuilder):
     """The nodes so far.
 
     handlers: what reads a layer, by its class. listed: how many calls the file lists, which says
-    how many nodes are believed. frozen: parameters that are not trained, ``node.tensor``.
+    how many nodes are believed. frozen: nodes with parameters that are not trained.
     """
 
     AGAIN = "."
@@ -79,9 +82,11 @@ class KerasBuilder(GraphBuilder):
         super().__init__(file)
         self.handlers = handlers
         self.most_nodes = 20_000 + 10 * listed
+        self.trained = self.variables = 0  # Keras' variables: what is trained, and all
         self.frozen: set[str] = set()
         self.kept: dict[tuple[str, str], Value] = {}  # values that lie otherwise, too
         self.modules: dict[str, str] = {}
+        self.begun: set[Model] = set()
         self.stated_hold = True  # whether the shapes that the file states must be ours
 
     def ask(self, place: Any, *, nodes: int = 1, edges: int = 0) -> None:
@@ -100,35 +105,24 @@ class KerasBuilder(GraphBuilder):
             self.modules[stem] = ".".join(part for part in dotted if part)
         return self.modules[stem]
 
+    def count(self, node: str, learned: Mapping[str, Shape], kept: Mapping[str, Shape],
+              frozen: Iterable[str]) -> None:  # fmt: skip
+        """Count a node's own variables as Keras does, those that are trained by themselves."""
+        self.variables += sum(map(prod, (*learned.values(), *kept.values())))
+        self.trained += sum(prod(shape) for name, shape in learned.items() if name not in frozen)
+        if not learned.keys().isdisjoint(frozen):
+            self.frozen.add(node)
+
     def trainable(self) -> list[str]:
         """Keras' own count, where some parameters are frozen: trainable variables, and all."""
-        counts = {True: 0, False: 0}
-        frozen = 0
-        for node in self.nodes if self.frozen else ():
-            xs = [self.shapes[name] for name in node.inputs]
-            if node.layer.kind == "opaque" or None in xs:
-                return ["some layers are frozen (trainable: false)"]
-            shapes: tuple[Shape, ...] = tuple(xs)  # type: ignore[assignment] - none is None
-            still = False
-            for name, size in _counts(node.layer.parameters(shapes), node.shared):
-                trains = f"{node.name}.{name}" not in self.frozen
-                counts[trains] += size
-                still = still or not trains
-            counts[False] += sum(n for _, n in _counts(node.layer.buffers(shapes), node.shared))
-            frozen += still
-        if not frozen:
+        if not self.frozen:
             return []
+        if None in self.shapes.values():
+            return ["some layers are frozen (trainable: false)"]
         return [
-            f"trainable: {counts[True]:,} of {sum(counts.values()):,} variables, as Keras counts "
-            f"them; {frozen} layers are frozen (trainable: false); those are parameters here"
+            f"trainable: {self.trained:,} of {self.variables:,} variables, as Keras counts them; "
+            f"{len(self.frozen)} layers are frozen, wholly or in part; all are parameters here"
         ]
-
-
-def _counts(tensors: Mapping[str, Shape], shared: Mapping[str, str]) -> list[tuple[str, int]]:
-    """How many values each tensor has that is the node's own."""
-    from math import prod
-
-    return [(name, prod(shape)) for name, shape in tensors.items() if name not in shared]
 
 
 class LayerCall:
@@ -141,25 +135,22 @@ class LayerCall:
     def __init__(
         self,
         builder: KerasBuilder,
-        spec: Spec,
+        call: Call,
         inputs: Sequence[Value],
-        *,
         name: str,
         prefix: str = "",
         trainable: bool = True,
-        inbound: Inbound | None = None,
-        read: set[int] | None = None,
         values: Callable[[Ref], Value] | None = None,
     ) -> None:
         self.b = builder
-        self.spec = spec
+        self.spec = call.spec
+        self.inbound = call.inbound
+        self.read = call.read
         self.inputs = list(inputs)
-        self.inbound = inbound
-        self.read = read or {0}
-        self.values = values
         self.name = name
         self.prefix = prefix
-        self.trainable = trainable and spec.trainable
+        self.trainable = trainable and call.spec.trainable
+        self.values = values
         self.stated: Shape | None = None
         self.main = False  # whether a node has the layer's own name
         self.word = ""  # of an operation, its name
@@ -167,11 +158,9 @@ class LayerCall:
 
     def of(self, spec: Spec, inputs: Sequence[Value]) -> LayerCall:
         """The call of a layer that this one holds, under its name."""
-        inside = LayerCall(
-            self.b, spec, inputs, name=self.name, prefix=self.prefix, trainable=self.trainable,
-            inbound=self.inbound, read=self.read, values=self.values,
-        )  # fmt: skip
-        inside.stated, inside.main, inside.word = self.stated, self.main, self.word
+        inside = copy(self)
+        inside.spec, inside.inputs = spec, list(inputs)
+        inside.trainable = self.trainable and spec.trainable
         return inside
 
     # --- what it was given ---
@@ -322,15 +311,16 @@ class LayerCall:
         if b.shapes[name] is None:
             return name
         xs: Any = tuple([b.shapes[node] for node in inputs])
-        learned = layer.parameters(xs)
-        if sizes := {**learned, **layer.buffers(xs)}:
-            keys = {each: (self.spec.owner, kind + suffix, each) for each in sizes}
-            if self.weights:
-                keys = {each: key for each, key in keys.items() if each not in self.weights}
-            if shared := {**b.share(self, name, keys, sizes), **self.weights}:
-                b.nodes[-1] = b.nodes[-1].replace(shared=shared)
-            names = frozen if self.trainable else learned
-            b.frozen.update([f"{name}.{each}" for each in names])
+        learned, kept = layer.parameters(xs), layer.buffers(xs)
+        if not learned and not kept:
+            return name
+        sizes = {each: n for each, n in {**learned, **kept}.items() if each not in self.weights}
+        keys = {each: (self.spec.owner, kind + suffix, each) for each in sizes}
+        shared = {**b.share(self, name, keys, sizes), **self.weights}
+        if shared:
+            b.nodes[-1] = b.nodes[-1].replace(shared=shared)
+        if not shared:  # a second call's are all the first one's
+            b.count(name, learned, kept, frozen if self.trainable else learned)
         return name
 
     def _name(self, suffix: str) -> str:

@@ -20,10 +20,10 @@ MAX_LAYERS = 100_000
 MAX_EDGES = 500_000
 MAX_NESTED = 30
 
-MAX_REPEATED = 1_000_000
+MAX_REPEATED = 2_000_000
 """What models that are called again may cost, beside what the file lists: CALL for each call of a
 layer, and 1 for each value of its settings."""
-CALL = 20
+CALL = 80
 
 CONSTANT = "_CONSTANT_VALUE"
 TENSOR = "__keras_tensor__"
@@ -189,9 +189,12 @@ def _connect(graph: Model, config: dict[str, Any], layers: list[Any]) -> None:
             has_own_call = not spec.model.sequential or spec.model.starts
             spec.base = int(has_own_call and not new)
             spec.base_out = int(has_own_call and not (new and spec.model.sequential))
-    graph.inputs = _ends(config.get("input_layers"), graph, "input_layers")
+    ends = [_ends(config.get(key), graph, key) for key in ("input_layers", "output_layers")]
+    for key, refs in zip(("input_layers", "output_layers"), ends, strict=True):
+        if not refs:
+            raise ReadError(f"the model has no {key}", where=graph.file)
+    graph.inputs, outputs = ends
     graph.input_names = {ref.layer for ref in graph.inputs}
-    outputs = _ends(config.get("output_layers"), graph, "output_layers")
     graph.outputs = [graph.meant(ref, None) for ref in outputs]
     _arrange(graph)
     stated = list(graph.shapes.items())
@@ -202,7 +205,10 @@ def _weigh(graph: Model, depth: int) -> None:
     """Ask before the work whether models that are called again make it too much."""
     weights: dict[str, int] = {}
     for spec, number, inbound, _ in graph.calls:
-        inner = (spec.inner and spec.inner.model) or spec.model
+        innermost = spec  # of wrappers, one in another
+        while innermost.inner is not None:
+            innermost = innermost.inner
+        inner: Model | None = innermost.model
         cost = CALL
         if number or depth:
             if spec.model is None and spec.name not in weights:
@@ -273,29 +279,21 @@ def _arrange(graph: Model) -> None:
 
 def _ends(listed: Any, graph: Model, key: str) -> list[Ref]:
     """The calls' outputs that a model takes or gives: one, a list, or an object of them."""
-    refs: list[Ref] = []
-
-    def walk(value: Any) -> None:
-        ref = _ref(value)
-        if ref is not None:
-            refs.append(ref)
-        elif isinstance(value, (list, dict)):
-            for each in array(value) or (fields(value) or {}).values():
-                walk(each)
-        elif value is not None:
-            raise ReadError(f"its {key} are no layers", where=graph.file, values=f"{value!r:.60}")
-
-    walk(listed)
-    for ref in refs:
-        if ref.layer not in graph.layers:
-            raise ReadError(
-                f"{key} names '{ref.layer[:80]}', which is no layer",
-                where=graph.file,
-                hint=closest(ref.layer, graph.layers),
-            )
-    if not refs:
-        raise ReadError(f"the model has no {key}", where=graph.file)
-    return refs
+    ref = _ref(listed)
+    if ref is None and isinstance(listed, (list, dict)):
+        each = array(listed) or (fields(listed) or {}).values()
+        return [ref for one in each for ref in _ends(one, graph, key)]
+    if ref is None and listed is None:
+        return []
+    if ref is None:
+        raise ReadError(f"its {key} are no layers", where=graph.file, values=f"{listed!r:.60}")
+    if ref.layer not in graph.layers:
+        raise ReadError(
+            f"{key} names '{ref.layer[:80]}', which is no layer",
+            where=graph.file,
+            hint=closest(ref.layer, graph.layers),
+        )
+    return [ref]
 
 
 def _ref(value: Any) -> Ref | None:

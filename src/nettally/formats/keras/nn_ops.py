@@ -205,7 +205,7 @@ def attention(c: LayerCall) -> Value:
         c.make("permute", c.plain(value), f".{name}", plain=True, order=(0, 2, 1, 3))
         for value, name in zip(values, ("query", "key", "value"), strict=True)
     ]
-    more = {"key_heads": key_heads} if key_heads != heads else {}
+    more: dict[str, Any] = {"key_heads": key_heads} if key_heads != heads else {}
     y = c.make("attention", by_head, ".attention", plain=True, heads=heads, **more)
     return c.make("permute", y, plain=True, order=(0, 2, 1, 3))
 
@@ -237,7 +237,7 @@ def norm(c: LayerCall) -> Value:
         for name, value in (("weight", scale), ("bias", offset))
         if value is not None
     }
-    more = {} if c.word == "rmsnorm" else {"bias": offset is not None}
+    more: dict[str, Any] = {} if c.word == "rmsnorm" else {"bias": offset is not None}
     kind = "rms_norm" if c.word == "rmsnorm" else "layer_norm"
     return c.make(kind, x, plain=True, axes=len(places), weight=scale is not None, **more)
 

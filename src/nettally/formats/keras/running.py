@@ -27,9 +27,7 @@ def run_top(
     builder.stated_hold = as_stated or all(each.user is None for each in inputs)
     values = [each.value(builder, as_stated=as_stated) for each in inputs]
     outputs = [
-        value
-        if not value.steps
-        else LayerCall(builder, top.calls[-1].spec, (), name=value.node).in_steps(value)
+        LayerCall(builder, top.calls[-1], (), value.node).in_steps(value) if value.steps else value
         for value in run(top, values, builder, "", top.trainable)
     ]
     return builder, [value.node for value in outputs if value.node not in builder.inputs]
@@ -75,7 +73,8 @@ def run(
             values=f"{len(prefix):,} characters, at most {MAX_PREFIX}",
         )
     values = {Ref(ref.layer, 0, 0): x for ref, x in zip(model.inputs, inputs, strict=False)}
-    if model.unused:
+    if model not in builder.begun:
+        builder.begun.add(model)
         for name in model.unused:
             builder.note("layers that lead to no output, left out as Keras does", name)
 
@@ -120,10 +119,7 @@ def _outputs(
     if spec.model is not None:
         trainable = trainable and spec.model.trainable
         return dict(enumerate(run(spec.model, inputs, builder, f"{name}.", trainable)))
-    c = LayerCall(
-        builder, spec, inputs, name=name, prefix=prefix.rstrip("."), trainable=trainable,
-        inbound=call.inbound, read=call.read, values=values,
-    )  # fmt: skip
+    c = LayerCall(builder, call, inputs, name, prefix.rstrip("."), trainable, values)
     batch = next((value.shape[0] for value in inputs if value.shape is not None), 1)
 
     def stated(place: int) -> Any:
@@ -134,11 +130,9 @@ def _outputs(
         return None if shape is None or None in shape[1:] else (batch, *shape[1:])
 
     c.stated = stated(0)
-    outputs = handled(c)
-    if isinstance(outputs, list):
-        outputs = dict(enumerate(outputs))
-    first: Any = outputs if isinstance(outputs, dict) else {0: outputs}
-    outputs: dict[int, Value] = first
+    results: Any = handled(c)
+    results = dict(enumerate(results)) if isinstance(results, list) else results
+    outputs: dict[int, Value] = results if isinstance(results, dict) else {0: results}
     if builder.nodes and builder.nodes[-1].layer.kind == "opaque" and len(outputs) == 1:
         for place in sorted(call.read - {0}):
             c.stated = stated(place)
