@@ -54,8 +54,7 @@ def read(source: Source) -> Network:
     """
     from .files import config
     from .graph import model
-    from .inputs import inputs_of
-    from .running import check_parameters, run_top
+    from .inputs import check_parameters, inputs_of, run_top
 
     entry, has_weights = config(source)
     top = model(entry, source.name)

@@ -1,4 +1,4 @@
-"""A Keras model's inputs: the sizes that the file states, or the user's, channels first."""
+"""A Keras model's inputs, of the file's sizes or the user's, and the model run on them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
 from ..graph_builder import by_axis, sizes_from_user
-from .builder import Value, back
+from .builder import KerasBuilder, LayerCall, Value, back
 from .config import shape_of
-from .layers import ALONG, SPATIAL, STEPS
+from .layers import ALONG, HANDLERS, SPATIAL, STEPS
+from .running import run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...network import Shape
     from ..source import Source
-    from .builder import KerasBuilder
     from .config import Spec
     from .graph import Model
 
@@ -117,3 +119,40 @@ def _stated(spec: Spec) -> Stated:
         if (shape := shape_of(spec, spec.config.get(key))) is not None:
             return (None, *shape)
     return None
+
+
+def run_top(
+    top: Model, inputs: Sequence[Input], *, as_stated: bool = False
+) -> tuple[KerasBuilder, list[str]]:
+    """The nodes of a whole model, and the names of its outputs."""
+    builder = KerasBuilder(top.file, HANDLERS, sum(len(s.inbound) or 1 for s in top.specs()))
+    builder.stated_hold = as_stated or all(each.user is None for each in inputs)
+    values = [each.value(builder, as_stated=as_stated) for each in inputs]
+    outputs = [
+        LayerCall(builder, top.calls[-1], (), value.node).in_steps(value) if value.steps else value
+        for value in run(top, values, builder, "", top.trainable)
+    ]
+    return builder, [value.node for value in outputs if value.node not in builder.inputs]
+
+
+def check_parameters(
+    top: Model, inputs: Sequence[Input], builder: KerasBuilder, *, has_weights: bool
+) -> None:
+    """Hold the parameters against those that the model has with the sizes that the file states.
+
+    Raises ReadError where they are others and the model was built; else a note says it.
+    """
+    built, _ = run_top(top, inputs, as_stated=True)
+    for key, (name, size) in built.owners.items():
+        other = builder.owners.get(key, ("", size))[1]
+        if other == size or size is None or other is None:
+            continue
+        if has_weights or any(spec.built is not None for spec in top.specs()):
+            raise ReadError(
+                f"'{name[:80]}' is of another size for this input than the model was built with",
+                where=top.file,
+                values=f"built {by_axis(size)}, it would be {by_axis(other)}",
+                hint="leave --input out, or give the size that the file states: "
+                + ", ".join(by_axis(each.shape(as_stated=True)[1:]) for each in inputs),
+            )
+        builder.note("sizes of parameters follow from --input, and are not the file's", name)

@@ -85,6 +85,7 @@ HANDLERS: dict[str, Handler] = {
     "FixedPointQuantizer": lookup.quantizer,
     "SpectralNormalization": sequence.spectral_norm,
     **_each("TFOpLambda SlicingOpLambda", ops.lambda_op),
+    "keras.ops": ops.keras_op,
     "TensorFlowOpLayer": ops.graph_op,
 }
 """Keras' own layers, of versions 1 to 3."""

@@ -8,52 +8,12 @@ from ...errors import ReadError
 from ..graph_builder import by_axis
 from .builder import MAX_PREFIX, KerasBuilder, LayerCall, Unknown, Value
 from .config import Ref, shape_of
-from .layers import HANDLERS
-from .ops import keras_op
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from .config import Spec
     from .graph import Call, Model
-    from .inputs import Input
-
-
-def run_top(
-    top: Model, inputs: Sequence[Input], *, as_stated: bool = False
-) -> tuple[KerasBuilder, list[str]]:
-    """The nodes of a whole model, and the names of its outputs."""
-    builder = KerasBuilder(top.file, HANDLERS, sum(len(s.inbound) or 1 for s in top.specs()))
-    builder.stated_hold = as_stated or all(each.user is None for each in inputs)
-    values = [each.value(builder, as_stated=as_stated) for each in inputs]
-    outputs = [
-        LayerCall(builder, top.calls[-1], (), value.node).in_steps(value) if value.steps else value
-        for value in run(top, values, builder, "", top.trainable)
-    ]
-    return builder, [value.node for value in outputs if value.node not in builder.inputs]
-
-
-def check_parameters(
-    top: Model, inputs: Sequence[Input], builder: KerasBuilder, *, has_weights: bool
-) -> None:
-    """Hold the parameters against those that the model has with the sizes that the file states.
-
-    Raises ReadError where they are others and the model was built; else a note says it.
-    """
-    built, _ = run_top(top, inputs, as_stated=True)
-    for key, (name, size) in built.owners.items():
-        other = builder.owners.get(key, ("", size))[1]
-        if other == size or size is None or other is None:
-            continue
-        if has_weights or any(spec.built is not None for spec in top.specs()):
-            raise ReadError(
-                f"'{name[:80]}' is of another size for this input than the model was built with",
-                where=top.file,
-                values=f"built {by_axis(size)}, it would be {by_axis(other)}",
-                hint="leave --input out, or give the size that the file states: "
-                + ", ".join(by_axis(each.shape(as_stated=True)[1:]) for each in inputs),
-            )
-        builder.note("sizes of parameters follow from --input, and are not the file's", name)
 
 
 def run(
@@ -149,7 +109,7 @@ def handled(c: LayerCall) -> Any:
         c.inputs = [c.in_steps(value) for value in c.inputs]
     handler = c.b.handlers.get(spec.cls)
     if spec.module.startswith(("keras.src.ops", "keras.ops")) or spec.cls == "GetItem":
-        handler = keras_op
+        handler = c.b.handlers["keras.ops"]
     if handler is None or spec.cls == "Lambda":
         code = spec.cls == "Lambda"
         kind = "Lambda (code, which is not run)" if code else spec.class_name

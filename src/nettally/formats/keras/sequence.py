@@ -7,6 +7,7 @@ from typing import Any
 from ..encodings.json import array, fields
 from .builder import LayerCall, Value
 from .config import Spec
+from .running import handled, run
 from .values import word_of
 from .variants import frozen, quantised, with_lora
 
@@ -183,8 +184,6 @@ EACH = ("Dense", "Activation", "Dropout", "ReLU", "LeakyReLU", "ELU", "Rescaling
 
 def time_distributed(c: LayerCall) -> Any:
     """A layer or a model at each step: the steps are the examples of a batch."""
-    from .running import handled, run
-
     inner, x = _inner(c), c.x
     if inner.cls in EACH and not x.steps and inner.model is None:
         return handled(c.of(inner, [x]))
