@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nettally.building.layers import torch_module
 from nettally.errors import ReadError
 from test_keras import as_keras, counted, functional, start, tensor
 
@@ -165,6 +166,33 @@ def test_operations_have_the_shapes_of_numpy(row: Any) -> None:
     assert found.parameters == 0  # arrays of the file are no variables
 
 
+NO_VALUES = {"arrange", "procedure", "tensor", "resize"}
+"""Kinds that state where values go, or what there is, and compute nothing here."""
+
+SAME_SHAPE_ONLY = {"SeparableConv", "MaxPool", "AveragePool", "Normalize", "Glu", "Logaddexp",
+                   "FloorDivide", "LogicalAnd", "Cumsum", "CountNonzero"}  # fmt: skip
+"""Whose rows give a shape in place of values, or whose layer is one of the same work."""
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}{row[1]}")
+def test_operations_have_the_values_of_numpy(row: Any) -> None:
+    """Each layer computed by its torch module, where all of them compute."""
+    cls, config, shapes, args, oracle = row
+    found = counted(op(cls, shapes, config, args))
+    if cls in SAME_SHAPE_ONLY or any(each.node.layer.kind in NO_VALUES for each in found):
+        return
+    inputs = [array(*shape) for shape in shapes]
+    names = [f"x{i}" for i in range(len(inputs))]
+    values = {name: torch.as_tensor(x) for name, x in zip(names, inputs, strict=True)}
+    for each in found:
+        module = torch_module(each.node.layer, each.inputs).eval()
+        values[each.name] = module(*[values[name] for name in each.node.inputs])
+    ours = values[found.network.outputs[0]].detach().numpy()
+    wanted = np.asarray(oracle(*inputs))
+    both = (ours, np.moveaxis(ours, 1, -1) if ours.ndim > 2 else ours)
+    assert any(y.shape == wanted.shape and np.allclose(y, wanted, atol=1e-5) for y in both)
+
+
 @pytest.mark.parametrize(
     ("cls", "config", "shapes", "args", "macs"),
     [
@@ -250,6 +278,8 @@ def lambda_op(function: str, node: Any) -> Json:
         ("split", (9, 8), {"num_or_size_splits": [3, 5], "axis": 2}, (9, 3)),
         ("linalg.matmul", (9, 8), {"b": [[1.0] * 4] * 8}, (9, 4)),
         ("stack", (9, 8), {"axis": 2}, (9, 1, 8)),
+        ("math.squared_difference", (9, 8), {"y": ["a", 0, 0]}, (9, 8)),
+        ("math.add_n", (9, 8), {"y": ["a", 0, 0]}, (9, 8)),
     ],
 )  # fmt: skip
 def test_functions_of_tensorflow(function: str, shape: Any, settings: Json, wanted: Any) -> None:

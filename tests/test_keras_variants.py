@@ -20,6 +20,7 @@ from test_keras import (
     functional,
     layer,
     of_keras,
+    run,
     sequential,
     source,
     start,
@@ -91,6 +92,18 @@ def test_at_each_step_a_model_does_what_it_does_alone(what: str, steps: int) -> 
     assert all_steps[:2] == (1, steps)
 
 
+@pytest.mark.parametrize("model", [False, True])
+def test_values_at_each_step_stand_where_keras_has_them(model: bool) -> None:
+    np = pytest.importorskip("numpy")
+    shape = (3, 4, 5, 2)
+    x = np.random.default_rng(1).random((1, *shape), dtype=np.float32)
+    pool, flat = layer("MaxPooling2D", "p", pool_size=[2, 1]), layer("Flatten", "f")
+    steps = [sequential(shape[1:], pool, flat)] if model else [pool, flat]
+    net = counted(sequential(shape, *(layer("TimeDistributed", layer=each) for each in steps)))
+    pooled = x.reshape(1, 3, 2, 2, 5, 2).max(3)
+    assert np.array_equal(run(net.network, x, moved=False), pooled.reshape(1, 3, 20))
+
+
 def test_steps_stay_in_the_batch_from_one_wrapper_to_the_next() -> None:
     found = counted(
         sequential(
@@ -159,6 +172,8 @@ BESIDE: list[tuple[str, Json, tuple[int, ...], int, int, int]] = [
     ("Dense", {"units": 5, "dtype": "int8_from_float32", "lora_rank": 2}, (10,), 85, 35, 5),
     ("Dense", {"units": 5, "dtype": policy("int4")}, (10,), 55, 5, 5),
     ("Dense", {"units": 5, "dtype": "int4/4_from_float32"}, (10,), 55, 5, 15 + 15 + 10),
+    ("Dense", {"units": 5, "dtype": "gptq/4/-1_from_float32"}, (10,), 55, 5, 5 + 5 + 10),
+    ("Dense", {"units": 5, "dtype": policy("gptq/4/5")}, (10,), 55, 5, 10 + 10 + 10),
     ("Dense", {"units": 5, "dtype": policy("float8")}, (10,), 55, 55, 3 + 3 * 1024),
     ("Dense", {"units": 5, "dtype": policy("float8", amax_history_length=7)}, (10,), 55, 55, 24),
     ("Dense", {"units": 5, "dtype": {"config": {"name": "float32"}}}, (10,), 55, 55, 0),

@@ -119,9 +119,10 @@ class KerasBuilder(GraphBuilder):
             return []
         if None in self.shapes.values():
             return ["some layers are frozen (trainable: false)"]
+        count = len(self.frozen)
         return [
             f"trainable: {self.trained:,} of {self.variables:,} variables, as Keras counts them; "
-            f"{len(self.frozen)} layers are frozen, wholly or in part; all are parameters here"
+            f"{count:,} layer{'s' * (count > 1)} with frozen ones, which are parameters here too"
         ]
 
 

@@ -142,12 +142,12 @@ def check_parameters(
 
     Raises ReadError where they are others and the model was built; else a note says it.
     """
-    built, _ = run_top(top, inputs, as_stated=True)
-    for key, (name, size) in built.owners.items():
+    built = has_weights or any(spec.built is not None for spec in top.specs())
+    for key, (name, size) in run_top(top, inputs, as_stated=True)[0].owners.items():
         other = builder.owners.get(key, ("", size))[1]
         if other == size or size is None or other is None:
             continue
-        if has_weights or any(spec.built is not None for spec in top.specs()):
+        if built:
             raise ReadError(
                 f"'{name[:80]}' is of another size for this input than the model was built with",
                 where=top.file,

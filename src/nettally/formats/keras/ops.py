@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BINARY = {
     "add": "add",
     "addv2": "add",
-    "logaddexp": "add",
+    **dict.fromkeys(("addn", "accumulaten", "logaddexp"), "add"),
     **dict.fromkeys(("subtract", "sub"), "subtract"),
     **dict.fromkeys(("multiply", "mul"), "multiply"),
     **dict.fromkeys(("divide", "truediv", "truedivide", "realdiv"), "divide"),
@@ -205,6 +205,10 @@ def _bias_add(c: LayerCall) -> Value:
     return c.make("combine", operation="add", size=size, learned=False)
 
 
+def _squared_difference(c: LayerCall) -> Value:
+    return c.make("square", c.make("subtract", c.alike(c.inputs), ".difference"))
+
+
 def _reduce(c: LayerCall, operation: str) -> Value:
     x = c.x
     axis = c.option(1, "axis")
@@ -232,6 +236,7 @@ OPERATIONS: dict[str, Callable[[LayerCall], Any]] = {
     "getitem": array_ops.get_item,
     "where": _where,
     "biasadd": _bias_add,
+    "squareddifference": _squared_difference,
     "slice": array_ops.slice_of,
     "split": array_ops.split,
     **dict.fromkeys(("unstack", "unpack"), array_ops.unstack),

@@ -6,9 +6,10 @@ layers/convolutional/base_conv.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...arith import ceildiv
+from ...network import MAX_SIZE
 from ..encodings.json import fields
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ def mode_of(spec: Spec) -> tuple[str, int]:
         return "", 0
     mode, *numbers = name.partition("_from_")[0].split("/")
     further = fields((fields(spec.get("quantization_config")) or {}).get("config")) or {}
-    sizes = [settings.get("block_size"), settings.get("group_size"), further.get("block_size")]
-    sizes += [further.get("group_size"), *(int(n) for n in numbers if n.isdecimal() and len(n) < 9)]
-    # gptq/4/128: the bits, then the group's size
-    return mode[:40], next((n for n in reversed(sizes) if type(n) is int and n > 0), 0)
+    # int4/128: the group's size; gptq/4/128: the bits, then the group's size
+    sizes: list[Any] = [
+        int(n) for n in numbers[mode in ("gptq", "awq") :] if n.isdecimal() and len(n) < 10
+    ]
+    sizes += [each.get(key) for each in (settings, further) for key in ("block_size", "group_size")]
+    return mode[:40], next((n for n in sizes if type(n) is int and 0 < n <= MAX_SIZE), 0)
 
 
 def frozen(c: LayerCall) -> tuple[str, ...]:
