@@ -102,6 +102,8 @@ def test_values_at_each_step_stand_where_keras_has_them(model: bool) -> None:
     net = counted(sequential(shape, *(layer("TimeDistributed", layer=each) for each in steps)))
     pooled = x.reshape(1, 3, 2, 2, 5, 2).max(3)
     assert np.array_equal(run(net.network, x, moved=False), pooled.reshape(1, 3, 20))
+    net = counted(sequential(shape, layer("TimeDistributed", layer=pool)))
+    assert np.array_equal(run(net.network, x, moved=False), pooled)
 
 
 def test_steps_stay_in_the_batch_from_one_wrapper_to_the_next() -> None:

@@ -148,8 +148,6 @@ def layer(value: Any, index: int, file: str, depth: int) -> Spec:
         spec.model = model({"class_name": class_name, "config": config}, file, depth + 1)
     elif (fields(config.get("layer")) or {}).get("class_name"):
         spec.inner = layer(config["layer"], index, file, depth + 1)
-        if not isinstance(spec.inner.owner, tuple):
-            spec.inner.owner = spec.owner
     return spec
 
 
