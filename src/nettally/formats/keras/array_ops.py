@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..encodings.json import array, fields
 from .builder import Value
 from .merging import joined, reshaped
-from .op_arguments import arranged, axis_of, integers, stored_size, tensor, unfollowed, whole
+from .op_arguments import arrange, axis_of, integers, opaque_operation, stored_size, tensor, whole
 
 if TYPE_CHECKING:
     from .builder import LayerCall
@@ -89,7 +89,7 @@ def slice_of(c: LayerCall) -> Value:
     starts = integers(c.argument(1, "start_indices", c.argument(1, "begin")))
     sizes = integers(c.option(2, "shape", "size"))
     if starts is None or sizes is None or not len(starts) == len(sizes) == x.rank or starts[0]:
-        return unfollowed(c)
+        return opaque_operation(c)
     y = x
     for axis in range(1, x.rank):
         size = x.sizes[axis] - starts[axis] if sizes[axis] == -1 else sizes[axis]
@@ -129,7 +129,7 @@ def unstack(c: LayerCall) -> Any:
     x = c.plain(c.x)
     axis = axis_of(c, x, 2, 0)
     if axis is None:
-        return unfollowed(c)
+        return opaque_operation(c)
     rest = (*x.sizes[1:axis], *x.sizes[axis + 1 :])
     return {
         index: c.make(
@@ -147,23 +147,23 @@ def take(c: LayerCall) -> Value:
     indices = c.argument(1, "indices")
     axis = whole(c.option(2, "axis", default=0 if c.spec.cls == "TFOpLambda" else None))
     if axis is None or not -x.rank <= axis < x.rank:
-        return unfollowed(c)
+        return opaque_operation(c)
     axis %= x.rank
     if isinstance(indices, Value):
         return c.make("gather", [c.plain(x), c.plain(indices)], plain=True, axis=axis)
     size = () if type(indices) is int else stored_size(indices)
     if size is None or not axis:
-        return unfollowed(c)
-    return arranged(c, (*x.sizes[:axis], *size, *x.sizes[axis + 1 :]), x)
+        return opaque_operation(c)
+    return arrange(c, (*x.sizes[:axis], *size, *x.sizes[axis + 1 :]), x)
 
 
 def take_along(c: LayerCall) -> Value:
     x, indices = c.plain(c.x), c.argument(1, "indices")
     axis = axis_of(c, x, 2)
     if not isinstance(indices, Value) or axis is None or indices.rank != x.rank:
-        return unfollowed(c)
+        return opaque_operation(c)
     size = tuple(map(max, x.sizes, indices.sizes))
-    return arranged(c, (*size[:axis], indices.sizes[axis], *size[axis + 1 :]), x, indices)
+    return arrange(c, (*size[:axis], indices.sizes[axis], *size[axis + 1 :]), x, indices)
 
 
 # --- together -------------------------------------------------------------------------------------
@@ -183,10 +183,10 @@ def stack(c: LayerCall) -> Value:
     values = [c.plain(value) for value in c.inputs]
     axis = whole(c.option(1, "axis", default=0))
     if not values or axis is None or not axis % (values[0].rank + 1):
-        return unfollowed(c)
+        return opaque_operation(c)
     axis %= values[0].rank + 1
     if axis > values[0].rank:
-        return unfollowed(c)
+        return opaque_operation(c)
     parts = [
         c.make("reshape", value, ".axis", plain=True,
                size=(*value.sizes[1:axis], 1, *value.sizes[axis:]))
@@ -201,7 +201,7 @@ def mesh_grid(c: LayerCall) -> Any:
     if c.option(9, "indexing", default="xy") == "xy" and len(counts) > 1:
         counts[:2] = counts[1::-1]
     return {
-        index: arranged(c, tuple(counts), c.inputs[index], suffix=f".{index}" if index else "")
+        index: arrange(c, tuple(counts), c.inputs[index], suffix=f".{index}" if index else "")
         for index in sorted(c.read)
         if index < len(c.inputs)
     }
@@ -212,7 +212,7 @@ def mesh_grid(c: LayerCall) -> Any:
 
 def same_size(c: LayerCall) -> Value:
     """Sorted, turned, shifted, masked: as many values as before."""
-    return arranged(c, c.x.sizes)
+    return arrange(c, c.x.sizes)
 
 
 def transpose(c: LayerCall) -> Value:
@@ -230,7 +230,7 @@ def move_axes(c: LayerCall) -> Value:
     sources = integers(c.option(1, "axis1" if swap else "source"))
     targets = integers(c.option(2, "axis2" if swap else "destination"))
     if sources is None or targets is None or len(sources) != len(targets):
-        return unfollowed(c)
+        return opaque_operation(c)
     sources, targets = ([c.place(x, axis) for axis in axes] for axes in (sources, targets))
     if swap:
         order = list(range(x.rank))
@@ -254,7 +254,7 @@ def reshape(c: LayerCall) -> Value:
 
 
 def flatten(c: LayerCall) -> Value:
-    return c.make("flatten", c.plain(c.x), plain=True) if c.x.rank >= 2 else unfollowed(c)
+    return c.make("flatten", c.plain(c.x), plain=True) if c.x.rank >= 2 else opaque_operation(c)
 
 
 def squeeze(c: LayerCall) -> Value:
@@ -286,9 +286,11 @@ def tile(c: LayerCall) -> Value:
     x = c.plain(c.x)
     times = integers(c.option(1, "repeats", "multiples"))
     if times is None or len(times) > x.rank or any(n < 1 for n in times):
-        return unfollowed(c)
+        return opaque_operation(c)
     times = [1] * (x.rank - len(times)) + times
-    return unfollowed(c) if times[0] != 1 else c.make("tile", x, plain=True, times=tuple(times))
+    return (
+        opaque_operation(c) if times[0] != 1 else c.make("tile", x, plain=True, times=tuple(times))
+    )
 
 
 def repeat(c: LayerCall) -> Value:
@@ -296,14 +298,14 @@ def repeat(c: LayerCall) -> Value:
     x, times = c.plain(c.x), whole(c.option(1, "repeats"))
     axis = axis_of(c, x, 2, 0)
     if times is None or times < 1 or axis is None:
-        return unfollowed(c)
-    return arranged(c, (*x.sizes[:axis], x.sizes[axis] * times, *x.sizes[axis + 1 :]), x)
+        return opaque_operation(c)
+    return arrange(c, (*x.sizes[:axis], x.sizes[axis] * times, *x.sizes[axis + 1 :]), x)
 
 
 def broadcast_to(c: LayerCall) -> Value:
     sizes = integers(c.option(1, "shape"))
     if sizes is None or sizes[:1] not in ([c.x.sizes[0]], [-1]) or any(n < 1 for n in sizes[1:]):
-        return unfollowed(c)
+        return opaque_operation(c)
     return c.make("expand", c.plain(c.x), plain=True, size=(c.x.sizes[0], *sizes[1:]))
 
 
@@ -318,13 +320,13 @@ def pad(c: LayerCall) -> Value:
     if len(widths) != x.rank or any(
         each is None or len(each) != 2 or min(each) < 0 for each in widths
     ):
-        return unfollowed(c)
+        return opaque_operation(c)
     borders: Any = [tuple(each or ()) for each in widths]
     if any(borders[0]):
-        return unfollowed(c)
+        return opaque_operation(c)
     if x.rank > 2 and not any(borders[-1]):
         return c.make("pad", c.first(c.x), padding=tuple(borders[1:-1]))
-    return arranged(c, tuple(n + a + b for n, (a, b) in zip(x.sizes, borders, strict=True)), x)
+    return arrange(c, tuple(n + a + b for n, (a, b) in zip(x.sizes, borders, strict=True)), x)
 
 
 def one_hot(c: LayerCall) -> Value:
@@ -332,11 +334,11 @@ def one_hot(c: LayerCall) -> Value:
     depth, x = whole(c.option(1, "num_classes", "depth")), c.x
     axis = whole(c.option(9, "axis", default=-1))
     if depth is None or depth < 1 or axis is None or not -x.rank - 1 <= axis <= x.rank:
-        return unfollowed(c)
+        return opaque_operation(c)
     if c.word == "multihot":
-        return arranged(c, (*x.sizes[:-1], depth) if x.rank > 1 else (*x.sizes, depth))
+        return arrange(c, (*x.sizes[:-1], depth) if x.rank > 1 else (*x.sizes, depth))
     axis %= x.rank + 1
-    return arranged(c, (*x.sizes[:axis], depth, *x.sizes[axis:]))
+    return arrange(c, (*x.sizes[:axis], depth, *x.sizes[axis:]))
 
 
 def top_k(c: LayerCall) -> Any:
@@ -358,22 +360,22 @@ def patches(c: LayerCall) -> Value:
     steps = c.spec.sizes("strides", 2, [rows, columns])
     spans = [c.spec.integer("dilation_rate", 1) * (n - 1) + 1 for n in (rows, columns)]
     if x.rank != 4 or not c.spec.last():
-        return unfollowed(c)
+        return opaque_operation(c)
     space = [
         -(-n // step)
         if c.spec.text("padding", "valid").lower() == "same"
         else (n - span) // step + 1
         for n, step, span in zip(x.sizes[1:3], steps, spans, strict=True)
     ]
-    return arranged(c, (x.sizes[0], *space, rows * columns * x.sizes[-1]))
+    return arrange(c, (x.sizes[0], *space, rows * columns * x.sizes[-1]))
 
 
 def depth_and_space(c: LayerCall) -> Value:
     """depth_to_space, space_to_depth."""
     x, block = c.x, whole(c.option(1, "block_size"))
     if block is None or block < 1 or x.rank != 4:
-        return unfollowed(c)
+        return opaque_operation(c)
     batch, rows, columns, channels = x.sizes
     if c.word == "depthtospace":
-        return arranged(c, (batch, rows * block, columns * block, channels // block**2))
-    return arranged(c, (batch, rows // block, columns // block, channels * block**2))
+        return arrange(c, (batch, rows * block, columns * block, channels // block**2))
+    return arrange(c, (batch, rows // block, columns // block, channels * block**2))

@@ -72,21 +72,21 @@ def back(shape: Shape) -> Shape:
 class KerasBuilder(GraphBuilder):
     """The nodes so far.
 
-    handlers: what reads a layer, by its class. listed: how many calls the file lists, which says
+    handlers: what reads a layer, by its class. calls: how many the file lists, which says
     how many nodes are believed. frozen: nodes with parameters that are not trained.
     """
 
     AGAIN = "."
 
-    def __init__(self, file: str, handlers: Mapping[str, Handler], listed: int) -> None:
+    def __init__(self, file: str, handlers: Mapping[str, Handler], calls: int) -> None:
         super().__init__(file)
         self.handlers = handlers
-        self.most_nodes = 20_000 + 10 * listed
+        self.most_nodes = 20_000 + 10 * calls
         self.trained = self.variables = 0  # Keras' variables: what is trained, and all
         self.frozen: set[str] = set()
         self.kept: dict[tuple[str, str], Value] = {}  # values that lie otherwise, too
         self.modules: dict[str, str] = {}
-        self.begun: set[Model] = set()
+        self.entered: set[Model] = set()  # those that have said what they have to say
         self.stated_hold = True  # whether the shapes that the file states must be ours
 
     def ask(self, place: Any, *, nodes: int = 1, edges: int = 0) -> None:

@@ -55,7 +55,7 @@ class Model:
         self.shapes: dict[Ref, tuple[int | None, ...]] = {}  # as the file states them
         self.calls: list[Call] = []  # in the order that works
         self.unused: list[str] = []  # layers that lead to no output
-        self.listed = self.cost = 0  # what it takes to make each layer once; to run the model
+        self.cost_once = self.cost = 0  # of making each layer once; of running the model
 
     def specs(self) -> Iterator[Spec]:
         """All layers, those of models inside too."""
@@ -216,12 +216,12 @@ def _weigh(graph: Model, depth: int) -> None:
                 cost += parts([inbound.args, *inbound.kwargs.values()])
         graph.cost += cost + (inner.cost if inner is not None else 0)
         if not number:
-            graph.listed += cost + (inner.listed if inner is not None else 0)
-    if graph.cost > graph.listed + MAX_REPEATED:
+            graph.cost_once += cost + (inner.cost_once if inner is not None else 0)
+    if graph.cost > graph.cost_once + MAX_REPEATED:
         raise ReadError(
             "models and layers are called again too often",
             where=graph.file,
-            values=f"'{graph.name[:60]}' takes {graph.cost:,} steps, its layers {graph.listed:,}",
+            values=f"'{graph.name[:60]}' takes {graph.cost:,} steps, once {graph.cost_once:,}",
         )
 
 

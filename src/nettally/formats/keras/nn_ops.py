@@ -13,7 +13,7 @@ from ..encodings.json import array
 from ..graph_builder import by_axis
 from . import convolution as conv
 from .config import Spec
-from .op_arguments import arranged, integers, tensor, unfollowed, whole
+from .op_arguments import arrange, integers, opaque_operation, tensor, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def convolution(c: LayerCall) -> Any:
     """conv, depthwise_conv, separable_conv, conv_transpose: with a kernel of (space, in, out)."""
     kernel = tensor(c, 1, "kernel", "depthwise_kernel", "filters", "filter", "depthwise_filter")
     if kernel is None or kernel.rank != c.x.rank or not 3 <= kernel.rank <= 5:
-        return unfollowed(c)
+        return opaque_operation(c)
     *space, seen, out = kernel.sizes
     axes = len(space)
     config = {**_window(c, axes), "kernel_size": space, "use_bias": False}
@@ -84,7 +84,7 @@ def convolution(c: LayerCall) -> Any:
         return y
     kernel = tensor(c, 2, "pointwise_kernel", "pointwise_filter")
     if kernel is None or kernel.rank != axes + 2:
-        return unfollowed(c)
+        return opaque_operation(c)
     c.main = True
     c.inputs = [y]
     config = {"filters": kernel.sizes[-1], "kernel_size": 1, "use_bias": False,
@@ -95,13 +95,13 @@ def convolution(c: LayerCall) -> Any:
 def pool(c: LayerCall) -> Any:
     axes = c.x.rank - 2
     if not 1 <= axes <= 3:
-        return unfollowed(c)
+        return opaque_operation(c)
     kind = "Average" if c.word.startswith(("average", "avg")) else "Max"
     return conv.pool(_as_layer(c, f"{kind}Pooling{axes}D", **_window(c, axes, stride=None)))
 
 
 def adaptive_pool(c: LayerCall) -> Any:
-    return conv.adaptive_pool(c) if 3 <= c.x.rank <= 5 else unfollowed(c)
+    return conv.adaptive_pool(c) if 3 <= c.x.rank <= 5 else opaque_operation(c)
 
 
 def resize(c: LayerCall) -> Any:
@@ -125,7 +125,7 @@ def _format(c: LayerCall) -> dict[str, Any]:
 def matmul(c: LayerCall) -> Value:
     a, b = tensor(c, 0, "x1", "a", "x"), tensor(c, 1, "x2", "b", "y")
     if a is None or b is None:
-        return unfollowed(c)
+        return opaque_operation(c)
     flips = [bool(c.option(9, f"transpose_{x}", f"adj_{x}", default=False)) for x in ("a", "b")]
     values = [c.plain(a), c.plain(b)]
     return c.make("matmul", values, plain=True, flip_left=flips[0], flip_right=flips[1])
@@ -138,7 +138,7 @@ def einsum(c: LayerCall) -> Value:
     equation = c.option(9, "subscripts", "equation", default=first)
     values = [c.plain(value) for value in c.inputs]
     if not isinstance(equation, str) or len(equation) > 1000:
-        return unfollowed(c)
+        return opaque_operation(c)
     terms, arrow, output = equation.replace(" ", "").partition("->")
     inputs = terms.split(",")
     if not arrow:
@@ -147,16 +147,16 @@ def einsum(c: LayerCall) -> Value:
         output += "".join(sorted(each for each in set(letters) if letters.count(each) == 1))
     free = [letter for letter in ascii_uppercase + ascii_letters if letter not in equation]
     if len(inputs) != len(values) or any(each.count("...") > 1 for each in (*inputs, output)):
-        return unfollowed(c)
+        return opaque_operation(c)
     wide = [value.rank - len(each) + 3 for each, value in zip(inputs, values, strict=True)]
     most = max([n for n, each in zip(wide, inputs, strict=True) if "..." in each], default=0)
     if most < 0 or most > len(free) or min(wide) < 0:
-        return unfollowed(c)
+        return opaque_operation(c)
     full = "".join(free[:most])  # an ellipsis of fewer axes stands for the last of them
     inputs = [each.replace("...", full[most - n :]) for each, n in zip(inputs, wide, strict=True)]
     output = output.replace("...", full)
     if any(len(set(each)) < len(each) for each in inputs):
-        return unfollowed(c)
+        return opaque_operation(c)
     return c.make("einsum", values, plain=True, equation=f"{','.join(inputs)}->{output}")
 
 
@@ -164,7 +164,7 @@ def contraction(c: LayerCall) -> Value:
     """dot, tensordot, inner, outer, vdot: sums of products over axes of two tensors."""
     a, b = tensor(c, 0, "x1", "a"), tensor(c, 1, "x2", "b")
     if a is None or b is None:
-        return unfollowed(c)
+        return opaque_operation(c)
     a, b = c.plain(a), c.plain(b)
     left, right = [a.rank - 1], [max(b.rank - 2, 0) if c.word == "dot" else b.rank - 1]
     if c.word == "outer":
@@ -178,9 +178,9 @@ def contraction(c: LayerCall) -> Value:
         elif len(pairs) == 2:
             left, right = integers(pairs[0]) or [], integers(pairs[1]) or []
         else:
-            return unfollowed(c)
+            return opaque_operation(c)
     if len(left) != len(right) or a.rank + b.rank > 40:
-        return unfollowed(c)
+        return opaque_operation(c)
     first = ascii_letters[: a.rank]
     second = list(ascii_letters[a.rank : a.rank + b.rank])
     joint = [first[c.place(a, axis)] for axis in left]
@@ -199,7 +199,7 @@ def attention(c: LayerCall) -> Value:
     parts = [tensor(c, place, name) for place, name in enumerate(("query", "key", "value"))]
     values = [value for value in parts if value is not None and value.rank == 4]
     if len(values) < 3:
-        return unfollowed(c)
+        return opaque_operation(c)
     heads, key_heads = values[0].sizes[2], values[1].sizes[2]
     by_head = [
         c.make("permute", c.plain(value), f".{name}", plain=True, order=(0, 2, 1, 3))
@@ -247,7 +247,7 @@ def moments(c: LayerCall) -> Any:
     x = c.plain(c.x)
     axes = integers(c.option(1, "axes", "axis"))
     if axes is None:
-        return unfollowed(c)
+        return opaque_operation(c)
     over = tuple(sorted({c.place(x, axis) for axis in axes}))
     if 0 in over:
         return c.opaque("sums over the batch", c.word)
@@ -269,4 +269,4 @@ def spread_of(
 
 
 def grayscale(c: LayerCall) -> Value:
-    return arranged(c, (*c.x.sizes[:-1], 1)) if c.x.rank > 2 else unfollowed(c)
+    return arrange(c, (*c.x.sizes[:-1], 1)) if c.x.rank > 2 else opaque_operation(c)

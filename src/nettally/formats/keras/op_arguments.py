@@ -58,7 +58,7 @@ def tensor(c: LayerCall, place: int, *names: str) -> Value | None:
     return c.make("tensor", [], f".{names[0]}", plain=True, size=size, learned=False)
 
 
-def arranged(c: LayerCall, size: tuple[int, ...], *values: Value, suffix: str = "") -> Value:
+def arrange(c: LayerCall, size: tuple[int, ...], *values: Value, suffix: str = "") -> Value:
     """Values of tensors in other places, as the operation has it."""
     values = tuple(c.plain(value) for value in values or (c.x,))
     return c.make(
@@ -67,5 +67,5 @@ def arranged(c: LayerCall, size: tuple[int, ...], *values: Value, suffix: str = 
     )  # fmt: skip
 
 
-def unfollowed(c: LayerCall, word: str = "") -> Value:
+def opaque_operation(c: LayerCall, word: str = "") -> Value:
     return c.opaque(NOT_FOLLOWED, word or c.word or c.spec.class_name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..encodings.json import fields
 from . import array_ops, nn_ops
-from .op_arguments import integers, stored_size, unfollowed
+from .op_arguments import integers, opaque_operation, stored_size
 from .values import ACTIVATIONS, NEAR, activate
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def graph_op(c: LayerCall) -> Any:
         word = str((fields(node) or {}).get("op", ""))[:60]
     constants: Any = c.spec.get("constants", {})
     if constants and word.lower() not in BINARY:
-        return unfollowed(c, word)
+        return opaque_operation(c, word)
     return _operation(c, word)
 
 
@@ -134,7 +134,7 @@ def _operation(c: LayerCall, name: str) -> Any:
         return activate(c, c.x, FUNCTIONS[word], main=True)
     if word in REDUCE:
         return _reduce(c, REDUCE[word])
-    return unfollowed(c, name)
+    return opaque_operation(c, name)
 
 
 def _number(value: Any) -> float | None:
@@ -193,7 +193,7 @@ def _binary(c: LayerCall, operation: str) -> Any:
 def _where(c: LayerCall) -> Any:
     """One value or another, by a condition; a number in place of a tensor."""
     if len(c.inputs) < 2:
-        return unfollowed(c)
+        return opaque_operation(c)
     values = c.alike(c.inputs)
     if len(values) == 2:
         return c.make("pointwise", values, function="greater")

@@ -33,8 +33,8 @@ def run(
             values=f"{len(prefix):,} characters, at most {MAX_PREFIX}",
         )
     values = {Ref(ref.layer, 0, 0): x for ref, x in zip(model.inputs, inputs, strict=False)}
-    if model not in builder.begun:
-        builder.begun.add(model)
+    if model not in builder.entered:
+        builder.entered.add(model)
         for name in model.unused:
             builder.note("layers that lead to no output, left out as Keras does", name)
 
@@ -90,7 +90,7 @@ def _outputs(
         return None if shape is None or None in shape[1:] else (batch, *shape[1:])
 
     c.stated = stated(0)
-    results: Any = handled(c)
+    results: Any = outputs_of(c)
     results = dict(enumerate(results)) if isinstance(results, list) else results
     outputs: dict[int, Value] = results if isinstance(results, dict) else {0: results}
     if builder.nodes and builder.nodes[-1].layer.kind == "opaque" and len(outputs) == 1:
@@ -100,7 +100,7 @@ def _outputs(
     return outputs
 
 
-def handled(c: LayerCall) -> Any:
+def outputs_of(c: LayerCall) -> Any:
     """What a layer puts out: a Value, a list of them, or some by their places."""
     spec = c.spec
     if spec.class_name.startswith("Q") and spec.class_name != spec.cls:

@@ -7,9 +7,9 @@ from typing import Any
 from ..encodings.json import array, fields
 from .builder import LayerCall, Value
 from .config import Spec
-from .running import handled, run
+from .running import outputs_of, run
 from .values import word_of
-from .variants import frozen, quantised, with_lora
+from .variants import frozen_parameters, keep_scales, with_lora
 
 KINDS = {"SimpleRNN": "rnn", "GRU": "gru", "LSTM": "lstm", "CuDNNGRU": "gru", "CuDNNLSTM": "lstm"}
 CELLS = {"SimpleRNNCell": "SimpleRNN", "GRUCell": "GRU", "LSTMCell": "LSTM"}
@@ -186,7 +186,7 @@ def time_distributed(c: LayerCall) -> Any:
     """A layer or a model at each step: the steps are the examples of a batch."""
     inner, x = _inner(c), c.x
     if inner.cls in EACH and not x.steps and inner.model is None:
-        return handled(c.of(inner, [x]))
+        return outputs_of(c.of(inner, [x]))
     batch, steps = x.sizes[:2]
     each = c.by_step(x)
     if inner.model is not None:
@@ -195,7 +195,7 @@ def time_distributed(c: LayerCall) -> Any:
     else:
         inside = c.of(inner, [each])
         inside.stated = c.stated and (batch * steps, *c.stated[2:])
-        outputs = handled(inside)
+        outputs = outputs_of(inside)
     values: list[Value] = outputs if isinstance(outputs, list) else [outputs]
     return [
         value._replace(shape=value.shape and (batch, steps, *value.shape[1:]), steps=steps)
@@ -224,11 +224,11 @@ def embedding(c: LayerCall) -> Value:
 
     y = with_lora(
         c,
-        table("", size, frozen=frozen(c)),
+        table("", size, frozen=frozen_parameters(c)),
         lambda rank: table(".lora_embeddings_a", rank),
         lambda part: _projected(c, part, ".lora_embeddings_b", size, False),
     )
-    quantised(c, size, rows, "embeddings")
+    keep_scales(c, size, rows, "embeddings")
     return y
 
 

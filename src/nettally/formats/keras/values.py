@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..encodings.json import array, fields
 from ..graph_builder import by_axis
-from .variants import frozen, quantised, with_lora
+from .variants import frozen_parameters, keep_scales, with_lora
 
 if TYPE_CHECKING:
     from .builder import LayerCall, Value
@@ -127,11 +127,11 @@ def dense(c: LayerCall) -> Value:
 
     y = with_lora(
         c,
-        linear(x, "", units, bias=bias, frozen=frozen(c)),
+        linear(x, "", units, bias=bias, frozen=frozen_parameters(c)),
         lambda rank: linear(x, ".lora_kernel_a", rank, bias=False),
         lambda part: linear(part, ".lora_kernel_b", units, bias=False),
     )
-    quantised(c, x.sizes[-1], units)
+    keep_scales(c, x.sizes[-1], units)
     return activate(c, y)
 
 
@@ -175,7 +175,7 @@ def einsum_dense(c: LayerCall) -> Value:
         sizes[free] = rank
         return product(x, ".lora_kernel_a", f"{seen},{weights[:-1]}{free}->{between}")
 
-    y = product(x, "", f"{seen},{weights}->{output}", frozen=frozen(c))
+    y = product(x, "", f"{seen},{weights}->{output}", frozen=frozen_parameters(c))
     y = with_lora(
         c,
         y,
@@ -183,7 +183,7 @@ def einsum_dense(c: LayerCall) -> Value:
         lambda part: product(part, ".lora_kernel_b", f"{between},{free}{last}->{output}"),
     )
     columns = prod(sizes[letter] for letter in set(weights) & set(output))
-    quantised(c, prod(sizes[letter] for letter in set(weights) - set(output)), columns)
+    keep_scales(c, prod(sizes[letter] for letter in set(weights) - set(output)), columns)
     axes = c.spec.get("bias_axes")
     if isinstance(axes, str) and axes:
         if not set(axes) <= set(output):
@@ -257,33 +257,39 @@ def identity(c: LayerCall) -> Value:
 
 def batch_norm(c: LayerCall) -> Value:
     """Over all axes but one; it must be our axis 1."""
+    if c.spec.get("renorm"):
+        c.b.note("renorm: its further statistics are not counted", c.spec.name)
+    x = _by_channel(c)
+    if x is None:
+        return c.opaque("normalisation over an axis that is neither first nor last")
+    return c.make("batch_norm", x, **_affine(c))
+
+
+def _by_channel(c: LayerCall) -> Value | None:
+    """The tensor with the axis that the layer normalises as our axis 1; None where it can't be."""
     x = c.x
     axis = c.place(x, c.spec.axis())
-    more: dict[str, Any] = {
+    if x.rank > 2 and axis == x.rank - 1:
+        return c.first(x)
+    return c.plain(x) if axis == 1 else None
+
+
+def _affine(c: LayerCall) -> dict[str, Any]:
+    """A normalisation's factors and offsets, and its epsilon."""
+    return {
         "weight": c.spec.boolean("scale", True),
         "bias": c.spec.boolean("center", True),
         "epsilon": c.spec.number("epsilon", 1e-3),
     }
-    if c.spec.get("renorm"):
-        c.b.note("renorm: its further statistics are not counted", c.spec.name)
-    if x.rank > 2 and axis == x.rank - 1:
-        x = c.first(x)
-    elif axis == 1:
-        x = c.plain(x)
-    else:
-        return c.opaque("normalisation over an axis that is neither first nor last")
-    return c.make("batch_norm", x, **more)
 
 
 def layer_norm(c: LayerCall) -> Value:
     """Over the last axis, or several; over all of an example, however it lies."""
     x = c.x
     axes = sorted({c.place(x, axis) for axis in c.spec.integers("axis", -1)})
-    more: dict[str, Any] = {"axes": len(axes), "epsilon": c.spec.number("epsilon", 1e-3)}
     rms = c.spec.boolean("rms_scaling", False) or c.spec.cls == "RMSNormalization"
-    if not rms:
-        more["weight"] = c.spec.boolean("scale", True)
-        more["bias"] = c.spec.boolean("center", True)
+    more: dict[str, Any] = {"epsilon": c.spec.number("epsilon", 1e-3)} if rms else _affine(c)
+    more["axes"] = len(axes)
     kind = "rms_norm" if rms else "layer_norm"
     if axes == list(range(1, x.rank)):
         return c.make(kind, x, **more)
@@ -293,24 +299,12 @@ def layer_norm(c: LayerCall) -> Value:
 
 
 def group_norm(c: LayerCall) -> Value:
-    x = c.x
-    axis = c.place(x, c.spec.axis())
-    if x.rank > 2 and axis == x.rank - 1:
-        x = c.first(x)
-    elif axis == 1:
-        x = c.plain(x)
-    else:
+    x = _by_channel(c)
+    if x is None:
         return c.opaque("normalisation over an axis that is neither first nor last")
     groups = c.spec.integer("groups", 32, -1)
-    channels = x.sizes[axis]
-    return c.make(
-        "group_norm",
-        x,
-        groups=channels if groups in (-1, 0) else groups,
-        weight=c.spec.boolean("scale", True),
-        bias=c.spec.boolean("center", True),
-        epsilon=c.spec.number("epsilon", 1e-3),
-    )
+    channels = c.x.sizes[c.place(c.x, c.spec.axis())]
+    return c.make("group_norm", x, groups=channels if groups < 1 else groups, **_affine(c))
 
 
 def unit_norm(c: LayerCall) -> Value:

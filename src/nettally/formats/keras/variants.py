@@ -40,7 +40,7 @@ def mode_of(spec: Spec) -> tuple[str, int]:
     return mode[:40], next((n for n in sizes if type(n) is int and 0 < n <= MAX_SIZE), 0)
 
 
-def frozen(c: LayerCall) -> tuple[str, ...]:
+def frozen_parameters(c: LayerCall) -> tuple[str, ...]:
     """The parameters that are not trained since others stand beside them."""
     mode = mode_of(c.spec)[0]
     return ("weight",) if rank_of(c) or mode not in ("", "float8") else ()
@@ -69,7 +69,7 @@ def with_lora(
     return c.make("add", [y, part], ".lora")
 
 
-def quantised(c: LayerCall, rows: int, columns: int, kernel: str = "kernel") -> None:
+def keep_scales(c: LayerCall, rows: int, columns: int, kernel: str = "kernel") -> None:
     """State what a quantised dtype keeps beside the numbers that its integers stand for.
 
     rows: how many values one scale is for; columns: how many scales there are.
