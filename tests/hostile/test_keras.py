@@ -82,7 +82,7 @@ def test_sizes_that_double(hostile: Hostile) -> None:
     for i in range(64):
         layers.append(dense(f"c{i}", last, last, cls="Concatenate", axis=-1))
         last = f"c{i}"
-    assert "size that cannot be" in hostile("m.json", json.dumps(functional(layers, last))).refused
+    assert "is too large" in hostile("m.json", json.dumps(functional(layers, last))).refused
 
 
 def test_a_concatenation_of_nothing(hostile: Hostile) -> None:
@@ -105,7 +105,115 @@ def test_models_in_models(hostile: Hostile) -> None:
         inner = functional([START, {**inner, "inbound_nodes": calls}], "x")
         inner["config"]["output_layers"] = [["x", first + 1, 0]]
         inner["name"] = "x"
-    assert "too many layers" in hostile("b.json", json.dumps(inner), seconds=40.0).refused
+    assert "called again too often" in hostile("b.json", json.dumps(inner), seconds=2.0).refused
+
+
+def again(layer: dict[str, Any], count: int, first: int) -> dict[str, Any]:
+    """The layer, called again and again on what it gives."""
+    name = layer["name"]
+    calls = [[[name, first + i - 1, 0, {}]] if i else [["a", 0, 0, {}]] for i in range(count)]
+    return {**layer, "inbound_nodes": calls}
+
+
+def wide(name: str, count: int) -> dict[str, Any]:
+    """A model of layers that all read its input; one of them leads to its output."""
+    layers = [START, *(dense(f"d{i}", "a") for i in range(count))]
+    return {**functional(layers, "d0"), "name": name}
+
+
+def in_itself(depth: int, calls: int) -> dict[str, Any]:
+    """A model that makes nothing, in models that each call the one inside."""
+    inner = {**functional([START], "a"), "name": "x"}
+    for _ in range(depth):
+        inner = {**functional([START, again(inner, calls, 1)], "x"), "name": "x"}
+        inner["config"]["output_layers"] = [["x", calls, 0]]
+    return inner
+
+
+def test_models_without_layers_that_are_called_again(hostile: Hostile) -> None:
+    assert "called again too often" in hostile("m.json", json.dumps(in_itself(18, 9))).refused
+
+
+CELLS = {"units": 4, "return_sequences": True, **{f"k{i}": 0 for i in range(20_000)}}
+LARGE: dict[str, dict[str, Any]] = {
+    "settings": dense("d", "a", words=["x"] * 100_000),
+    "a wrapper's settings": dense(
+        "d", "a", cls="Bidirectional", layer={"class_name": "LSTM", "config": CELLS}
+    ),
+    "an equation": dense(
+        "d", "a", cls="EinsumDense", equation="ab,bc->ac" + " " * 500_000, output_shape=4
+    ),
+    "a model": wide("d", 3_000),
+    "a model at each step": dense("d", "a", cls="TimeDistributed", layer=wide("m", 2_000)),
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_what_is_large_and_called_often(hostile: Hostile, what: str) -> None:
+    """The work is that of the calls times the layer; it is asked for before it is done."""
+    layer = again(LARGE[what], 10_000, int("config" in LARGE[what]["config"]))
+    said = functional([START, layer], "d")
+    said["config"]["output_layers"] = [["d", 9_999, 0]]
+    found = hostile("m.json", json.dumps(said))
+    assert found.refused
+    assert found.seconds < 2
+    assert found.memory < 2e8
+
+
+def test_layers_that_lead_nowhere_are_not_looked_at_again(hostile: Hostile) -> None:
+    said = functional([START, again(wide("x", 2_000), 9_000, 1)], "x")
+    said["config"]["output_layers"] = [["x", 9_000, 0]]
+    found = hostile("m.json", json.dumps(said))
+    assert (found.layers, found.parameters) == (9_000, 20)
+    assert found.seconds < 4
+
+
+def test_an_axis_more_each_layer(hostile: Hostile) -> None:
+    new = {"module": "keras.src.ops.numpy", "class_name": "ExpandDims", "config": {"axis": 1}}
+    layers = [
+        {**new, "name": f"e{i}", "inbound_nodes": [[[f"e{i - 1}" if i else "a", 0, 0, {}]]]}
+        for i in range(7_000)
+    ]
+    text = json.dumps(functional([START, *layers], "e6999"))
+    assert "too many axes" in hostile("m.json", text).refused
+
+
+def test_names_of_models_in_models(hostile: Hostile) -> None:
+    said: Any = {"class_name": "Sequential", "config": [dense("d")] * 1 + [START]}
+    for _ in range(25):
+        config = {"name": "y" * 900, "layers": [START, said]}
+        said = {"class_name": "Sequential", "name": "y" * 900, "config": config}
+    assert "too long" in hostile("m.json", json.dumps(said)).refused
+
+
+GROWING = {
+    "layers": lambda size: {"class_name": "Sequential", "config": {"layers": [
+        START, *[{"class_name": "ReLU"}] * (size // 24)]}},
+    "attention": lambda size: {"class_name": "Sequential", "config": {"layers": [
+        {**START, "config": {"batch_input_shape": [None, 4, 4]}},
+        *[{"class_name": "MultiHeadAttention", "config": {"num_heads": 1, "key_dim": 1}}]
+        * (size // 80)]}},
+    "inputs": lambda size: {"class_name": "Functional", "config": {
+        "layers": [{**START, "name": f"i{i}"} for i in range(size // 140)]
+        + [dense("e", *(f"i{i}" for i in range(size // 140)), cls="Add")],
+        "input_layers": [[f"i{i}", 0, 0] for i in range(size // 140)],
+        "output_layers": [["e", 0, 0]]}},
+    "edges": lambda size: functional([START, dense("e", *["a"] * (size // 16), cls="Add")], "e"),
+    "strings": lambda size: functional(
+        [START, dense("e", "a", cls="StringLookup", vocabulary=[""] * (size // 4))], "e"),
+    "objects": lambda size: functional([START, dense("e", "a", x=[{}] * (size // 4))], "e"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", GROWING)
+def test_a_megabyte_takes_at_most_two_seconds_and_200_megabytes(
+    hostile: Hostile, what: str
+) -> None:
+    text = json.dumps(GROWING[what](10**6))
+    assert 0.7e6 < len(text) < 1.5e6
+    found = hostile("m.json", text, seconds=20.0)
+    assert found.memory < 2e8
+    assert found.seconds < 2 * 4  # of a machine that does other work
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ MAX_HINTS = 20
 FROM_INPUT = "the size of the input decides how many parameters these have"
 """A note on fully connected layers of formats that state no sizes of weights."""
 
+MAX_AXES = 64
+"""How many axes a tensor may have, as in numpy: one more each layer would be quadratic."""
+
 
 class Place(Protocol):
     """What is being read, a section, a node, a call of a layer: it says where it stands."""
@@ -166,6 +169,8 @@ class GraphBuilder:
             shape = layer.shape(known)
         except LayerError as error:
             raise _at(place, error) from None
+        if len(shape) > MAX_AXES:
+            raise place.error("its output has too many axes", values=f"over {MAX_AXES}")
         if shape and max(shape) > MAX_SIZE:
             raise place.error(
                 "its output is too large", values=f"{by_axis(shape)[:200]}, at most 2^31 - 1 each"

@@ -1,28 +1,35 @@
 """A network in the making: Keras' tensors, and the nodes that make them.
 
 Keras' tensors have their channels last, ours first. So a tensor of Keras may be held by a node
-whose axes are moved (``first``: channels, then space), or as it is (``plain``). Layers ask for the
-one that they work on; where the other is at hand, a ``permute`` (a ``reshape``, where nothing but
-sizes of 1 change places) stands between. A value is moved only when a layer asks for it.
+whose axes are moved (``first``: channels, then space), or as it is (``plain``); and one that a
+layer makes step by step, by a node whose batch holds the steps (``steps``). Layers ask for the one
+that they work on; where another is at hand, a ``permute`` or a ``reshape`` stands between. A value
+is moved only when a layer asks for it.
 """
 
 from __future__ import annotations
 
+from copy import copy
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...errors import LayerError, ReadError
-from ...layers import layer_class
-from ...network import MAX_SIZE, NOTHING, Node, Span
+from ...network import NOTHING
+from ..encodings.json import array
+from ..graph_builder import GraphBuilder, by_axis
+from .config import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ...network import Layer, Shape
-    from .config import Inbound, Spec
+    from ...errors import ReadError
+    from ...network import Shape, Span
+    from .config import Spec
+    from .graph import Call, Model
 
     Handler = Callable[["LayerCall"], Any]
 
-MAX_NODES = 100_000
+MAX_PREFIX = 400
+"""How many characters the names of the models that a layer stands in may take together."""
 
 
 class Unknown(Exception):
@@ -30,11 +37,15 @@ class Unknown(Exception):
 
 
 class Value(NamedTuple):
-    """A tensor of Keras: its node, its whole shape in Keras' order, and whether axes are moved."""
+    """A tensor of Keras: its node, its whole shape in Keras' order, and how the node holds it.
+
+    first: the node's channels stand first. steps: so many steps stand in the node's batch.
+    """
 
     node: str
     shape: Shape | None
     first: bool = False
+    steps: int = 0
 
     @property
     def rank(self) -> int:
@@ -58,90 +69,115 @@ def back(shape: Shape) -> Shape:
     return (shape[0], *shape[2:], shape[1]) if len(shape) > 2 else shape
 
 
-class Builder:
-    """The nodes so far, and what there is to say of them.
+class KerasBuilder(GraphBuilder):
+    """The nodes so far.
 
-    handlers: what reads a layer, by its class.
+    handlers: what reads a layer, by its class. calls: how many the file lists, which says
+    how many nodes are believed. frozen: nodes with parameters that are not trained.
     """
 
-    def __init__(self, file: str, handlers: Mapping[str, Handler]) -> None:
-        self.file = file
+    AGAIN = "."
+
+    def __init__(self, file: str, handlers: Mapping[str, Handler], calls: int) -> None:
+        super().__init__(file)
         self.handlers = handlers
-        self.nodes: list[Node] = []
-        self.shapes: dict[str, Shape | None] = {}
-        self.names: set[str] = set()
-        self.tried: dict[str, int] = {}
-        self.notes: dict[str, dict[str, int]] = {}
-        self.owners: dict[Any, dict[str, tuple[str, Mapping[str, Shape]]]] = {}
+        self.most_nodes = 20_000 + 10 * calls
+        self.trained = self.variables = 0  # Keras' variables: what is trained, and all
         self.frozen: set[str] = set()
-        self.kept: dict[tuple[str, bool], Value] = {}
+        self.kept: dict[tuple[str, str], Value] = {}  # values that lie otherwise, too
+        self.modules: dict[str, str] = {}
+        self.entered: set[Model] = set()  # those that have said what they have to say
         self.stated_hold = True  # whether the shapes that the file states must be ours
 
-    def free(self, name: str) -> str:
-        """The name, or where it is taken, the next with a number."""
-        candidate, number = name, self.tried.get(name, 0)
-        while candidate in self.names:
-            number += 1
-            candidate = f"{name}_{number}"
-        self.tried[name] = number
-        self.names.add(candidate)
-        return candidate
-
-    def note(self, sentence: str, which: str) -> None:
-        """Something to say of several layers: the sentence once, with what it is about."""
-        counts = self.notes.setdefault(sentence, {})
-        counts[which] = counts.get(which, 0) + 1
-
-    def sentences(self) -> list[str]:
-        sentences: list[str] = []
-        for sentence, counts in self.notes.items():
-            shown = [
-                f"{which[:80]}" + (f" ({count}x)" if count > 1 else "")
-                for which, count in list(counts.items())[:8]
-            ]
-            more = f" and {len(counts) - 8} more" if len(counts) > 8 else ""
-            sentences.append(f"{sentence}: {', '.join(shown)}{more}" if any(shown) else sentence)
-        return sentences
-
-    def add(self, node: Node, shape: Shape | None) -> None:
-        if len(self.nodes) >= MAX_NODES:
-            raise ReadError(
-                "the network has too many layers", where=self.file, values=f"over {MAX_NODES:,}"
+    def ask(self, place: Any, *, nodes: int = 1, edges: int = 0) -> None:
+        if len(self.nodes) + nodes > self.most_nodes:
+            raise place.error(
+                "the network has too many layers",
+                values=f"over {self.most_nodes:,}, for as many as the file lists",
             )
-        self.nodes.append(node)
-        self.shapes[node.name] = shape
+        super().ask(place, nodes=nodes, edges=edges)
+
+    def module(self, name: str, prefix: str) -> str:
+        """The module of a layer, by TensorFlow's scopes in its name, or the model it stands in."""
+        stem = name.rpartition("/")[0] or prefix
+        if stem not in self.modules:
+            dotted = stem.replace("/", ".").split(".")
+            self.modules[stem] = ".".join(part for part in dotted if part)
+        return self.modules[stem]
+
+    def count(self, node: str, learned: Mapping[str, Shape], kept: Mapping[str, Shape],
+              frozen: Iterable[str]) -> None:  # fmt: skip
+        """Count a node's own variables as Keras does, those that are trained by themselves."""
+        self.variables += sum(map(prod, (*learned.values(), *kept.values())))
+        self.trained += sum(prod(shape) for name, shape in learned.items() if name not in frozen)
+        if not learned.keys().isdisjoint(frozen):
+            self.frozen.add(node)
+
+    def trainable(self) -> list[str]:
+        """Keras' own count, where some parameters are frozen: trainable variables, and all."""
+        if not self.frozen:
+            return []
+        if None in self.shapes.values():
+            return ["some layers are frozen (trainable: false)"]
+        count = len(self.frozen)
+        return [
+            f"trainable: {self.trained:,} of {self.variables:,} variables, as Keras counts them; "
+            f"{count:,} layer{'s' * (count > 1)} with frozen ones, which are parameters here too"
+        ]
 
 
 class LayerCall:
-    """One call of a layer: its settings, the tensors that go in, and what makes nodes of it."""
+    """One call of a layer: its settings, the tensors that go in, and what makes nodes of it.
+
+    It is the ``Place`` of its nodes. read: which of what it gives others read. values: a function
+    that gives the Value for a Ref.
+    """
 
     def __init__(
         self,
-        builder: Builder,
-        spec: Spec,
+        builder: KerasBuilder,
+        call: Call,
         inputs: Sequence[Value],
-        inbound: Inbound | None = None,
-        *,
+        name: str,
         prefix: str = "",
         trainable: bool = True,
+        values: Callable[[Ref], Value] | None = None,
     ) -> None:
         self.b = builder
-        self.spec = spec
+        self.spec = call.spec
+        self.inbound = call.inbound
+        self.read = call.read
         self.inputs = list(inputs)
-        self.inbound = inbound
-        self.values: Callable[[Any], Any] = lambda value: value  # Refs to their Values
-        self.name = builder.free(prefix + spec.name)
+        self.name = name
         self.prefix = prefix
-        self.trainable = trainable and spec.trainable
+        self.trainable = trainable and call.spec.trainable
+        self.values = values
         self.stated: Shape | None = None
+        self.main = False  # whether a node has the layer's own name
+        self.word = ""  # of an operation, its name
+        self.weights: dict[str, str] = {}  # parameters that another node computes, by that node
+
+    def of(self, spec: Spec, inputs: Sequence[Value]) -> LayerCall:
+        """The call of a layer that this one holds, under its name."""
+        inside = copy(self)
+        inside.spec, inside.inputs = spec, list(inputs)
+        inside.trainable = self.trainable and spec.trainable
+        return inside
 
     # --- what it was given ---
+
+    @property
+    def span(self) -> Span:
+        return self.b.span
+
+    def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
+        return self.spec.error(what, values, hint)
 
     @property
     def x(self) -> Value:
         """The first tensor. Raises ReadError where there is none."""
         if not self.inputs:
-            raise self.spec.error("it is called without a tensor")
+            raise self.error("it is called without a tensor")
         return self.inputs[0]
 
     def argument(self, place: int, name: str, default: Any = None) -> Any:
@@ -150,15 +186,28 @@ class LayerCall:
             return default
         args = self.inbound.args
         if name in self.inbound.kwargs:
-            value = self.inbound.kwargs[name]
-        elif place < len(args):
-            value = args[place]
-        else:
-            return default
-        return self.values(value)
+            return self.resolved(self.inbound.kwargs[name])
+        return self.resolved(args[place]) if place < len(args) else default
 
-    def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
-        return self.spec.error(what, values, hint)
+    def option(self, place: int, *names: str, default: Any = None) -> Any:
+        """A setting of an operation, by the first of its names that there is.
+
+        place: where it stands among the arguments of a function of TensorFlow.
+        """
+        place = place if self.spec.cls == "TFOpLambda" else 99
+        for name in names:
+            value = self.spec.config.get(name)
+            value = self.argument(place, name) if value is None else value
+            if value is not None:
+                return value
+        return default
+
+    def resolved(self, value: Any) -> Any:
+        """An argument, with Values in place of its Refs."""
+        if isinstance(value, Ref) and self.values is not None:
+            return self.in_steps(self.values(value))
+        listed = array(value)
+        return value if listed is None else [self.resolved(each) for each in listed]
 
     # --- layouts ---
 
@@ -166,60 +215,57 @@ class LayerCall:
         """The tensor with its channels first, of one that has them last."""
         if value.rank < 3 or value.first:
             return value._replace(first=value.rank > 2)
-        return self._turn(value, True)
+        return self._moved(value, first=True)
 
     def plain(self, value: Value) -> Value:
         """The tensor with its axes as Keras has them."""
-        if not value.first:
-            return value
-        return self._turn(value, False)
+        return self._moved(value, first=False) if value.first else value
 
     def channels(self, value: Value, last: bool) -> Value:
         """The tensor as convolutions take it; ``last``: Keras' data format."""
         return self.first(value) if last else self.plain(value)
 
-    def _turn(self, value: Value, first: bool) -> Value:
-        kept = self.b.kept.get((value.node, first))
-        if kept is not None:
-            return kept
+    def _moved(self, value: Value, *, first: bool) -> Value:
         shape = value.sizes
         rank = len(shape)
-        wanted = moved(shape) if first else shape
         suffix = ".channels_first" if first else ".channels_last"
         if shape[-1] == 1 or all(size == 1 for size in shape[1:-1]):  # no value changes its place
-            layer = self._layer("reshape", size=wanted[1:])
-        else:
-            inner = range(1, rank - 1)
-            order = (0, rank - 1, *inner) if first else (0, *range(2, rank), 1)
-            layer = self._layer("permute", order=order)
-        name = self.b.free(self.name + suffix)
-        self.b.add(self._node(name, layer, (value.node,)), wanted)
-        result = Value(name, shape, first)
-        self.b.kept[value.node, first] = result
-        return result
+            size = moved(shape)[1:] if first else shape[1:]
+            return self._view(value, suffix, "reshape", Value("", shape, first), size=size)
+        inner = range(1, rank - 1)
+        order = (0, rank - 1, *inner) if first else (0, *range(2, rank), 1)
+        return self._view(value, suffix, "permute", Value("", shape, first), order=order)
+
+    def by_step(self, value: Value) -> Value:
+        """The tensor whose batch holds the steps, each of them an example of its own."""
+        if value.rank < 3:
+            raise self.error("its input needs an axis of steps, and others", by_axis(value.sizes))
+        batch, steps, *rest = value.sizes
+        shape = (batch * steps, *rest)
+        if value.steps:
+            return Value(value.node, shape, value.first)
+        x = self.plain(value)
+        view = Value("", shape)
+        return self._view(x, ".by_step", "reshape", view, size=(-1, *rest), whole=True)
+
+    def in_steps(self, value: Value) -> Value:
+        """The tensor as Keras has it, of one whose batch may hold the steps."""
+        if not value.steps or value.shape is None:
+            return value
+        batch, steps, *rest = value.shape
+        x = self.plain(Value(value.node, (batch * steps, *rest), value.first))
+        view = Value("", value.shape)
+        return self._view(x, ".in_steps", "reshape", view, size=(-1, steps, *rest), whole=True)
+
+    def _view(self, x: Value, suffix: str, kind: str, view: Value, **fields: Any) -> Value:
+        """The same values laid out otherwise, once for all that ask for it."""
+        key = x.node, suffix
+        if key not in self.b.kept:
+            node = self._append(self.b.free(self.name + suffix), kind, [x], **fields)
+            self.b.kept[key] = view._replace(node=node)
+        return self.b.kept[key]
 
     # --- nodes ---
-
-    def _layer(self, kind: str, **fields: Any) -> Layer:
-        """A layer of a kind. Raises ReadError, with the layer's name, where its fields clash."""
-        try:
-            return layer_class(kind)(**fields)
-        except LayerError as error:
-            raise self.error(error.what, error.values, error.hint) from None
-
-    def _node(
-        self,
-        name: str,
-        layer: Layer,
-        inputs: tuple[str, ...],
-        shared: Mapping[str, str] = NOTHING,
-        written: Mapping[str, Any] = NOTHING,
-    ) -> Node:
-        stem = self.name.rpartition("/")[0]
-        module = ".".join(part for part in stem.replace("/", ".").split(".") if part)
-        if not stem:
-            module = self.prefix.rstrip(".")
-        return Node(name, layer, inputs, shared, module, Span(self.b.file, 0), written)
 
     def make(
         self,
@@ -228,81 +274,74 @@ class LayerCall:
         suffix: str = "",
         *,
         plain: bool = False,
-        shares_parameters: bool = True,
         written: Mapping[str, Any] = NOTHING,
+        frozen: Sequence[str] = (),
         **fields: Any,
     ) -> Value:
         """Append a node under the layer's name; what it puts out.
 
         Its inputs must lie alike; so does what it puts out, or with ``plain`` as Keras has it.
-        shares_parameters: the parameters are the layer's, so that a second call shares them.
+        frozen: parameters that are not trained, though the layer may be.
         """
         values = [self.x] if inputs is None else [inputs] if isinstance(inputs, Value) else inputs
         first = not plain and bool(values) and values[0].first
-        layer = self._layer(kind, **fields)
-        try:
-            xs = tuple([self.b.shapes[value.node] for value in values])
-            shape = None if None in xs else layer.shape(xs)  # type: ignore[arg-type] - none of them is None
-        except LayerError as error:
-            raise self.error(error.what, error.values, error.hint) from None
-        if shape is not None and any(not 1 <= size <= MAX_SIZE for size in shape):
-            raise self.error("its output has a size that cannot be", "x".join(map(str, shape)))
-        name = self.b.free(self.name + suffix) if suffix else self._main()
-        shared = self._share(layer, xs, name, suffix) if shares_parameters else NOTHING
-        if not self.trainable:
-            self.b.frozen.add(name)
-        node = self._node(name, layer, tuple([value.node for value in values]), shared, written)
-        self.b.add(node, shape)
-        if shape is not None and first and len(shape) < 3:
-            first = False
-        return Value(name, shape if shape is None or not first else back(shape), first)
+        node = self._append(
+            self._name(suffix), kind, values, suffix, written=written,
+            frozen=frozen, **fields,
+        )  # fmt: skip
+        shape = self.b.shapes[node]
+        first = first and (shape is None or len(shape) > 2)
+        return Value(node, back(shape) if first and shape is not None else shape, first)
 
-    def _main(self) -> str:
-        """The layer's own name, for one node."""
-        if self.name in self.b.shapes:
-            return self.b.free(self.name)
+    def _append(
+        self,
+        name: str,
+        kind: str,
+        values: Sequence[Value],
+        suffix: str = "",
+        *,
+        written: Mapping[str, Any] = NOTHING,
+        frozen: Sequence[str] = (),
+        **fields: Any,
+    ) -> str:
+        b = self.b
+        layer = b.layer(self, kind, **fields)
+        inputs = [value.node for value in values]
+        module = b.module(self.name, self.prefix)
+        b.append(self, name, layer, inputs, module=module, written=written)
+        if b.shapes[name] is None:
+            return name
+        xs: Any = tuple([b.shapes[node] for node in inputs])
+        learned, kept = layer.parameters(xs), layer.buffers(xs)
+        if not learned and not kept:
+            return name
+        sizes = {each: n for each, n in {**learned, **kept}.items() if each not in self.weights}
+        keys = {each: (self.spec.owner, kind + suffix, each) for each in sizes}
+        shared = {**b.share(self, name, keys, sizes), **self.weights}
+        if shared:
+            b.nodes[-1] = b.nodes[-1].replace(shared=shared)
+        if not shared:  # a second call's are all the first one's
+            b.count(name, learned, kept, frozen if self.trainable else learned)
+        return name
+
+    def _name(self, suffix: str) -> str:
+        """A node's name: the layer's own, once, or with a suffix."""
+        if suffix or self.main:
+            return self.b.free(self.name + suffix)
+        self.main = True
         return self.name
-
-    def _share(
-        self, layer: Layer, xs: tuple[Shape | None, ...], name: str, suffix: str
-    ) -> Mapping[str, str]:
-        """Whose the parameters are, where the layer was called before."""
-        if None in xs:
-            return NOTHING
-        shapes: tuple[Shape, ...] = xs  # type: ignore[assignment] - none of them is None
-        tensors = {**layer.parameters(shapes), **layer.buffers(shapes)}
-        if not tensors:
-            return NOTHING
-        calls = self.b.owners.setdefault(self.spec.owner, {})
-        key = f"{layer.kind}{suffix}"
-        if key not in calls:
-            calls[key] = (name, tensors)
-            return NOTHING
-        owner, first = calls[key]
-        if dict(first) != tensors:
-            raise self.error(
-                "it is called with inputs that need weights of different sizes",
-                "; ".join(
-                    f"{k} {'x'.join(map(str, first.get(k, ())))} and {'x'.join(map(str, v))}"
-                    for k, v in tensors.items()
-                    if first.get(k) != v
-                )[:200],
-            )
-        return {tensor: f"{owner}.{tensor}" for tensor in tensors}
 
     def opaque(
         self, why: str = "", type_: str = "", suffix: str = "", tensors: Any = None
     ) -> Value:
         """Append a node that nobody understands; its shape where the file states it."""
-        if why:
-            self.b.note(why, type_ or self.spec.class_name)
-        shape = self.stated
-        name = self.b.free(self.name + suffix) if suffix else self._main()
-        size = None if shape is None else shape[1:]
-        kind = (type_ or self.spec.class_name)[:80]
-        layer = self._layer("opaque", type=kind, size=size, tensors=tensors)
-        self.b.add(self._node(name, layer, tuple([v.node for v in self.inputs])), shape)
-        return Value(name, shape)
+        kind = type_ or self.spec.class_name
+        node = self.b.unknown(
+            self, self._name(suffix), kind, [value.node for value in self.inputs], why=why,
+            module=self.b.module(self.name, self.prefix),
+            size=None if self.stated is None else self.stated[1:], tensors=tensors,
+        )  # fmt: skip
+        return Value(node, self.stated)
 
     # --- helpers of the layers ---
 
@@ -325,7 +364,7 @@ class LayerCall:
         """A plain tensor with axes of 1 behind its batch."""
         shape = value.sizes
         size = (*(1,) * (rank - len(shape)), *shape[1:])
-        return self.make("reshape", value, ".axes", plain=True, shares_parameters=False, size=size)
+        return self.make("reshape", value, ".axes", plain=True, size=size)
 
     def place(self, value: Value, axis: int) -> int:
         """An axis counted from the front. Raises ReadError where there is none."""

@@ -5,7 +5,7 @@ Keras 1, 2 and 3 write these differently; here they look alike.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ...errors import ReadError
 from ...network import MAX_SIZE
@@ -32,54 +32,31 @@ KERAS_1 = {
 """Settings of Keras 1 by their names since."""
 
 CLASSES_1 = {
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "AtrousConvolution1D": "Conv1D",
-    "AtrousConvolution2D": "Conv2D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "SeparableConvolution1D": "SeparableConv1D",
-    "Convolution2DTranspose": "Conv2DTranspose",
-    "Convolution3DTranspose": "Conv3DTranspose",
-    "DepthwiseConvolution2D": "DepthwiseConv2D",
-    "MaxPool1D": "MaxPooling1D",
-    "MaxPool2D": "MaxPooling2D",
-    "MaxPool3D": "MaxPooling3D",
-    "AvgPool1D": "AveragePooling1D",
-    "AvgPool2D": "AveragePooling2D",
-    "AvgPool3D": "AveragePooling3D",
-    "GlobalMaxPool1D": "GlobalMaxPooling1D",
-    "GlobalMaxPool2D": "GlobalMaxPooling2D",
-    "GlobalMaxPool3D": "GlobalMaxPooling3D",
-    "GlobalAvgPool1D": "GlobalAveragePooling1D",
-    "GlobalAvgPool2D": "GlobalAveragePooling2D",
-    "GlobalAvgPool3D": "GlobalAveragePooling3D",
-    "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization",
+    **{f"Convolution{axes}D": f"Conv{axes}D" for axes in (1, 2, 3)},
+    **{f"Convolution{axes}DTranspose": f"Conv{axes}DTranspose" for axes in (2, 3)},
+    **{f"AtrousConvolution{axes}D": f"Conv{axes}D" for axes in (1, 2)},
+    **{f"SeparableConvolution{axes}D": f"SeparableConv{axes}D" for axes in (1, 2)},
+    **{
+        f"{where}{short}Pool{axes}D": f"{where}{long}Pooling{axes}D"
+        for where in ("", "Global")
+        for short, long in (("Max", "Max"), ("Avg", "Average"))
+        for axes in (1, 2, 3)
+    },
+    **{f"{name}V{version}": name for name in ("LSTM", "GRU") for version in (1, 2)},
+    **{f"BatchNormalizationV{version}": "BatchNormalization" for version in (1, 2)},
     "SyncBatchNormalization": "BatchNormalization",
-    "LSTMV1": "LSTM",
-    "LSTMV2": "LSTM",
-    "GRUV1": "GRU",
-    "GRUV2": "GRU",
+    "Deconvolution2D": "Conv2DTranspose",
+    "DepthwiseConvolution2D": "DepthwiseConv2D",
 }
 """Other names of the same classes."""
 
 QKERAS = {
-    "QConv1D": "Conv1D",
-    "QConv2D": "Conv2D",
-    "QDepthwiseConv2D": "DepthwiseConv2D",
-    "QSeparableConv1D": "SeparableConv1D",
-    "QSeparableConv2D": "SeparableConv2D",
-    "QConv2DTranspose": "Conv2DTranspose",
-    "QDense": "Dense",
-    "QActivation": "Activation",
-    "QBatchNormalization": "BatchNormalization",
-    "QAveragePooling2D": "AveragePooling2D",
-    "QGlobalAveragePooling2D": "GlobalAveragePooling2D",
-    "QLSTM": "LSTM",
-    "QGRU": "GRU",
-    "QSimpleRNN": "SimpleRNN",
+    f"Q{name}": name
+    for name in (
+        *("Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
+        *("Conv2DTranspose", "Dense", "Activation", "BatchNormalization", "AveragePooling2D"),
+        *("GlobalAveragePooling2D", "LSTM", "GRU", "SimpleRNN"),
+    )
 }
 """QKeras' layers, as the layers that they are with fewer bits."""
 
@@ -97,20 +74,24 @@ class Ref(NamedTuple):
         return self.layer if not self.call and not self.output else ":".join(map(str, self))
 
 
-class Inbound(NamedTuple):
-    """One call of a layer: positional arguments and named ones, with Refs where tensors stand."""
+class Inbound:
+    """One call of a layer: positional arguments and named ones, with Refs where tensors stand.
 
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
+    refs: the tensors, in order; those of masks and training flags are none. sources: the same,
+    their calls counted from 0.
+    """
 
-    def refs(self) -> list[Ref]:
-        """The tensors, in order; those of masks and training flags are none."""
-        refs: list[Ref] = []
-        _collect(list(self.args), refs)
-        for key, value in self.kwargs.items():
+    __slots__ = ("args", "kwargs", "refs", "sources")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.refs: list[Ref] = []
+        self.sources: list[Ref] = []
+        _collect(list(args), self.refs)
+        for key, value in kwargs.items():
             if key not in ("mask", "training"):
-                _collect(value, refs)
-        return refs
+                _collect(value, self.refs)
 
 
 def _collect(value: Any, refs: list[Ref]) -> None:
@@ -121,25 +102,43 @@ def _collect(value: Any, refs: list[Ref]) -> None:
         _collect(each, refs)
 
 
+def parts(value: Any) -> int:
+    """How many values there are in what JSON has, a long text for one every 16 characters."""
+    if isinstance(value, str):
+        return 1 + len(value) // 16
+    if isinstance(value, (tuple, list)):
+        return 1 + sum(map(parts, cast("list[Any]", value)))
+    members = fields(value)
+    return 1 if members is None else 1 + sum(map(parts, members.values()))
+
+
 class Spec:
     """A layer of the file. Every getter raises ReadError that names the layer.
 
     class_name: its class as the file has it; cls: the same under today's name, if it is Keras' own.
+    owner: what its parameters belong to, the same for two layers that the file says are one.
+    model: a nested model's graph; inner: the layer that a wrapper holds. built: the shape that it
+    was built for. base, base_out: the number of its first call, in inbound_nodes and in outputs.
     """
+
+    # fmt: off
+    __slots__ = ("base", "base_out", "built", "class_name", "cls", "config", "file", "inbound",
+                 "inner", "model", "module", "name", "owner", "trainable")
+    # fmt: on
 
     def __init__(self, name: str, class_: str, config: dict[str, Any], file: str) -> None:
         self.name = name
         self.class_name = class_
-        self.quantised = class_ in QKERAS
         self.cls = CLASSES_1.get(class_) or QKERAS.get(class_) or class_
         self.file = file
         self.module = ""
         self.inbound: list[Inbound] = []
-        self.model: Any = None  # of a nested model
-        self.base = self.base_out = 0  # the number of its first call, in inbound_nodes, in outputs
-        self.build: Any = None  # the shape that it was built for
+        self.model: Any = None
+        self.inner: Spec | None = None
+        self.base = self.base_out = 0
+        self.built: Any = None
         self.trainable = config.get("trainable") is not False
-        first = self.cls != "Embedding" and any(key in config for key in KERAS_1)
+        first = self.cls != "Embedding" and not KERAS_1.keys().isdisjoint(config)
         self.config = _settled(config) if first else config
         shared = config.get("shared_object_id")
         self.owner: Any = ("shared", shared, class_) if isinstance(shared, int) else id(self)

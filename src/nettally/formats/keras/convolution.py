@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...arith import ceildiv
 from ..encodings.json import array, fields
+from ..graph_builder import by_axis
 from .values import activate
+from .variants import frozen_parameters, with_lora
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -15,19 +17,23 @@ if TYPE_CHECKING:
 SAME = {"padding": "same"}
 
 
-def _axes(c: LayerCall) -> int:
-    """How many axes of space a class has by its name: Conv2D has 2."""
-    return next(int(letter) for letter in c.spec.cls if letter in "123")
+def _image(c: LayerCall, axes: int = 0) -> tuple[int, Value]:
+    """How many axes of space there are, and the tensor as convolutions take it.
 
-
-def _space(c: LayerCall, x: Value, axes: int) -> Shape:
-    """The input's space. Raises ReadError where it has another number of axes."""
+    axes: by the layer's name where nothing is said (Conv2D has 2), else its input's. Raises
+    ReadError for a tensor with another number of them.
+    """
+    axes = axes or next((int(letter) for letter in c.spec.cls if letter in "123"), c.x.rank - 2)
+    x = c.channels(c.x, c.spec.last())
     if x.rank != axes + 2:
         raise c.error(
-            f"its input needs {axes + 2} axes: batch, {axes} of space, channels",
-            "x".join(map(str, x.sizes)),
+            f"its input needs {axes + 2} axes: batch, {axes} of space, channels", by_axis(x.sizes)
         )
-    return (x.sizes[1:-1]) if c.spec.last() else x.sizes[2:]
+    return axes, x
+
+
+def _space(c: LayerCall, x: Value) -> Shape:
+    return x.sizes[1:-1] if c.spec.last() else x.sizes[2:]
 
 
 def _channels(c: LayerCall, x: Value) -> int:
@@ -49,7 +55,7 @@ def _window(
     stride = c.spec.sizes("strides", axes, 1)
     dilation = c.spec.sizes("dilation_rate", axes, 1)
     word = c.spec.one_of("padding", "valid", words)
-    space = _space(c, x, axes)
+    space = _space(c, x)
     padding: Any = ((0, 0),) * axes
     if word == "same":
         padding = tuple(map(_same, space, kernel, stride, dilation))
@@ -64,25 +70,33 @@ WORDS = ("valid", "same")
 
 
 def conv(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
+    axes, x = _image(c)
     kernel = c.spec.sizes("kernel_size", axes)
-    if "lora_rank" in c.spec:
-        c.b.note("lora_rank: its two factors are not counted", c.spec.name)
+    window = _window(c, x, kernel, (*WORDS, "causal") if axes == 1 else WORDS)
+    filters, groups = c.spec.integer("filters"), c.spec.integer("groups", 1)
     y = c.make(
         "conv",
         x,
-        filters=c.spec.integer("filters"),
-        groups=c.spec.integer("groups", 1),
+        filters=filters,
+        groups=groups,
         bias=c.spec.boolean("use_bias", True),
-        **_window(c, x, kernel, (*WORDS, "causal") if axes == 1 else WORDS),
+        frozen=frozen_parameters(c),
+        **window,
     )
-    return activate(c, y)
+
+    def down(rank: int) -> Value:
+        suffix = ".lora_kernel_a"
+        return c.make("conv", x, suffix, filters=rank, groups=groups, bias=False, **window)
+
+    def up(part: Value) -> Value:
+        suffix = ".lora_kernel_b"
+        return c.make("conv", part, suffix, filters=filters, kernel=(1,) * axes, bias=False)
+
+    return activate(c, with_lora(c, y, down, up))
 
 
 def depthwise(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
+    axes, x = _image(c)
     kernel = c.spec.sizes("kernel_size", axes)
     channels = _channels(c, x)
     y = c.make(
@@ -98,8 +112,7 @@ def depthwise(c: LayerCall) -> Value:
 
 def separable(c: LayerCall) -> Value:
     """A depthwise convolution without a bias, and one of 1 × 1 with the layer's own."""
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
+    axes, x = _image(c)
     kernel = c.spec.sizes("kernel_size", axes)
     channels = _channels(c, x)
     deep = c.make(
@@ -123,9 +136,7 @@ def separable(c: LayerCall) -> Value:
 
 def transpose(c: LayerCall) -> Value:
     """``same`` gives size · stride; without an output_padding ``valid`` gives at least that."""
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, axes)
+    axes, x = _image(c)
     kernel = c.spec.sizes("kernel_size", axes)
     stride = c.spec.sizes("strides", axes, 1)
     dilation = c.spec.sizes("dilation_rate", axes, 1)
@@ -160,9 +171,7 @@ def transpose(c: LayerCall) -> Value:
 
 
 def local(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, axes)
+    axes, x = _image(c)
     y = c.make(
         "local",
         x,
@@ -175,11 +184,10 @@ def local(c: LayerCall) -> Value:
 
 def pool(c: LayerCall) -> Value:
     """Pools; a mean leaves the padding out of its divisor."""
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
+    axes, x = _image(c)
     kernel = c.spec.sizes("pool_size", axes, 2)
     stride = c.spec.sizes("strides", axes) if "strides" in c.spec else kernel
-    space = _space(c, x, axes)
+    space = _space(c, x)
     word = c.spec.one_of("padding", "valid", WORDS)
     padding: Any = ((0, 0),) * axes
     if word == "same":
@@ -198,17 +206,13 @@ def pool(c: LayerCall) -> Value:
 
 
 def global_pool(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, axes)
+    _, x = _image(c)
     kind = "global_average_pool" if "Average" in c.spec.cls else "global_max_pool"
     return c.make(kind, x, keep=c.spec.boolean("keepdims", False))
 
 
 def adaptive_pool(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, axes)
+    axes, x = _image(c)
     kind = "adaptive_average_pool" if "Average" in c.spec.cls else "adaptive_max_pool"
     return c.make(kind, x, size=c.spec.sizes("output_size", axes))
 
@@ -217,9 +221,7 @@ MODES = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
 
 
 def upsample(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, axes)
+    axes, x = _image(c)
     word = c.spec.text("interpolation", "nearest").lower()
     if word not in MODES:
         c.b.note("interpolations that are counted as bicubic ones", word)
@@ -252,22 +254,17 @@ def _borders(c: LayerCall, key: str, axes: int) -> tuple[tuple[int, int], ...]:
 
 
 def pad(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, axes)
+    axes, x = _image(c)
     return c.make("pad", x, padding=_borders(c, "padding", axes))
 
 
 def crop(c: LayerCall) -> Value:
-    axes = _axes(c)
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, axes)
+    axes, x = _image(c)
     return c.make("crop", x, border=_borders(c, "cropping", axes))
 
 
 def resizing(c: LayerCall) -> Value:
-    x = c.channels(c.x, c.spec.last())
-    _space(c, x, 2)
+    _, x = _image(c, 2)
     word = c.spec.text("interpolation", "bilinear").lower()
     size = (c.spec.integer("height"), c.spec.integer("width"))
     return c.make("resize", x, size=size, mode=MODES.get(word, "cubic"))
@@ -275,8 +272,8 @@ def resizing(c: LayerCall) -> Value:
 
 def center_crop(c: LayerCall) -> Value:
     """The middle; of a smaller image, a resized one (so does Keras)."""
-    x = c.channels(c.x, c.spec.last())
-    space = _space(c, x, 2)
+    _, x = _image(c, 2)
+    space = _space(c, x)
     wanted = (c.spec.integer("height"), c.spec.integer("width"))
     if any(want > size for want, size in zip(wanted, space, strict=True)):
         return c.make("resize", x, size=wanted)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 
 
-def config(source: Source) -> dict[str, Any]:
-    """The model's serialised form: ``{"class_name": ..., "config": ...}``.
+def config(source: Source) -> tuple[dict[str, Any], bool]:
+    """The serialised model, ``{"class_name": ..., "config": ...}``; whether it comes with weights.
 
     Raises ReadError for a file that holds none.
     """
@@ -28,19 +28,23 @@ def config(source: Source) -> dict[str, Any]:
     if source.path is not None and not data:
         head = read_part(source.path, 8, whole=False)
     if head.startswith(ZIP):
-        return _archive(source)
+        return _archive(source), True
     if head.startswith(HDF5):
-        return _model(load(_attribute(source), source.name), source.name)
+        return _model(load(_attribute(source), source.name), source.name), True
     text = (data or read_bytes(source.path or source.name)).decode("utf-8-sig", "replace")
-    return _of_json(load(text, source.name), source.name)
-
-
-def _of_json(document: Any, name: str) -> dict[str, Any]:
+    document = load(text, source.name)
+    if isinstance(document, str):  # to_json() written by json.dump
+        document = load(document, source.name)
     whole = fields(document)
     if whole is None:
-        raise ReadError("this JSON is no model of Keras: it is no object", where=name)
-    if "weightsManifest" not in whole and "modelTopology" not in whole:
-        return _model(fields(whole.get("model_config")) or whole, name)
+        raise ReadError("this JSON is no model of Keras: it is no object", where=source.name)
+    if "weightsManifest" in whole or "modelTopology" in whole:
+        return _topology(whole, source.name), True
+    return _model(fields(whole.get("model_config")) or whole, source.name), False
+
+
+def _topology(whole: dict[str, Any], name: str) -> dict[str, Any]:
+    """The model in TensorFlow.js' ``model.json``."""
     topology = fields(whole.get("modelTopology"))
     if topology is None:
         raise ReadError(

@@ -1,134 +1,158 @@
-"""A Keras model's inputs: the sizes that the file states, or the user's, channels first."""
+"""A Keras model's inputs, of the file's sizes or the user's, and the model run on them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
-from ...network import MAX_SIZE
-from .builder import Value, back
+from ..graph_builder import by_axis, sizes_from_user
+from .builder import KerasBuilder, LayerCall, Value, back
+from .config import shape_of
+from .layers import ALONG, HANDLERS, SPATIAL, STEPS
+from .running import run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...network import Shape
     from ..source import Source
-    from .builder import Builder
+    from .config import Spec
     from .graph import Model
 
+Stated = tuple[int | None, ...] | None
+"""A shape as the file has it, with the batch, None for sizes that are left open."""
 
-def inputs(top: Model, source: Source, builder: Builder) -> list[Value]:
-    """The inputs, of the sizes that the file states or the user gives."""
-    from .config import shape_of
 
-    stated: dict[str, Any] = {}
+class Input:
+    """An input: its name, what the file states, whether its channels are brought to the front."""
+
+    def __init__(self, name: str, stated: Stated, file: str) -> None:
+        self.name = name
+        self.stated = stated
+        self.file = file
+        self.first = False
+        self.user: Shape | None = None
+
+    def error(self, what: str, values: str, hint: str = "") -> ReadError:
+        return ReadError(what, where=self.file, values=values, hint=hint)
+
+    def shape(self, *, as_stated: bool = False) -> Shape:
+        """The whole shape, channels first. as_stated: the user's sizes only where it is open."""
+        stated = self.stated
+        if stated is not None and self.first:
+            stated = (stated[0], stated[-1], *stated[1:-1])
+        shown = "" if stated is None else by_axis(["?" if n is None else n for n in stated[1:]])
+        sizes, batch = self.user, 1
+        if sizes is not None and stated is not None:
+            if len(sizes) == len(stated):
+                batch, *sizes = sizes
+            # a size of space that the file states is not the only one that a convolution takes
+            if len(sizes) != len(stated) - 1 or (sizes and stated[1] not in (None, sizes[0])):
+                raise self.error(
+                    f"the size given for '{self.name[:60]}' does not fit the model",
+                    f"{by_axis(sizes)}, the file has {shown}"
+                    + (" (channels first)" if self.first else ""),
+                    "sizes are given as channels, height, width" if self.first else "",
+                )
+        if as_stated and stated is not None and sizes is not None:
+            sizes = [b if a is None else a for a, b in zip(stated[1:], sizes, strict=True)]
+        elif sizes is None and stated is not None:
+            sizes = stated[1:]
+        if sizes is None or None in sizes:
+            example = shown.replace("?", "224" if self.first else "100") or "3x224x224"
+            raise self.error(
+                f"the size of the input '{self.name[:60]}' is left open",
+                shown,
+                f"--input {self.name[:60]}={example}",
+            )
+        whole: Any = (batch, *(sizes or (1,)))  # without a size it is a single number an example
+        if not all(whole):
+            raise self.error(
+                f"the input '{self.name[:60]}' has a size that cannot be", by_axis(whole)
+            )
+        return whole
+
+    @property
+    def differs(self) -> bool:
+        """Whether the user gives another size than the file states."""
+        return self.user is not None and self.shape()[1:] != self.shape(as_stated=True)[1:]
+
+    def value(self, builder: KerasBuilder, *, as_stated: bool = False) -> Value:
+        whole = self.shape(as_stated=as_stated)
+        builder.input(self.name, whole)
+        return Value(self.name, back(whole) if self.first else whole, self.first)
+
+
+def inputs_of(top: Model, source: Source) -> list[Input]:
+    """The inputs, with the sizes that the file states, and those that the user gives."""
     if top.sequential:
         first = next(iter(top.layers.values()))
-        name = first.name if first.cls == "InputLayer" else "input"
-        stated[name] = top.built
+        stated = {first.name if first.cls == "InputLayer" else "input": top.built}
     else:
-        for ref in top.inputs:
-            spec = top.layers[ref.layer]
-            shape = None
-            for key in ("batch_shape", "batch_input_shape"):
-                shape = shape if shape is not None else shape_of(spec, spec.config.get(key))
-            for key in ("input_shape", "shape"):
-                if shape is None and spec.config.get(key) is not None:
-                    example = shape_of(spec, spec.config[key])
-                    shape = None if example is None else (None, *example)
-            stated[spec.name] = shape
-    sizes = _user_sizes(source, list(stated))
-    builder.stated_hold = not sizes
-    return [
-        _input(name, shape, sizes.get(name), top, source, builder) for name, shape in stated.items()
+        specs = [top.layers[ref.layer] for ref in top.inputs]
+        stated = {spec.name: _stated(spec) for spec in specs}
+    sizes = sizes_from_user(source, list(stated))
+    inputs = [Input(name, shape, source.name) for name, shape in stated.items()]
+    layers = list(top.specs())
+    kinds = {spec.cls for spec in layers}
+    windows = [spec.last() for spec in layers if spec.cls in SPATIAL or spec.cls in ALONG]
+    for each in inputs:
+        each.user = sizes.get(each.name)
+        rank = len(each.user or ()) + 1 if each.stated is None else len(each.stated)
+        if rank < 3 or (windows and not any(windows)):
+            continue  # a model that has its channels first has them where we do
+        if rank == 3:
+            each.first = not kinds.isdisjoint(ALONG) and kinds.isdisjoint(STEPS)
+        else:
+            each.first = not (
+                kinds.isdisjoint(SPATIAL) or any("ConvLSTM" in kind for kind in kinds)
+            )
+    return inputs
+
+
+def _stated(spec: Spec) -> Stated:
+    """What an InputLayer, or a first layer of Keras 1, states of its input."""
+    for key in ("batch_shape", "batch_input_shape"):
+        if (shape := shape_of(spec, spec.config.get(key))) is not None:
+            return shape
+    for key in ("input_shape", "shape"):
+        if (shape := shape_of(spec, spec.config.get(key))) is not None:
+            return (None, *shape)
+    return None
+
+
+def run_top(
+    top: Model, inputs: Sequence[Input], *, as_stated: bool = False
+) -> tuple[KerasBuilder, list[str]]:
+    """The nodes of a whole model, and the names of its outputs."""
+    builder = KerasBuilder(top.file, HANDLERS, sum(len(s.inbound) or 1 for s in top.specs()))
+    builder.stated_hold = as_stated or all(each.user is None for each in inputs)
+    values = [each.value(builder, as_stated=as_stated) for each in inputs]
+    outputs = [
+        LayerCall(builder, top.calls[-1], (), value.node).in_steps(value) if value.steps else value
+        for value in run(top, values, builder, "", top.trainable)
     ]
+    return builder, [value.node for value in outputs if value.node not in builder.inputs]
 
 
-def _user_sizes(source: Source, names: list[str]) -> dict[str, Shape]:
-    from ...errors import closest
+def check_parameters(
+    top: Model, inputs: Sequence[Input], builder: KerasBuilder, *, has_weights: bool
+) -> None:
+    """Hold the parameters against those that the model has with the sizes that the file states.
 
-    sizes: dict[str, Shape] = {}
-    for name, shape in source.inputs.items():
-        if name not in names and (name or len(names) != 1):
+    Raises ReadError where they are others and the model was built; else a note says it.
+    """
+    built = has_weights or any(spec.built is not None for spec in top.specs())
+    for key, (name, size) in run_top(top, inputs, as_stated=True)[0].owners.items():
+        other = builder.owners.get(key, ("", size))[1]
+        if other == size or size is None or other is None:
+            continue
+        if built:
             raise ReadError(
-                f"the model has no input '{name[:60]}'" if name else "the model has several inputs",
-                where=source.name,
-                values=f"inputs: {', '.join(names)[:200]}",
-                hint=closest(name, names) if name else f"say which, --input {names[0]}=3x224x224",
+                f"'{name[:80]}' is of another size for this input than the model was built with",
+                where=top.file,
+                values=f"built {by_axis(size)}, it would be {by_axis(other)}",
+                hint="leave --input out, or give the size that the file states: "
+                + ", ".join(by_axis(each.shape(as_stated=True)[1:]) for each in inputs),
             )
-        sizes[name or names[0]] = shape
-    return sizes
-
-
-def _input(
-    name: str, stated: Any, user_shape: Shape | None, top: Model, source: Source, builder: Builder
-) -> Value:
-    """One input, channels first where the model works on images."""
-    rank = len(stated) if stated is not None else 0
-    if user_shape is not None and not rank:
-        rank = len(user_shape) + 1
-    first = _is_first(rank, top)
-    open_: Any = stated
-    if stated is not None and first:
-        open_ = (stated[0], stated[-1], *stated[1:-1])
-    batch = 1
-    if user_shape is not None:
-        if len(user_shape) == rank:
-            batch, user_shape = user_shape[0], user_shape[1:]
-        fits = (
-            len(user_shape) == rank - 1
-            and all(
-                want is None or want == size or index
-                for index, (want, size) in enumerate(zip(open_[1:], user_shape, strict=True))
-            )
-            if stated is not None and len(user_shape) == rank - 1
-            else stated is None
-        )
-        if not fits:
-            shown = "x".join("?" if size is None else str(size) for size in open_[1:])
-            raise ReadError(
-                f"the size given for '{name[:60]}' does not fit the model",
-                where=source.name,
-                values=f"{'x'.join(map(str, user_shape))}, the file has {shown}"
-                + (" (channels first)" if first else ""),
-                hint="sizes are given as channels, height, width" if first else "",
-            )
-        whole: Shape = (batch, *user_shape)
-    else:
-        if stated is None or None in stated[1:]:
-            shown = (
-                "" if stated is None
-                else "x".join("?" if size is None else str(size) for size in open_[1:])
-            )  # fmt: skip
-            raise ReadError(
-                f"the size of the input '{name[:60]}' is left open",
-                where=source.name,
-                values=shown,
-                hint=f"--input {name[:60]}="
-                + (shown.replace("?", "224" if first else "100") or "3x224x224"),
-            )
-        whole = (batch, *open_[1:])
-    if len(whole) < 2 and stated is not None and len(stated) == 1:
-        whole = (*whole, 1)  # a single number an example
-    if any(not 1 <= size <= MAX_SIZE for size in whole):
-        raise ReadError(
-            f"the input '{name[:60]}' has a size that cannot be",
-            where=source.name,
-            values="x".join(map(str, whole)),
-        )
-    node = builder.free(name)
-    builder.shapes[node] = whole
-    return Value(node, back(whole) if first else whole, first)
-
-
-def _is_first(rank: int, top: Model) -> bool:
-    """Whether an input's channels stand last and are brought first."""
-    from .layers import ALONG, SPATIAL, STEPS
-
-    if rank < 3:
-        return False
-    kinds = {spec.cls for spec in top.specs()}
-    works = [spec for spec in top.specs() if spec.cls in SPATIAL or spec.cls in ALONG]
-    if works and not any(spec.last() for spec in works):
-        return False  # the model has its channels first, as we do
-    if rank == 3:
-        return not kinds.isdisjoint(ALONG) and kinds.isdisjoint(STEPS)
-    return not kinds.isdisjoint(SPATIAL) and not any("ConvLSTM" in kind for kind in kinds)
+        builder.note("sizes of parameters follow from --input, and are not the file's", name)

@@ -115,9 +115,9 @@ def reshaped(c: LayerCall, x: Value, target: tuple[int, ...]) -> Value:
     if len(whole) >= 3 and all(size == 1 for size in whole[:-1]):
         flat = x.first and not (x.sizes[-1] == 1 or all(size == 1 for size in x.sizes[1:-1]))
         x = c.plain(x) if flat else x
-        y = c.make("reshape", x, plain=True, shares_parameters=False, size=(whole[-1], *whole[:-1]))
+        y = c.make("reshape", x, plain=True, size=(whole[-1], *whole[:-1]))
         return y._replace(shape=(x.sizes[0], *whole), first=True)
-    return c.make("reshape", c.plain(x), plain=True, shares_parameters=False, size=whole or (1,))
+    return c.make("reshape", c.plain(x), plain=True, size=whole or (1,))
 
 
 def reshape(c: LayerCall) -> Value:

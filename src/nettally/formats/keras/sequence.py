@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..encodings.json import array, fields
 from .builder import LayerCall, Value
 from .config import Spec
+from .running import outputs_of, run
 from .values import word_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .builder import Handler
+from .variants import frozen_parameters, keep_scales, with_lora
 
 KINDS = {"SimpleRNN": "rnn", "GRU": "gru", "LSTM": "lstm", "CuDNNGRU": "gru", "CuDNNLSTM": "lstm"}
 CELLS = {"SimpleRNNCell": "SimpleRNN", "GRUCell": "GRU", "LSTMCell": "LSTM"}
@@ -74,13 +71,13 @@ def cells(c: LayerCall) -> Value | list[Value]:
     entry: Any = c.spec.get("cell")
     if isinstance(entry, list):
         entry = {"class_name": "StackedRNNCells", "config": {"cells": entry}}
-    cell = _inner(c, entry, "cell")
+    cell = _cell(c, entry)
     stack = [cell]
     if cell.cls == "StackedRNNCells":
         inside = array(cell.get("cells", []))
         if inside is None or not 0 < len(inside) < 1000:
             raise c.error("its cells are no list")
-        stack = [_inner(c, each, f"cell{i}") for i, each in enumerate(inside)]
+        stack = [_cell(c, each) for each in inside]
     if any(each.cls not in CELLS for each in stack):
         return c.opaque("cells that are not known", stack[0].cls)
     for index, each in enumerate(stack):
@@ -95,25 +92,30 @@ def cells(c: LayerCall) -> Value | list[Value]:
     raise AssertionError
 
 
-def _inner(c: LayerCall, entry: Any, key: str) -> Spec:
-    """A layer within another's settings."""
+def _cell(c: LayerCall, entry: Any) -> Spec:
+    """A cell within a layer's settings, or the layer that reads backwards."""
     layer = fields(entry) or {}
     class_name = layer.get("class_name")
     if not isinstance(class_name, str):
-        raise c.error(f"its {key} is no layer")
-    inner = Spec(c.spec.name, class_name, fields(layer.get("config")) or {}, c.spec.file)
-    inner.owner = c.spec.owner
-    return inner
+        raise c.error("its cell is no layer")
+    return Spec(c.spec.name, class_name, fields(layer.get("config")) or {}, c.spec.file)
+
+
+def _inner(c: LayerCall) -> Spec:
+    """The layer that a wrapper holds."""
+    if c.spec.inner is None:
+        raise c.error("its layer is no layer")
+    return c.spec.inner
 
 
 def bidirectional(c: LayerCall) -> Value | list[Value]:
     """A recurrent layer, and one that reads backwards; merge_mode says what of their outputs."""
-    inner = _inner(c, c.spec.get("layer"), "layer")
+    inner = _inner(c)
     if inner.cls not in KINDS:
         return c.opaque("Bidirectional of layers that are not known", inner.cls)
     backward: Any = c.spec.get("backward_layer")
     if backward is not None:
-        behind = _inner(c, backward, "backward_layer")
+        behind = _cell(c, backward)
         if behind.cls != inner.cls or behind.get("units") != inner.get("units"):
             return c.opaque("Bidirectional of two different layers", behind.cls)
     mode = c.spec.config.get("merge_mode", "concat")
@@ -176,17 +178,29 @@ def conv_lstm(c: LayerCall) -> Value:
     return c.make("permute", y, ".channels_last", plain=True, order=order)
 
 
+EACH = ("Dense", "Activation", "Dropout", "ReLU", "LeakyReLU", "ELU", "Rescaling")
+"""Layers that do the same at each step and at all of them."""
+
+
 def time_distributed(c: LayerCall) -> Any:
-    """A layer at each step: one over the last axis, or a window of one step along the steps."""
-    inner = _inner(c, c.spec.get("layer"), "layer")
-    x = c.x
-    handler = _each(inner, x.rank, c.b.handlers)
-    if handler is None:
-        return c.opaque("TimeDistributed of layers that are not followed", inner.cls)
-    inside = LayerCall.__new__(LayerCall)
-    inside.__dict__.update(c.__dict__)
-    inside.spec = inner
-    return handler(inside)
+    """A layer or a model at each step: the steps are the examples of a batch."""
+    inner, x = _inner(c), c.x
+    if inner.cls in EACH and not x.steps and inner.model is None:
+        return outputs_of(c.of(inner, [x]))
+    batch, steps = x.sizes[:2]
+    each = c.by_step(x)
+    if inner.model is not None:
+        trainable = c.trainable and inner.model.trainable
+        outputs: Any = run(inner.model, [each], c.b, f"{c.name}.", trainable)
+    else:
+        inside = c.of(inner, [each])
+        inside.stated = c.stated and (batch * steps, *c.stated[2:])
+        outputs = outputs_of(inside)
+    values: list[Value] = outputs if isinstance(outputs, list) else [outputs]
+    return [
+        value._replace(shape=value.shape and (batch, steps, *value.shape[1:]), steps=steps)
+        for value in values
+    ]
 
 
 def spectral_norm(c: LayerCall) -> Any:
@@ -194,68 +208,28 @@ def spectral_norm(c: LayerCall) -> Any:
 
     The vector that this is estimated with is kept and not learned, and counts as no parameter.
     """
-    inner = _inner(c, c.spec.get("layer"), "layer")
+    inner = _inner(c)
     handler = c.b.handlers.get(inner.cls)
     if handler is None or handler is spectral_norm:
         return c.opaque("SpectralNormalization of layers that are not followed", inner.cls)
-    inside = LayerCall.__new__(LayerCall)
-    inside.__dict__.update(c.__dict__)
-    inside.spec = inner
-    return handler(inside)
-
-
-def _each(
-    inner: Spec, rank: int, handlers: Mapping[str, Handler]
-) -> Callable[[LayerCall], Any] | None:
-    name = inner.cls
-    if name in ("Dense", "Activation", "Dropout", "ReLU", "LeakyReLU", "Softmax", "ELU",
-                "Rescaling", "LayerNormalization", "EinsumDense"):  # fmt: skip
-        return handlers[name]
-    if name == "BatchNormalization" and inner.get("axis", -1) in (-1, [-1], rank - 2, [rank - 2]):
-        inner.config = {**inner.config, "axis": -1}
-        return handlers[name]
-    if name == "Flatten":
-        return _flat
-    windows = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling",
-               "UpSampling")  # fmt: skip
-    base = name.rstrip("D").rstrip("123")
-    if base in windows and name.endswith(("1D", "2D")) and inner.last():
-        axes = int(name[-2])
-        inner.cls = f"{base}{axes + 1}D"
-        config = dict(inner.config)
-        if "Pooling" in base:
-            config.setdefault("pool_size", 2)
-            config["strides"] = config.get("strides") or config["pool_size"]
-        inner.config = config
-        for key in ("kernel_size", "pool_size", "strides", "dilation_rate", "size"):
-            if config.get(key) is not None:
-                config[key] = [1, *inner.sizes(key, axes)]
-        return handlers[inner.cls]
-    if name.startswith("Global") and name.endswith("2D") and inner.last():
-        return _global
-    return None
-
-
-def _flat(c: LayerCall) -> Value:
-    x = c.plain(c.x)
-    values = 1
-    for size in x.sizes[2:]:
-        values *= size
-    return c.make("reshape", x, plain=True, size=(x.sizes[1], values))
-
-
-def _global(c: LayerCall) -> Value:
-    """The mean, or the greatest, of each step's maps."""
-    x = c.plain(c.x)
-    what = "mean" if "Average" in c.spec.cls else "maximum"
-    axes = tuple(range(2, x.rank - 1))
-    return c.make("reduce", x, plain=True, operation=what, axes=axes, keep=False)
+    return handler(c.of(inner, c.inputs))
 
 
 def embedding(c: LayerCall) -> Value:
     x = c.plain(c.x)
     rows, size = c.spec.integer("input_dim"), c.spec.integer("output_dim")
-    return c.make("embedding", x, plain=True, rows=rows, size=(size,))
+
+    def table(suffix: str, values: int, **more: Any) -> Value:
+        return c.make("embedding", x, suffix, plain=True, rows=rows, size=(values,), **more)
+
+    y = with_lora(
+        c,
+        table("", size, frozen=frozen_parameters(c)),
+        lambda rank: table(".lora_embeddings_a", rank),
+        lambda part: _projected(c, part, ".lora_embeddings_b", size, False),
+    )
+    keep_scales(c, size, rows, "embeddings")
+    return y
 
 
 def _projected(c: LayerCall, x: Value, suffix: str, features: int, bias: bool) -> Value:

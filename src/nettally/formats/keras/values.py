@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+from string import ascii_letters, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from ..encodings.json import array, fields
+from ..graph_builder import by_axis
+from .variants import frozen_parameters, keep_scales, with_lora
 
 if TYPE_CHECKING:
     from .builder import LayerCall, Value
@@ -114,13 +118,21 @@ def activation(c: LayerCall) -> Value:
 
 def dense(c: LayerCall) -> Value:
     """Over the last axis, whatever stands before it."""
-    x = c.x
-    if "lora_rank" in c.spec:
-        c.b.note("lora_rank: its two factors are not counted", c.spec.name)
+    x = c.plain(c.x)
     units, bias = c.spec.integer("units"), c.spec.boolean("use_bias", True)
-    x = c.plain(x)
-    axis = 1 if x.rank == 2 else -1
-    return activate(c, c.make("linear", x, plain=True, features=units, bias=bias, axis=axis))
+
+    def linear(x: Value, suffix: str, features: int, **more: Any) -> Value:
+        axis = 1 if x.rank == 2 else -1
+        return c.make("linear", x, suffix, plain=True, features=features, axis=axis, **more)
+
+    y = with_lora(
+        c,
+        linear(x, "", units, bias=bias, frozen=frozen_parameters(c)),
+        lambda rank: linear(x, ".lora_kernel_a", rank, bias=False),
+        lambda part: linear(part, ".lora_kernel_b", units, bias=False),
+    )
+    keep_scales(c, x.sizes[-1], units)
+    return activate(c, y)
 
 
 def einsum_dense(c: LayerCall) -> Value:
@@ -129,28 +141,49 @@ def einsum_dense(c: LayerCall) -> Value:
     equation = c.spec.text("equation").replace(" ", "")
     inputs, arrow, output = equation.partition("->")
     seen, comma, weights = inputs.partition(",")
+    named = output.replace("...", "")
+    if ("..." in seen) != ("..." in output):
+        raise c.error("its equation has ... on one side only", equation[:60])
     if "..." in seen:
-        free = max(x.rank - len(seen) + 3, 0)
-        letters = [letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in equation]
-        rest = "".join(letters[:free])
+        letters = [letter for letter in ascii_uppercase if letter not in equation]
+        rest = "".join(letters[: max(x.rank - len(seen) + 3, 0)])
         seen, output = seen.replace("...", rest, 1), output.replace("...", rest, 1)
     if not arrow or not comma or len(set(seen)) != len(seen) or not (seen + output).isalpha():
         raise c.error("its equation is not understood", equation[:60])
     if len(seen) != x.rank:
-        raise c.error(
-            "its equation does not fit its input", f"{equation[:60]}, {'x'.join(map(str, x.sizes))}"
-        )
+        raise c.error("its equation does not fit its input", f"{equation[:60]}, {by_axis(x.sizes)}")
     sizes = dict(zip(seen, x.sizes, strict=True))
     stated = c.spec.get("output_shape", [])
     shape: list[Any] = [stated] if array(stated) is None else stated
-    for letter, size in zip(reversed(output), reversed(shape), strict=False):
+    for letter, size in zip(reversed(named), reversed(shape), strict=False):
         if size is not None and letter not in sizes:
             sizes[letter] = c.spec.whole("output_shape", size, 1)
     missing = [letter for letter in weights + output if letter not in sizes]
     if missing:
         raise c.error("its output_shape does not say a size", f"{equation[:60]}: {missing[0]}")
-    weight = tuple(sizes[letter] for letter in weights)
-    y = c.make("einsum", x, plain=True, equation=f"{seen},{weights}->{output}", weight=weight)
+
+    def product(x: Value, suffix: str, terms: str, **more: Any) -> Value:
+        weight = tuple(sizes[letter] for letter in terms.partition("->")[0].partition(",")[2])
+        return c.make("einsum", x, suffix, plain=True, equation=terms, weight=weight, **more)
+
+    last, free = weights[-1:], next(each for each in ascii_letters if each not in seen + output)
+    between = output.replace(last, free)
+
+    def down(rank: int) -> Value:
+        if last not in output:
+            raise c.error("LoRA's factors do not fit its equation", equation[:60])
+        sizes[free] = rank
+        return product(x, ".lora_kernel_a", f"{seen},{weights[:-1]}{free}->{between}")
+
+    y = product(x, "", f"{seen},{weights}->{output}", frozen=frozen_parameters(c))
+    y = with_lora(
+        c,
+        y,
+        down,
+        lambda part: product(part, ".lora_kernel_b", f"{between},{free}{last}->{output}"),
+    )
+    columns = prod(sizes[letter] for letter in set(weights) & set(output))
+    keep_scales(c, prod(sizes[letter] for letter in set(weights) - set(output)), columns)
     axes = c.spec.get("bias_axes")
     if isinstance(axes, str) and axes:
         if not set(axes) <= set(output):
@@ -224,33 +257,39 @@ def identity(c: LayerCall) -> Value:
 
 def batch_norm(c: LayerCall) -> Value:
     """Over all axes but one; it must be our axis 1."""
+    if c.spec.get("renorm"):
+        c.b.note("renorm: its further statistics are not counted", c.spec.name)
+    x = _by_channel(c)
+    if x is None:
+        return c.opaque("normalisation over an axis that is neither first nor last")
+    return c.make("batch_norm", x, **_affine(c))
+
+
+def _by_channel(c: LayerCall) -> Value | None:
+    """The tensor with the axis that the layer normalises as our axis 1; None where it can't be."""
     x = c.x
     axis = c.place(x, c.spec.axis())
-    more: dict[str, Any] = {
+    if x.rank > 2 and axis == x.rank - 1:
+        return c.first(x)
+    return c.plain(x) if axis == 1 else None
+
+
+def _affine(c: LayerCall) -> dict[str, Any]:
+    """A normalisation's factors and offsets, and its epsilon."""
+    return {
         "weight": c.spec.boolean("scale", True),
         "bias": c.spec.boolean("center", True),
         "epsilon": c.spec.number("epsilon", 1e-3),
     }
-    if c.spec.get("renorm"):
-        c.b.note("renorm: its further statistics are not counted", c.spec.name)
-    if x.rank > 2 and axis == x.rank - 1:
-        x = c.first(x)
-    elif axis == 1:
-        x = c.plain(x)
-    else:
-        return c.opaque("normalisation over an axis that is neither first nor last")
-    return c.make("batch_norm", x, **more)
 
 
 def layer_norm(c: LayerCall) -> Value:
     """Over the last axis, or several; over all of an example, however it lies."""
     x = c.x
     axes = sorted({c.place(x, axis) for axis in c.spec.integers("axis", -1)})
-    more: dict[str, Any] = {"axes": len(axes), "epsilon": c.spec.number("epsilon", 1e-3)}
     rms = c.spec.boolean("rms_scaling", False) or c.spec.cls == "RMSNormalization"
-    if not rms:
-        more["weight"] = c.spec.boolean("scale", True)
-        more["bias"] = c.spec.boolean("center", True)
+    more: dict[str, Any] = {"epsilon": c.spec.number("epsilon", 1e-3)} if rms else _affine(c)
+    more["axes"] = len(axes)
     kind = "rms_norm" if rms else "layer_norm"
     if axes == list(range(1, x.rank)):
         return c.make(kind, x, **more)
@@ -260,24 +299,12 @@ def layer_norm(c: LayerCall) -> Value:
 
 
 def group_norm(c: LayerCall) -> Value:
-    x = c.x
-    axis = c.place(x, c.spec.axis())
-    if x.rank > 2 and axis == x.rank - 1:
-        x = c.first(x)
-    elif axis == 1:
-        x = c.plain(x)
-    else:
+    x = _by_channel(c)
+    if x is None:
         return c.opaque("normalisation over an axis that is neither first nor last")
     groups = c.spec.integer("groups", 32, -1)
-    channels = x.sizes[axis]
-    return c.make(
-        "group_norm",
-        x,
-        groups=channels if groups in (-1, 0) else groups,
-        weight=c.spec.boolean("scale", True),
-        bias=c.spec.boolean("center", True),
-        epsilon=c.spec.number("epsilon", 1e-3),
-    )
+    channels = c.x.sizes[c.place(c.x, c.spec.axis())]
+    return c.make("group_norm", x, groups=channels if groups < 1 else groups, **_affine(c))
 
 
 def unit_norm(c: LayerCall) -> Value:
