@@ -7,13 +7,13 @@ from collections import ChainMap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import LayerError, ReadError
-from ...network import Network
+from ...network import MAX_SIZE, Network
 from .inputs import bind
 from .layers import Layers, dotted, listed
 from .proto import Graph
 from .repeats import Repeats
 from .state import NodeReader
-from .values import Unknown, Value, known
+from .values import Unknown, Value, known, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -73,11 +73,13 @@ class Rules(NamedTuple):
     """The rules that a builder calls. It imports none of them, since they use it.
 
     operators: by ``Operator``, or ``domain:Operator`` where the domain is not ONNX's own.
-    function: what a call of one of the file's own functions becomes.
+    function: what a call of one of the file's own functions becomes. backwards: by ``Operator``,
+    the shape of a node's first input from that of its output.
     """
 
     operators: Mapping[str, Callable[[NodeCall], None]]
     function: Callable[[NodeCall, Function], None]
+    backwards: Mapping[str, Callable[[NodeCall, Shape], Shape | None]]
 
 
 class Builder(Layers):
@@ -87,6 +89,7 @@ class Builder(Layers):
         super().__init__(blob, source.name)
         self.model = model
         self.learned = model.learned
+        self.guesses = model.producer != "nettally"
         self.source = source
         graph = model.graph
         assert graph is not None
@@ -100,6 +103,7 @@ class Builder(Layers):
         self.used: set[str] | None = None
         self.rules = rules.operators
         self.function = rules.function
+        self.backwards = rules.backwards
 
     # --- the whole ------------------------------------------------------------------------------
 
@@ -146,7 +150,7 @@ class Builder(Layers):
                 )
             name = self.unique(info.name)
             value = Value(info.name, shape, info.dtype, name)
-            value.is_input = not info.kind
+            value.is_input = value.raw = not info.kind
             self.values[info.name] = value
             if known(shape):
                 self.inputs[name] = shape
@@ -197,6 +201,7 @@ class Builder(Layers):
         """
         values = self.values
         outside, self.prefix = self.prefix, prefix
+        nodes_outside, self.running = self.running, nodes
         repeats = None if prefix or self.model.functions else Repeats(self)
         place, end = 0, len(nodes)
         while place < end:
@@ -211,14 +216,14 @@ class Builder(Layers):
                 if value is None and name:
                     if any(name in later.outputs for later in nodes[place:]):
                         self.run(_sorted(nodes[place:], values, self.name), prefix)
-                        self.prefix = outside
+                        self.prefix, self.running = outside, nodes_outside
                         return
                     what = f"its input '{name}' is made by no node"
                     raise NodeCall(self, node, [], 0).error(what)
                 inputs.append(value)
             self.node(node, inputs, prefix, repeats)
             place += 1
-        self.prefix = outside
+        self.prefix, self.running = outside, nodes_outside
 
     def node(
         self,
@@ -235,6 +240,13 @@ class Builder(Layers):
         if prefix and (node.name or not label.startswith(prefix)):  # values have it already
             label = prefix + label
         call.name = self.unique(dotted(label) if "/" in label else label)
+        if (
+            inputs
+            and inputs[0] is not None
+            and inputs[0].shape is None
+            and outputs[0] in self.stated
+        ):
+            self.infer_input(call, inputs[0])
         try:
             plain = not (node.domain or self.model.functions)
             rule = self.rules.get(node.op) if plain else self.rule(node)
@@ -255,6 +267,20 @@ class Builder(Layers):
                 self.note(f"{node.op} has an output that is not understood")
                 self.unresolved(call)
                 break
+
+    def infer_input(self, call: NodeCall, x: Value) -> None:
+        """Tell the size of an unknown layer's output from that of the node that reads it."""
+        place = self.open.get(x.node or "")
+        rule = None if call.node.domain else self.backwards.get(call.node.op)
+        out = self.merged(call.node.outputs[0], None, 0, call)
+        shape = rule(call, out) if rule is not None and known(out) else None
+        if place is None or shape is None or not all(0 <= size <= MAX_SIZE for size in shape):
+            return
+        node = self.nodes[place]
+        layer = self.layer("opaque", **{**node.layer.fields(), "size": shape, "whole": True})
+        self.nodes[place] = node.replace(layer=layer)
+        x.shape = shape
+        self.note(f"told from what reads it, the output of '{node.name[:80]}' is {shown(shape)}")
 
     def rule(self, node: NodeDef) -> Callable[[NodeCall], None] | None:
         """The rule of an operator; a function of the file goes before ours."""
@@ -304,11 +330,10 @@ class Builder(Layers):
         other.__dict__.update(self.__dict__)
         other.nodes, other.names, other.read = [], set(), set()
         other.numbers, other.owners, other.notes, other.stated = {}, {}, {}, {}
-        other.weight_inputs = set()
+        other.weight_inputs, other.holders, other.open = set(), {}, {}
         # flat, since a chain of chains takes twice the time a link
         maps = self.values.maps if isinstance(self.values, ChainMap) else [self.values]
         other.values = ChainMap({}, *maps)
-        other.probing = True
         return other
 
     def outer(self, graphs: Sequence[Graph]) -> list[Value]:

@@ -12,7 +12,7 @@ from .proto import TYPES, Graph, Ref, contents
 from .values import MAX_CONTENTS, Unknown, Value, short, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
     from ...network import Layer
     from ..encodings.blob import Blob
@@ -49,16 +49,23 @@ class State:
         self.notes: dict[str, int] = {}
         self.stated: Mapping[str, Info] = {}
         self.values: MutableMapping[str, Value] = {}
+        self.open: dict[str, int] = {}  # layers whose output's size is not known, and their places
+        self.holders: dict[Value, str] = {}  # of constants, the layers that hold them
+        self.kept: set[str] = set()  # the roots of constants that nobody learned
+        self.centered: set[str] = set()  # inputs whose mean is subtracted
+        self.running: Sequence[NodeDef] = ()
+        self._readers: tuple[Sequence[NodeDef], dict[str, list[NodeDef]]] = ((), {})
         self.layers: dict[Any, Layer] = {}
         self.sizes = Sizes()
         self.prefix = ""
         self.rounded = False
+        self.guesses = True  # what is learned; our own files say it
         self.counting = True  # sizes that can't be counted are refused
-        self.probing = False  # the layers are thrown away
         self.steps = [0]  # of constants; one count for all probes
         self.recorder: Recorder | None = None
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, which: str = "") -> None:
+        text = f"{text}: {which}" if which else text
         self.notes[text] = self.notes.get(text, 0) + 1
 
     # --- values ---------------------------------------------------------------------------------
@@ -74,12 +81,17 @@ class State:
             self.recorder.by_contents = True
         if value.contents is None and value.tensor is not None:
             value.contents = contents(self.blob, value.tensor, MAX_CONTENTS)
-            value.tensor = None
         return value.contents
 
-    def is_learned(self, value: Value, likely: bool) -> bool:
-        """Whether a constant is a parameter: as the file says, else as its place makes likely."""
-        return self.learned.get(value.root, likely) if self.learned else likely
+    def readers(self, names: Iterable[str]) -> list[NodeDef]:
+        """The nodes of the graph or body that is run which read one of these values."""
+        nodes, readers = self._readers
+        if nodes is not self.running:
+            nodes, readers = self._readers = self.running, {}
+            for node in nodes:
+                for name in node.inputs:
+                    readers.setdefault(name, []).append(node)
+        return [node for name in names for node in readers.get(name, ())]
 
     def spend(self, steps: int) -> bool:
         """Whether so many more values of constants may be computed."""
@@ -88,8 +100,9 @@ class State:
 
     def alias(self, value: Value, name: str, call: NodeReader) -> None:
         """The same tensor under another name."""
-        alias = Value(name, self.merged(name, value.shape, value.dtype, call), value.dtype)
-        alias.node, alias.root, alias.is_input = value.node, value.root, value.is_input
+        shape = self.merged(name, value.shape, value.dtype, call)
+        alias = value.view(name, shape, value.dtype)
+        alias.is_input, alias.raw = value.is_input, value.raw
         alias.contents, alias.tensor = value.contents, value.tensor
         alias.items = value.items
         self.define(alias, call)
@@ -272,3 +285,18 @@ _PROCEDURES = (
 
 BY_SIZE = {**dict.fromkeys(_MOVING, "arrange"), **dict.fromkeys(_PROCEDURES, "procedure")}
 """Operators without parameters or weighted sums: with the output's size all is known of them."""
+
+KEPT = {
+    "BatchNormalization": (3, 4),
+    "LSTM": (5, 6),
+    **dict.fromkeys(("GRU", "RNN"), (5,)),
+}
+"""Places of inputs that are no parameters: running statistics, and the first states."""
+
+LEARNED_ATTRIBUTES = frozenset(
+    (
+        *("coefficients", "intercepts", "support_vectors", "rho", "prob_a", "prob_b"),
+        *("nodes_values", "target_weights", "class_weights"),
+    )
+)
+"""Attributes of ai.onnx.ml's operators that hold what was learned."""

@@ -167,9 +167,7 @@ def _turned(call: NodeCall, x: Value, order: tuple[int, ...], suffix: str) -> Va
     assert x.shape is not None
     shape = tuple(x.shape[axis] for axis in order)
     if x.constant:
-        turned = Value(x.name, shape, x.dtype)
-        turned.root = x.root
-        return turned
+        return x.view(x.name, shape, x.dtype)
     return call.step(suffix, shape, lambda: call.b.layer("permute", order=order), [x])
 
 
