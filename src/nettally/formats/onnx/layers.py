@@ -5,9 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ...errors import LayerError
-from ...layers import layer_class
-from ...network import MAX_SIZE, NOTHING, Node
+from ...network import MAX_SIZE, NOTHING
 from .constants import computed_constant
 from .proto import FLOATS, PACKED, Graph, TensorProto
 from .state import BY_SIZE, KEPT, LEARNED_ATTRIBUTES
@@ -15,14 +13,11 @@ from .stored import Stored
 from .values import MAX_CONTENTS, MAX_DIM, Value, known, short, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from ...network import Layer
     from .proto import Dims
     from .state import NodeReader
-
-MAX_PLACES = 1_000_000
-"""How many layers a network may have, with the bodies of functions and loops written out."""
 
 MAX_WORD = 4096
 """Longer text in an attribute may hold more than a setting, as a compiled network does."""
@@ -34,32 +29,6 @@ class Layers(Stored):
     def needed(self, name: str) -> bool:
         """Whether something reads an output."""
         raise NotImplementedError
-
-    def unique(self, name: str) -> str:
-        """A name that no layer or input has yet."""
-        names = self.names
-        if name not in names and name:
-            names.add(name)
-            return name
-        base = name or "node"
-        number = self.numbers.get(base, 2)
-        while f"{base}_{number}" in names:
-            number += 1
-        self.numbers[base] = number + 1
-        names.add(f"{base}_{number}")
-        return f"{base}_{number}"
-
-    def layer(self, kind: str, **fields: Any) -> Layer:
-        """A layer; the same object for the same fields, since networks repeat themselves."""
-        key = (kind, *fields.items()) if fields else kind
-        try:
-            layer = self.layers.get(key)
-        except TypeError:  # a field that can't be hashed
-            return layer_class(kind)(**fields)
-        if layer is None:
-            layer = layer_class(kind)(**fields)
-            self.layers[key] = layer
-        return layer
 
     def emit(
         self,
@@ -89,7 +58,7 @@ class Layers(Stored):
         if place and not self.needed(name):
             pass
         elif any([each.node is not None for each in data]):
-            label = call.name if place == 0 else self.unique(f"{call.name}.{name or place}")
+            label = call.name if place == 0 else self.free(f"{call.name}.{name or place}")
             self.add(call, value, label, make, data, weights, written)
             value.raw = data[0].raw and not weights and self.stays_raw(call, data)
         else:
@@ -115,15 +84,15 @@ class Layers(Stored):
         make: Callable[[], Layer],
         data: Sequence[Value],
         weights: Mapping[str, Value | None] | None = None,
-        shared: Mapping[str, str] | None = None,
+        keys: Mapping[str, Hashable] | None = None,
     ) -> Value:
         """A layer on the way to an output, where a node is more than one of ours."""
         if self.recorder is not None:
             self.recorder.emitted.append(None)
         value = Value("", shape, data[0].dtype if data else 0)
         if any([each.node is not None for each in data]):
-            label = self.unique(f"{call.name}.{suffix}")
-            self.add(call, value, label, make, data, weights, None, shared)
+            label = self.free(f"{call.name}.{suffix}")
+            self.add(call, value, label, make, data, weights, None, keys)
         return value
 
     def add(
@@ -135,7 +104,7 @@ class Layers(Stored):
         data: Sequence[Value],
         weights: Mapping[str, Value | None] | None = None,
         written: Mapping[str, Any] | None = None,
-        shared: Mapping[str, str] | None = None,
+        keys: Mapping[str, Hashable] | None = None,
     ) -> None:
         """A node of the network that makes the value, of the layer that ``make`` gives.
 
@@ -154,23 +123,18 @@ class Layers(Stored):
                 if self.counting:
                     raise call.error("a size is larger than 2^31 - 1", shown(shape))
                 ready = False
-        if ready and shape is not None:
-            try:
-                layer = make()
-                layer_shape = layer.shape(xs)  # type: ignore[arg-type] - ``ready`` says that they are known
-            except LayerError as error:
-                raise call.error(error.what, error.values, error.hint) from None
-            if layer_shape is not shape and layer_shape != shape:
-                # a rule of this reader and the layer it chose contradict each other
-                raise call.error(
-                    f"the layer '{layer.kind}' does not make the output's shape",
-                    f"{shown(shape)} expected, {shown(layer_shape)} made",
-                    "this is an error of nettally's; please report it with the file",
-                )
-        else:
+        if not ready or shape is None:
             self.place_unknown(call, value, label, inputs, weights or {})
             return
-        self.place(call, value, label, layer, inputs, weights, written, shared)
+        layer = make()
+        self.place(call, value, label, layer, inputs, weights, written, keys)
+        if self.shapes[label] != shape:
+            # a rule of this reader and the layer it chose contradict each other
+            raise call.error(
+                f"the layer '{layer.kind}' does not make the output's shape",
+                f"{shown(shape)} expected, {shown(self.shapes[label])} made",
+                "this is an error of nettally's; please report it with the file",
+            )
 
     def place(
         self,
@@ -181,49 +145,31 @@ class Layers(Stored):
         inputs: tuple[str, ...],
         weights: Mapping[str, Value | None] | None = None,
         written: Mapping[str, Any] | None = None,
-        shared: Mapping[str, str] | None = None,
+        keys: Mapping[str, Hashable] | None = None,
     ) -> None:
-        """A node of the network."""
-        if len(self.nodes) >= MAX_PLACES:
-            raise call.error("the network has too many layers", f"over {MAX_PLACES:,}")
-        for name, weight in (weights or {}).items():
-            if weight is not None:
-                own = f"{label}.{name}"
-                derived = weight.parts is not None
-                owner = self.node_of(weight) if derived else self.owner(weight, own)
-                if owner != own:
-                    shared = {**(shared or {}), name: owner}
+        """A node of the network. keys: of parameters that are no constants of their own."""
+        shared = NOTHING
+        if weights or keys:
+            tensors = {name: weight for name, weight in (weights or {}).items() if weight}
+            roots = {name: each.root for name, each in tensors.items() if each.parts is None}
+            computed = {n: self.node_of(each) for n, each in tensors.items() if n not in roots}
+            shared = self.share(call, label, {**roots, **(keys or {})}) | computed
         module = ""
         if "." in label and (self.prefix or "/" in call.node.name):
             module = label.rpartition(".")[0]
         if layer.kind == "opaque" and layer.size is None:  # type: ignore[attr-defined] - it is an Opaque
             self.open[label] = len(self.nodes)
-        self.append_node(label, layer, inputs, module, written, shared)
+        self.append(
+            call, label, layer, inputs, shared=shared, module=module, written=written or NOTHING
+        )
         self.read.update(inputs)
         value.node = label
-
-    def append_node(
-        self,
-        label: str,
-        layer: Layer,
-        inputs: tuple[str, ...] = (),
-        module: str = "",
-        written: Mapping[str, Any] | None = None,
-        shared: Mapping[str, str] | None = None,
-    ) -> None:
-        self.nodes.append(
-            Node(label, layer, inputs, shared or NOTHING, module, self.span, written or NOTHING)
-        )
-
-    def owner(self, weight: Value, parameter: str) -> str:
-        """The parameter that a constant is: this one, or the first one that it was."""
-        return self.owners.setdefault(weight.root, parameter)
 
     def hold(self, value: Value) -> str:
         """A layer that holds a constant, or computes it of those that hold its parts."""
         shape, parts = value.shape, value.parts or ()
-        label = value.label or self.unique(dotted(value.name))
-        shared = None
+        label = value.label or self.free(dotted(value.name))
+        learned = False
         if not known(shape):
             layer = self.layer("opaque", type=value.made_by or "constant", tensors=())
         elif parts:
@@ -231,14 +177,13 @@ class Layers(Stored):
             layer = self.layer("arrange", type=value.made_by, size=shape, of=of)
         else:
             learned = self.is_learned(value, prod(shape) > 1 and value.dtype in FLOATS)
-            kept = {"kept": True} if value.root in self.kept else {}
-            layer = self.layer("tensor", size=shape, learned=learned, **kept)
-            of = self.owner(value, f"{label}.weight") if learned else ""
-            shared = {"weight": of} if learned and of != f"{label}.weight" else None
-        self.append_node(
-            label, layer, tuple(self.holders[part] for part in parts), "", None, shared
+            layer = self.layer(
+                "tensor", size=shape, learned=learned, kept=value.root in self.kept and not learned
+            )
+        shared = self.share(self, label, {"weight": value.root} if learned else NOTHING)
+        return self.append(
+            self, label, layer, [self.holders[part] for part in parts], shared=shared
         )
-        return label
 
     def combined(
         self,
@@ -304,7 +249,7 @@ class Layers(Stored):
             shape = self.merged(name, None, 0, call)
             value = Value(name, shape, info.dtype if info else 0)
             if data:
-                label = call.name if place == 0 else self.unique(f"{call.name}.{name}")
+                label = call.name if place == 0 else self.free(f"{call.name}.{name}")
                 inputs = tuple(dict.fromkeys(each.node or "" for each in data))
                 if kind != "opaque" and known(shape) and all(known(each.shape) for each in data):
                     layer = self.by_size(call, kind, shape, data)
@@ -411,9 +356,3 @@ def dotted(name: str) -> str:
         parts.append(part[len(before) + 1 :] if before and part.startswith(f"{before}.") else part)
         before = part
     return ".".join(filter(None, parts))
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names, a dozen at most."""
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return ", ".join(name[:60] for name in names[:12]) + more

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...network import NOTHING, Node
-from .layers import MAX_PLACES, dotted
+from .layers import dotted
 from .recorder import Recorder
 from .values import Value, known
 
@@ -58,7 +58,8 @@ class Repeats:
         """
         b, recipes, sort_of = self.state, self.recipes, self.sort
         values, names, stated, owners, out_nodes = b.values, b.names, b.stated, b.owners, b.nodes
-        span, end = b.span, min(len(nodes), place + MAX_PLACES - len(out_nodes))
+        shapes, span = b.shapes, b.span
+        end = min(len(nodes), place + b.MAX_NODES - len(out_nodes))
         while place < end:
             _, name, kind, inputs, outputs = nodes[place]
             if len(outputs) != 1:
@@ -92,7 +93,7 @@ class Repeats:
                 _, stated_dtype, dims, other = stated[output]
                 if (dims != shape and dims is not None) or other or stated_dtype not in (dtype, 0):
                     break
-            names.add(label)
+            names[label] = 1
             # none of them is an input of the graph, so that nobody asks whether it is read
             if len(data) == 1:
                 reads: tuple[Any, ...] = (operands[data[0]].node,)
@@ -103,10 +104,11 @@ class Repeats:
             shared = NOTHING
             for parameter, each in weights:
                 mine = f"{label}.{parameter}"
-                owner = owners.setdefault(operands[each].root, mine)
+                owner, _ = owners.setdefault(operands[each].root, (mine, None))
                 if owner is not mine:
                     shared = {**shared, parameter: owner}
             out_nodes.append(_new(Node, (label, layer, reads, shared, module, span, written)))
+            shapes[label] = shape
             value = values[output] = _new_value(Value)  # half the time of Value(...)
             value.name, value.shape, value.dtype, value.node = output, shape, dtype, label
             value.sort = sort
@@ -139,13 +141,13 @@ class Repeats:
         It can where the rule made one layer of the node's inputs, and did nothing else.
         """
         b = self.state
-        nodes, notes = len(b.nodes), sum(b.notes.values())
+        nodes = len(b.nodes)
         recorder = b.recorder = Recorder()
         try:
             rule(call)
         finally:
             b.recorder = None
-        if len(b.nodes) == nodes + 1 and sum(b.notes.values()) == notes:
+        if len(b.nodes) == nodes + 1 and not recorder.noted:
             self.keep(call, recorder)
 
     def keep(self, call: NodeReader, recorder: Recorder) -> None:

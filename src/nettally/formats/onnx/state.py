@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
-from ...network import Node, Span
+from ..graph_builder import GraphBuilder
 from .inputs import Sizes
 from .proto import TYPES, Graph, Ref, contents
 from .values import MAX_CONTENTS, Unknown, Value, short, shown
@@ -14,7 +14,7 @@ from .values import MAX_CONTENTS, Unknown, Value, short, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
-    from ...network import Layer
+    from ...network import Layer, Span
     from ..encodings.blob import Blob
     from .proto import Dims, Info, NodeDef
     from .recorder import Recorder
@@ -27,26 +27,24 @@ MAX_NAME, MAX_MESSAGE = 80, 600
 """The most characters of a name, and of a message, in an error."""
 
 
-class State:
+class State(GraphBuilder):
     """The network as it grows, and what is known of the values in it.
 
-    nodes: in order. names: of nodes and inputs. read: of those that something reads. owners: by
-    the root of a constant, the first parameter that it is. stated: what the graph says of its
-    values. learned: what the file says of some tensors. prefix: of the body that is run.
+    values: by their names in the file. read: the nodes and inputs that something reads. stated:
+    what the graph says of its values. learned: what the file says of some tensors. prefix: of the
+    body that is run.
     """
 
-    def __init__(self, blob: Blob, name: str) -> None:
+    MAX_NODES = 1_000_000
+    MAX_EDGES = 4_000_000
+    LEAST = 0
+
+    def __init__(self, blob: Blob, file: str) -> None:
+        super().__init__(file)
         self.blob = blob
-        self.name = name
-        self.span = Span(name, 0)
-        self.nodes: list[Node] = []
-        self.names: set[str] = set()
-        self.numbers: dict[str, int] = {}
         self.read: set[str] = set()
         self.learned: Mapping[str, bool] = {}
         self.weight_inputs: set[str] = set()
-        self.owners: dict[str, str] = {}
-        self.notes: dict[str, int] = {}
         self.stated: Mapping[str, Info] = {}
         self.values: MutableMapping[str, Value] = {}
         self.open: dict[str, int] = {}  # layers whose output's size is not known, and their places
@@ -55,7 +53,6 @@ class State:
         self.centered: set[str] = set()  # inputs whose mean is subtracted
         self.running: Sequence[NodeDef] = ()
         self._readers: tuple[Sequence[NodeDef], dict[str, list[NodeDef]]] = ((), {})
-        self.layers: dict[Any, Layer] = {}
         self.sizes = Sizes()
         self.prefix = ""
         self.rounded = False
@@ -64,9 +61,18 @@ class State:
         self.steps = [0]  # of constants; one count for all probes
         self.recorder: Recorder | None = None
 
-    def note(self, text: str, which: str = "") -> None:
-        text = f"{text}: {which}" if which else text
-        self.notes[text] = self.notes.get(text, 0) + 1
+    def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
+        """A complaint about the whole file, where no node can be named."""
+        return ReadError(what, where=self.file, values=values, hint=hint)
+
+    def layer(self, kind: str, **fields: Any) -> Layer:  # type: ignore[override] - a rule has no place
+        """A layer; the same object for the same fields. What it raises, ``node`` gives a place."""
+        return super().layer(self, kind, **fields)
+
+    def note(self, sentence: str, which: str = "") -> None:
+        if self.recorder is not None:
+            self.recorder.noted = True
+        super().note(sentence, which)
 
     # --- values ---------------------------------------------------------------------------------
 
@@ -161,6 +167,10 @@ class NodeReader:
         self.inputs = inputs
         self.opset = opset
         self.name = ""
+
+    @property
+    def span(self) -> Span:
+        return self.b.span
 
     # --- inputs ---------------------------------------------------------------------------------
 
@@ -259,7 +269,7 @@ class NodeReader:
     def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
         node = self.node
         label = node.name or "".join(node.outputs[:1])
-        where = f"{self.b.name}: {node.op[:MAX_NAME]} '{label[:MAX_NAME]}'"
+        where = f"{self.b.file}: {node.op[:MAX_NAME]} '{label[:MAX_NAME]}'"
         return ReadError(what[:MAX_MESSAGE], where=where, values=values[:MAX_MESSAGE], hint=hint)
 
 
