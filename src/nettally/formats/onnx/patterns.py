@@ -52,33 +52,35 @@ _ERRORS = {FLOAT: 1e-3, DOUBLE: 1e-3, FLOAT16: 1e-2, BFLOAT16: 4e-2}
 
 def pattern(blob: Blob, value: Value) -> str:
     """Which of these a constant of the file holds; PLAIN where none, or it is not known."""
-    shape = value.shape or ()
     first = _values(blob, value, 8)
     if not first:
         return PLAIN
-    extreme = [each in (0, 1) or each >= LOW or each <= -LOW for each in first]
-    if False not in extreme:
-        distinct = _distinct(blob, value)
-        if distinct == {0, 1}:
-            return CHOICE
-        if distinct and any(distinct):
-            if all(each == 0 or each <= -LOW for each in distinct):
-                return MASK
-            if all(each == 0 or each >= LOW for each in distinct):
-                return INVERTED_MASK
+    if first[0] in (0, 1) or abs(first[0]) >= LOW:
+        holds = _extremes(blob, value)
+        if holds:
+            return holds
+    shape = value.shape or ()
     axes = [size for size in shape if type(size) is int and size > 1]
     if len(axes) > 1 and max(first) <= 2 and min(first) >= -2:
         return WAVES if _are_waves(blob, value, axes) else PLAIN
-    if (
-        len(axes) == 1
-        and axes[0] > 2
-        and min(first) > 0
-        and (first[0] > first[1]) == (first[1] > first[2])
-    ):
+    if len(axes) == 1 and axes[0] > 2 and min(first) > 0 and first[0] != first[1]:
         some = _values(blob, value, 1 << 10)
         steps = [b - a for a, b in pairwise(some)]
         if min(steps) > 0 or max(steps) < 0:
             return FREQUENCIES
+    return PLAIN
+
+
+def _extremes(blob: Blob, value: Value) -> str:
+    """Which mask it is, where all values are 0 and 1, or 0 and very large."""
+    distinct = _distinct(blob, value)
+    if distinct == {0, 1}:
+        return CHOICE
+    if any(distinct):
+        if all(each == 0 or each <= -LOW for each in distinct):
+            return MASK
+        if all(each == 0 or each >= LOW for each in distinct):
+            return INVERTED_MASK
     return PLAIN
 
 
@@ -122,16 +124,17 @@ def _distinct(blob: Blob, value: Value) -> set[float]:
     if value.contents is not None:
         some: set[float] = set(value.contents)
         return some if len(some) <= MAX_DISTINCT else set()
-    part = _bytes(blob, value, MAX_BYTES // 4)
-    if part is None:
-        return set()
-    data, code, number = part
     words: set[int] = set()
-    view = memoryview(data).cast(code)  # type: ignore[call-overload] - a code of _BITS
-    for start in range(0, len(view), 4096):
-        words.update(view[start : start + 4096])
-        if len(words) > MAX_DISTINCT:
+    for most in (64, MAX_BYTES // 4):  # of learned ones the first are enough to tell
+        part = _bytes(blob, value, most)
+        if part is None:
             return set()
+        data, code, number = part
+        view = memoryview(data).cast(code)  # type: ignore[call-overload] - a code of _BITS
+        for start in range(0, len(view), 4096):
+            words.update(view[start : start + 4096])
+            if len(words) > MAX_DISTINCT:
+                return set()
     return set(_numbers(words, code, number))
 
 
