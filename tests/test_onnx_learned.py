@@ -340,6 +340,8 @@ BEHIND: dict[str, tuple[list[bytes], list[bytes], int]] = {
     "scales of Resize": (
         [node("Resize", ["a", "", "s"], ["y"])], [w.tensor("s", [4], [1, 1, 2, 2])], 0),
     "its own": ([node("Odd", ["a", "w"], ["y"], domain="other")], [normal("w", 8, 4)], 32),
+    "ConvInteger": (
+        [node("ConvInteger", ["a", "w"], ["y"])], [w.tensor("w", [4, 3, 3, 3], dtype=w.INT8)], 108),
     "values": (
         [node("NonZero", ["x"], ["i"]), node("Cast", ["i"], ["c"], to=1),
          node("MatMul", ["c", "w"], ["y"])],

@@ -294,7 +294,7 @@ class Layers(Stored):
         """An opaque layer, with the parameters that the file states of it.
 
         tensors: the constants that it reads; None where another output has them. Its parameters are
-        not known where weights are packed, or there are graphs or more within the node.
+        not known where weights may be packed, or there are graphs or more within the node.
         """
         fields: dict[str, Any] = {"type": call.node.op}
         shape = value.shape
@@ -311,7 +311,7 @@ class Layers(Stored):
                 continue
             stored[name] = tensor
             sizes.append((name, tensor.shape))
-            packed = packed or tensor.dtype in PACKED
+            packed = packed or (tensor.dtype in PACKED and bool(call.node.domain))
         attributes = call.node.attributes if tensors is not None else {}
         for name, each in attributes.items():
             if isinstance(each, TensorProto) and each.dtype in FLOATS and prod(each.dims) > 1:

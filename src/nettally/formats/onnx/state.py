@@ -300,8 +300,9 @@ KEPT = {
     "BatchNormalization": (3, 4),
     "LSTM": (5, 6),
     **dict.fromkeys(("GRU", "RNN"), (5,)),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), (1, 2, 4, 5, 6, 7)),
 }
-"""Places of inputs that are no parameters: running statistics, and the first states."""
+"""Places of inputs that are no parameters: running statistics, first states, scales."""
 
 LEARNED_ATTRIBUTES = frozenset(
     (
