@@ -206,7 +206,7 @@ class Layers(Stored):
             a.constant == b.constant
             or operation not in _WITH_STORED
             or not known(size)
-            or self.is_data(call, operation, stored, x)
+            or self.set_apart(call, operation, stored, x)
         ):
             return self.emit(call, shape, lambda: self.layer(kind, **fields), [a, b], 0, dtype)
         single = prod(size) == 1

@@ -123,6 +123,8 @@ class Stored(State):
         """
         if self.recorder is not None:
             self.recorder.by_pattern = True
+        if known(value.shape) and prod(value.shape) == 1:
+            return False
         if not self.guesses or not (self.is_suspect(value) or (x is not None and x.raw)):
             return False
         apart = bool(value.parts != ())
@@ -137,12 +139,6 @@ class Stored(State):
                     self.note(f"{why}: no parameters, but buffers", root.partition("@")[0])
             apart = apart and root in self.kept
         return apart
-
-    def is_data(self, call: NodeReader, operation: str, value: Value, x: Value) -> bool:
-        """Whether a constant is read as other values are: a buffer, or computed."""
-        if known(value.shape) and prod(value.shape) == 1:
-            return False
-        return self.set_apart(call, operation, value, x) or bool(value.parts)
 
     def why_apart(self, call: NodeReader, operation: str, origin: Value) -> str:
         """Why nobody learned a tensor; nothing where somebody may have."""
