@@ -686,7 +686,7 @@ def test_an_operator_of_another_domain_is_opaque_with_the_stated_shape() -> None
     assert counted["y"].shape == (1, 7, 2, 2)
     assert [row.name for row in counted.unknown] == ["s"]
     assert counted.parameters == 25
-    assert net.notes == ("com.acme:Secret is not understood",)
+    assert net.notes == ("not understood: com.acme:Secret",)
 
 
 def test_what_follows_an_unknown_shape_is_unknown() -> None:

@@ -56,10 +56,12 @@ class GraphBuilder:
 
     file: as the user called it. shapes: of each input and node, None where it is not known.
     owners: by what a parameter is to the format (a name, a buffer), the first node that has it.
+    names: that are taken, and how many nodes wanted each.
     """
 
     MAX_NODES: ClassVar[int] = 500_000
     MAX_EDGES: ClassVar[int] = 500_000  # inputs of all nodes together
+    LEAST: ClassVar[int] = 1  # layers that a network has
     AGAIN: ClassVar[str] = "_"  # between a name that is taken and its number
 
     def __init__(self, file: str) -> None:
@@ -71,7 +73,7 @@ class GraphBuilder:
         self.owners: dict[Hashable, tuple[str, Shape | None]] = {}
         self.edges = 0
         self.hints = 0
-        self._names: dict[str, int] = {}  # and how many nodes wanted each
+        self.names: dict[str, int] = {}
         self._layers: dict[Any, Layer] = {}
         self._notes: dict[str, dict[str, int]] = {}
         self._more_notes = 0
@@ -81,7 +83,7 @@ class GraphBuilder:
     def free(self, name: str) -> str:
         """The name, or where it is taken, the next with a number: ``conv``, ``conv_2``."""
         name = name or "node"
-        names = self._names
+        names = self.names
         if name not in names:
             names[name] = 1
             return name
@@ -103,7 +105,7 @@ class GraphBuilder:
                     hint="sizes are batch, channels, then space, each at most 2^31 - 1",
                 )
             self.inputs[name] = shape
-        self._names.setdefault(name, 1)
+        self.names.setdefault(name, 1)
         self.shapes[name] = shape
         return name
 
@@ -279,7 +281,7 @@ class GraphBuilder:
         """
         nodes = self.nodes if nodes is None else nodes
         stem = os.path.splitext(os.path.basename(self.file))[0]
-        if not nodes:
+        if len(nodes) < self.LEAST:
             raise ReadError("the file has no layers", where=self.file)
         return Network(
             name or stem or "network",

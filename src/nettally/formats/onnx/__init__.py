@@ -93,12 +93,12 @@ def read(source: Source) -> Network:
     Raises ReadError where the file is damaged, contradicts itself, or leaves the sizes of an input
     open that ``source.inputs`` does not give.
     """
-    from .builder import Builder
+    from .builder import OnnxBuilder
     from .decode import model
     from .rules import RULES
 
     with _opened(source) as blob:
-        return Builder(model(blob), source, blob, RULES).network()
+        return OnnxBuilder(model(blob), source, blob, RULES).build()
 
 
 def inferred(source: Source) -> Mapping[str, Value]:
@@ -106,12 +106,12 @@ def inferred(source: Source) -> Mapping[str, Value]:
 
     What is open or a symbol there stays so. Raises ReadError.
     """
-    from .builder import Builder
+    from .builder import OnnxBuilder
     from .decode import model
     from .rules import RULES
 
     with _opened(source) as blob:
-        builder = Builder(model(blob), source, blob, RULES)
+        builder = OnnxBuilder(model(blob), source, blob, RULES)
         builder.counting = False
         builder.start({info.name: info.dims for info in builder.data})
         return builder.values

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import ChainMap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...errors import LayerError, ReadError
-from ...network import Network
+from ...errors import LayerError
+from ...network import MAX_SIZE
+from ..graph_builder import listing, ordered
 from .inputs import bind
-from .layers import Layers, dotted, listed
+from .layers import Layers, dotted
 from .proto import Graph
 from .repeats import Repeats
-from .state import NodeReader
-from .values import Unknown, Value, known
+from .state import NodeReader, State
+from .values import Unknown, Value, known, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ...network import Layer, Shape
+    from ...network import Layer, Network, Shape
     from ..encodings.blob import Blob
     from ..source import Source
     from .proto import Dims, Function, Model, NodeDef, TensorProto
@@ -26,18 +26,17 @@ if TYPE_CHECKING:
 MAX_WRITTEN = 100_000
 """The most nodes of functions and bodies that are written out, counted in each run."""
 
-MAX_NOTES = 40
-"""The most kinds of notes that are kept."""
-
 
 class NodeCall(NodeReader):
     """One node of the graph as its rule sees it."""
 
     __slots__ = ()
 
-    b: Builder  # not any State: only a builder makes these
+    b: OnnxBuilder  # not any State: only a builder makes these
 
-    def __init__(self, b: Builder, node: NodeDef, inputs: list[Value | None], opset: int) -> None:
+    def __init__(
+        self, b: OnnxBuilder, node: NodeDef, inputs: list[Value | None], opset: int
+    ) -> None:
         super().__init__(b, node, inputs, opset)
 
     def emit(
@@ -73,26 +72,28 @@ class Rules(NamedTuple):
     """The rules that a builder calls. It imports none of them, since they use it.
 
     operators: by ``Operator``, or ``domain:Operator`` where the domain is not ONNX's own.
-    function: what a call of one of the file's own functions becomes.
+    function: what a call of one of the file's own functions becomes. backwards: by ``Operator``,
+    the shape of a node's first input from that of its output.
     """
 
     operators: Mapping[str, Callable[[NodeCall], None]]
     function: Callable[[NodeCall, Function], None]
+    backwards: Mapping[str, Callable[[NodeCall, Shape], Shape | None]]
 
 
-class Builder(Layers):
+class OnnxBuilder(Layers):
     """The state of one reading."""
 
     def __init__(self, model: Model, source: Source, blob: Blob, rules: Rules) -> None:
         super().__init__(blob, source.name)
         self.model = model
         self.learned = model.learned
+        self.guesses = model.producer != "nettally"
         self.source = source
         graph = model.graph
         assert graph is not None
         self.whole = graph
         self.data = [info for info in graph.inputs if info.name not in graph.initializers]
-        self.inputs: dict[str, Shape] = {}
         self.opsets: Mapping[str, int] = model.opsets
         self.written = [0]  # nodes of bodies; one count for all probes
         self.depth = 0
@@ -100,58 +101,49 @@ class Builder(Layers):
         self.used: set[str] | None = None
         self.rules = rules.operators
         self.function = rules.function
+        self.backwards = rules.backwards
 
     # --- the whole ------------------------------------------------------------------------------
 
-    def network(self) -> Network:
+    def build(self) -> Network:
         """The network, with the inputs' sizes as the user gave them, or else the file."""
-        shapes, self.sizes = bind(self.data, self.source.inputs, self.name)
+        shapes, self.sizes = bind(self.data, self.source.inputs, self.file)
+        for sentence in self.sizes.notes:
+            self.note(sentence)
         self.start(shapes)
         outputs: list[str] = []
         for info in self.whole.outputs:
             value = self.values.get(info.name)
             if value is None:
-                raise ReadError(
-                    f"the graph's output '{info.name[:80]}' is made by no node", where=self.name
-                )
+                raise self.error(f"the graph's output '{info.name[:80]}' is made by no node")
             outputs += map(self.node_of, (value,) if value.items is None else value.items)
         self.read.update(outputs)
         self.drop_inputs()
-        stem = os.path.splitext(os.path.basename(self.name))[0]
-        return Network(
-            stem or self.whole.name or "network",
-            self.inputs,
-            tuple(self.nodes),
-            tuple(dict.fromkeys(outputs)),
-            source=self.span,
-            notes=tuple(self.all_notes()),
-        )
+        unknown = [f"{name} ({count})" for name, count in self.model.unknown.items()]
+        if unknown:
+            self.note(f"fields that ONNX has not, skipped: {listing(unknown)}")
+        return self.network(outputs=outputs)
 
     def start(self, shapes: Mapping[str, Dims | None]) -> None:
         """Run through the graph from inputs of these shapes."""
         for info in self.data:
             shape = shapes.get(info.name)
-            if not info.name or info.name in self.values:
-                raise ReadError(
-                    f"two inputs are called '{info.name[:80]}'"
-                    if info.name
-                    else "an input has no name",
-                    where=self.name,
-                )
+            if not info.name:
+                raise self.error("an input has no name")
+            if info.name in self.values:
+                raise self.error(f"two inputs are called '{info.name[:80]}'")
             if shape is None and not (info.dtype or info.kind):
-                raise ReadError(
+                raise self.error(
                     f"the input '{info.name[:80]}' has neither a type nor sizes",
-                    where=self.name,
                     hint=f"--input {info.name}=3x224x224 gives its sizes",
                 )
-            name = self.unique(info.name)
+            fits = known(shape) and (self.counting or max(shape, default=0) <= MAX_SIZE)
+            name = self.input(info.name, shape if known(shape) and fits else None)
             value = Value(info.name, shape, info.dtype, name)
-            value.is_input = not info.kind
+            value.is_input = value.raw = not info.kind
             self.values[info.name] = value
-            if known(shape):
-                self.inputs[name] = shape
             if info.kind:  # a sequence, a map: nothing is known of what is in it
-                self.append_node(name, self.layer("opaque", type=info.kind, tensors=()))
+                self.append(self, name, self.layer("opaque", type=info.kind, tensors=()), ())
         graph = self.whole
         for name, tensor in graph.initializers.items():
             self.values[name] = self.constant(name, tensor)
@@ -168,25 +160,14 @@ class Builder(Layers):
             unread = unread[1:]  # one input at least
         if weights:
             self.note(
-                f"{listed(weights)}: inputs of the graph that are used as weights; they are "
+                f"{listing(weights)}: inputs of the graph that are used as weights; they are "
                 "counted as the layers' parameters"
             )
         if unread:
-            self.note(f"{listed(unread)}: inputs that no layer reads as data; left out")
+            self.note(f"{listing(unread)}: inputs that no layer reads as data; left out")
         for name in weights + unread:
             if name not in self.read:
                 del self.inputs[name]
-
-    def all_notes(self) -> Iterable[str]:
-        yield from self.sizes.notes
-        notes = list(self.notes.items())
-        for text, count in notes[:MAX_NOTES]:
-            yield f"{text} ({count} times)" if count > 1 else text
-        if len(notes) > MAX_NOTES:
-            yield f"and {len(notes) - MAX_NOTES:,} other notes"
-        if self.model.unknown:
-            parts = [f"{name} ({count})" for name, count in self.model.unknown.items()]
-            yield f"fields that ONNX has not, skipped: {listed(parts)}"
 
     # --- nodes ----------------------------------------------------------------------------------
 
@@ -197,6 +178,7 @@ class Builder(Layers):
         """
         values = self.values
         outside, self.prefix = self.prefix, prefix
+        nodes_outside, self.running = self.running, nodes
         repeats = None if prefix or self.model.functions else Repeats(self)
         place, end = 0, len(nodes)
         while place < end:
@@ -210,15 +192,15 @@ class Builder(Layers):
                 value = values.get(name) if name else None
                 if value is None and name:
                     if any(name in later.outputs for later in nodes[place:]):
-                        self.run(_sorted(nodes[place:], values, self.name), prefix)
-                        self.prefix = outside
+                        self.run(_sorted(nodes[place:], values, self), prefix)
+                        self.prefix, self.running = outside, nodes_outside
                         return
                     what = f"its input '{name}' is made by no node"
                     raise NodeCall(self, node, [], 0).error(what)
                 inputs.append(value)
             self.node(node, inputs, prefix, repeats)
             place += 1
-        self.prefix = outside
+        self.prefix, self.running = outside, nodes_outside
 
     def node(
         self,
@@ -234,7 +216,14 @@ class Builder(Layers):
         label = node.name or next(filter(None, outputs), "")
         if prefix and (node.name or not label.startswith(prefix)):  # values have it already
             label = prefix + label
-        call.name = self.unique(dotted(label) if "/" in label else label)
+        call.name = self.free(dotted(label) if "/" in label else label)
+        if (
+            inputs
+            and inputs[0] is not None
+            and inputs[0].shape is None
+            and outputs[0] in self.stated
+        ):
+            self.infer_input(call, inputs[0])
         try:
             plain = not (node.domain or self.model.functions)
             rule = self.rules.get(node.op) if plain else self.rule(node)
@@ -244,7 +233,7 @@ class Builder(Layers):
                 rule(call)
             else:
                 kind = f"{node.domain}:{node.op}" if node.domain else node.op
-                self.note(f"{kind[:80]} is not understood")
+                self.note("not understood", kind[:80])
                 self.unresolved(call)
         except Unknown:
             self.unresolved(call)
@@ -252,9 +241,23 @@ class Builder(Layers):
             raise call.error(error.what, error.values, error.hint) from None
         for name in outputs:
             if name and name not in self.values:
-                self.note(f"{node.op} has an output that is not understood")
+                self.note("not understood, an output", node.op)
                 self.unresolved(call)
                 break
+
+    def infer_input(self, call: NodeCall, x: Value) -> None:
+        """Tell the size of an unknown layer's output from that of the node that reads it."""
+        place = self.open.get(x.node or "")
+        rule = None if call.node.domain else self.backwards.get(call.node.op)
+        out = self.merged(call.node.outputs[0], None, 0, call)
+        shape = rule(call, out) if rule is not None and known(out) else None
+        if place is None or shape is None or not all(0 <= size <= MAX_SIZE for size in shape):
+            return
+        node = self.nodes[place]
+        layer = self.layer("opaque", **{**node.layer.fields(), "size": shape, "whole": True})
+        self.nodes[place] = node.replace(layer=layer)
+        x.shape = self.shapes[node.name] = shape
+        self.note(f"told from what reads it, the output of '{node.name[:80]}' is {shown(shape)}")
 
     def rule(self, node: NodeDef) -> Callable[[NodeCall], None] | None:
         """The rule of an operator; a function of the file goes before ours."""
@@ -290,25 +293,22 @@ class Builder(Layers):
         """Count nodes of bodies. Raises ReadError where they are too many."""
         self.written[0] += count
         if self.written[0] > MAX_WRITTEN:
-            raise ReadError(
+            raise self.error(
                 "the file's functions and loops, written out, are too long",
-                where=self.name,
                 values=f"over {MAX_WRITTEN:,} nodes",
             )
 
     # --- bodies ---------------------------------------------------------------------------------
 
-    def probe(self) -> Builder:
+    def probe(self) -> OnnxBuilder:
         """A builder that sees all that is known here, and whose layers are thrown away."""
-        other = object.__new__(Builder)
+        other = object.__new__(OnnxBuilder)
         other.__dict__.update(self.__dict__)
-        other.nodes, other.names, other.read = [], set(), set()
-        other.numbers, other.owners, other.notes, other.stated = {}, {}, {}, {}
-        other.weight_inputs = set()
+        other.nodes, other.inputs, other.read, other.weight_inputs = [], {}, set(), set()
+        other.owners, other._notes, other.stated, other.holders, other.open = {}, {}, {}, {}, {}
         # flat, since a chain of chains takes twice the time a link
         maps = self.values.maps if isinstance(self.values, ChainMap) else [self.values]
         other.values = ChainMap({}, *maps)
-        other.probing = True
         return other
 
     def outer(self, graphs: Sequence[Graph]) -> list[Value]:
@@ -326,7 +326,7 @@ class Builder(Layers):
         return list(values.values())
 
 
-def _sorted(nodes: Sequence[NodeDef], values: Mapping[str, Value], where: str) -> list[NodeDef]:
+def _sorted(nodes: Sequence[NodeDef], values: Mapping[str, Value], b: State) -> list[NodeDef]:
     """The nodes in an order in which each comes after what it reads.
 
     Raises ReadError where there is none.
@@ -334,31 +334,19 @@ def _sorted(nodes: Sequence[NodeDef], values: Mapping[str, Value], where: str) -
     makers: dict[str, int] = {}
     for place, node in enumerate(nodes):
         for name in node.outputs:
-            if name:
-                makers.setdefault(name, place)
-    waiting = [0] * len(nodes)
-    readers: list[list[int]] = [[] for _ in nodes]
-    for place, node in enumerate(nodes):
-        for name in {*node.inputs}:
-            if name and name not in values and name in makers:
-                waiting[place] += 1
-                readers[makers[name]].append(place)
-    ready = [place for place in range(len(nodes) - 1, -1, -1) if not waiting[place]]
-    order: list[NodeDef] = []
-    while ready:
-        place = ready.pop()
-        order.append(nodes[place])
-        for reader in readers[place]:
-            waiting[reader] -= 1
-            if not waiting[reader]:
-                ready.append(reader)
+            makers.setdefault(name, place)
+    needs = [
+        [makers[name] for name in node.inputs if name and name not in values and name in makers]
+        for node in nodes
+    ]
+    order = ordered(needs)
     if len(order) < len(nodes):
-        stuck = next(node for place, node in enumerate(nodes) if waiting[place])
+        done = set(order)
+        stuck = next(node for place, node in enumerate(nodes) if place not in done)
         name = (stuck.name or "".join(stuck.outputs[:1]))[:80]
-        raise ReadError(
+        raise b.error(
             "the graph goes in a circle",
-            where=where,
             values=f"{stuck.op[:80]} '{name}' waits for its own result",
             hint="a graph has each node after those that it reads",
         )
-    return order
+    return [nodes[place] for place in order]

@@ -5,57 +5,30 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ...errors import LayerError
-from ...layers import layer_class
-from ...network import MAX_SIZE, NOTHING, Node
+from ...network import MAX_SIZE, NOTHING
 from .constants import computed_constant
-from .proto import FLOATS
-from .state import BY_SIZE, State
+from .proto import FLOATS, PACKED, Graph, TensorProto
+from .state import BY_SIZE, KEPT, LEARNED_ATTRIBUTES
+from .stored import Stored
 from .values import MAX_CONTENTS, MAX_DIM, Value, known, short, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from ...network import Layer
     from .proto import Dims
     from .state import NodeReader
 
-MAX_PLACES = 1_000_000
-"""How many layers a network may have, with the bodies of functions and loops written out."""
+MAX_WORD = 4096
+"""Longer text in an attribute may hold more than a setting, as a compiled network does."""
 
 
-class Layers(State):
+class Layers(Stored):
     """Puts layers into the network."""
 
     def needed(self, name: str) -> bool:
         """Whether something reads an output."""
         raise NotImplementedError
-
-    def unique(self, name: str) -> str:
-        """A name that no layer or input has yet."""
-        names = self.names
-        if name not in names and name:
-            names.add(name)
-            return name
-        base = name or "node"
-        number = self.numbers.get(base, 2)
-        while f"{base}_{number}" in names:
-            number += 1
-        self.numbers[base] = number + 1
-        names.add(f"{base}_{number}")
-        return f"{base}_{number}"
-
-    def layer(self, kind: str, **fields: Any) -> Layer:
-        """A layer; the same object for the same fields, since networks repeat themselves."""
-        key = (kind, *fields.items()) if fields else kind
-        try:
-            layer = self.layers.get(key)
-        except TypeError:  # a field that can't be hashed
-            return layer_class(kind)(**fields)
-        if layer is None:
-            layer = layer_class(kind)(**fields)
-            self.layers[key] = layer
-        return layer
 
     def emit(
         self,
@@ -85,14 +58,14 @@ class Layers(State):
         if place and not self.needed(name):
             pass
         elif any([each.node is not None for each in data]):
-            label = call.name if place == 0 else self.unique(f"{call.name}.{name or place}")
+            label = call.name if place == 0 else self.free(f"{call.name}.{name or place}")
             self.add(call, value, label, make, data, weights, written)
+            value.raw = data[0].raw and not weights and self.stays_raw(call, data)
         else:
             if shape is not None:
                 self.check_sizes(call, shape)
-            one = data[0].shape if len(data) == 1 else None
-            if known(shape) and known(one) and prod(shape) == prod(one):
-                value.root = data[0].root  # a view: the same weight
+            stored = [each for each in (weights or {}).values() if each is not None]
+            value = self.derive(call, value, [*data, *stored])
             value.contents = computed_constant(call, value, MAX_CONTENTS) if place == 0 else None
         if name:
             self.define(value, call)
@@ -111,15 +84,15 @@ class Layers(State):
         make: Callable[[], Layer],
         data: Sequence[Value],
         weights: Mapping[str, Value | None] | None = None,
-        shared: Mapping[str, str] | None = None,
+        keys: Mapping[str, Hashable] | None = None,
     ) -> Value:
         """A layer on the way to an output, where a node is more than one of ours."""
         if self.recorder is not None:
             self.recorder.emitted.append(None)
         value = Value("", shape, data[0].dtype if data else 0)
         if any([each.node is not None for each in data]):
-            label = self.unique(f"{call.name}.{suffix}")
-            self.add(call, value, label, make, data, weights, None, shared)
+            label = self.free(f"{call.name}.{suffix}")
+            self.add(call, value, label, make, data, weights, None, keys)
         return value
 
     def add(
@@ -131,7 +104,7 @@ class Layers(State):
         data: Sequence[Value],
         weights: Mapping[str, Value | None] | None = None,
         written: Mapping[str, Any] | None = None,
-        shared: Mapping[str, str] | None = None,
+        keys: Mapping[str, Hashable] | None = None,
     ) -> None:
         """A node of the network that makes the value, of the layer that ``make`` gives.
 
@@ -150,22 +123,18 @@ class Layers(State):
                 if self.counting:
                     raise call.error("a size is larger than 2^31 - 1", shown(shape))
                 ready = False
-        if ready and shape is not None:
-            try:
-                layer = make()
-                layer_shape = layer.shape(xs)  # type: ignore[arg-type] - ``ready`` says that they are known
-            except LayerError as error:
-                raise call.error(error.what, error.values, error.hint) from None
-            if layer_shape is not shape and layer_shape != shape:
-                # a rule of this reader and the layer it chose contradict each other
-                raise call.error(
-                    f"the layer '{layer.kind}' does not make the output's shape",
-                    f"{shown(shape)} expected, {shown(layer_shape)} made",
-                    "this is an error of nettally's; please report it with the file",
-                )
-        else:
-            layer, weights = self.layer("opaque", type=call.node.op), None
-        self.place(call, value, label, layer, inputs, weights, written, shared)
+        if not ready or shape is None:
+            self.place_unknown(call, value, label, inputs, weights or {})
+            return
+        layer = make()
+        self.place(call, value, label, layer, inputs, weights, written, keys)
+        if self.shapes[label] != shape:
+            # a rule of this reader and the layer it chose contradict each other
+            raise call.error(
+                f"the layer '{layer.kind}' does not make the output's shape",
+                f"{shown(shape)} expected, {shown(self.shapes[label])} made",
+                "this is an error of nettally's; please report it with the file",
+            )
 
     def place(
         self,
@@ -176,59 +145,45 @@ class Layers(State):
         inputs: tuple[str, ...],
         weights: Mapping[str, Value | None] | None = None,
         written: Mapping[str, Any] | None = None,
-        shared: Mapping[str, str] | None = None,
+        keys: Mapping[str, Hashable] | None = None,
     ) -> None:
-        """A node of the network."""
-        if len(self.nodes) >= MAX_PLACES:
-            raise call.error("the network has too many layers", f"over {MAX_PLACES:,}")
-        if weights:
-            tensors = {name: weight for name, weight in weights.items() if weight is not None}
-            owners = {
-                name: self.owner(weight, f"{label}.{name}") for name, weight in tensors.items()
-            }
-            shared = {name: of for name, of in owners.items() if of != f"{label}.{name}"}
+        """A node of the network. keys: of parameters that are no constants of their own."""
+        shared = NOTHING
+        if weights or keys:
+            tensors = {name: weight for name, weight in (weights or {}).items() if weight}
+            roots = {name: each.root for name, each in tensors.items() if each.parts is None}
+            computed = {n: self.node_of(each) for n, each in tensors.items() if n not in roots}
+            shared = self.share(call, label, {**roots, **(keys or {})}) | computed
         module = ""
         if "." in label and (self.prefix or "/" in call.node.name):
             module = label.rpartition(".")[0]
-        self.append_node(label, layer, inputs, module, written, shared)
+        if layer.kind == "opaque" and layer.size is None:  # type: ignore[attr-defined] - it is an Opaque
+            self.open[label] = len(self.nodes)
+        self.append(
+            call, label, layer, inputs, shared=shared, module=module, written=written or NOTHING
+        )
         self.read.update(inputs)
         value.node = label
 
-    def append_node(
-        self,
-        label: str,
-        layer: Layer,
-        inputs: tuple[str, ...] = (),
-        module: str = "",
-        written: Mapping[str, Any] | None = None,
-        shared: Mapping[str, str] | None = None,
-    ) -> None:
-        self.nodes.append(
-            Node(label, layer, inputs, shared or NOTHING, module, self.span, written or NOTHING)
-        )
-
-    def owner(self, weight: Value, parameter: str) -> str:
-        """The parameter that a constant is: this one, or the first one that it was."""
-        return self.owners.setdefault(weight.root, parameter)
-
-    def node_of(self, value: Value) -> str:
-        """The name of what makes a value; of a constant, a layer that holds it."""
-        if value.node is not None:
-            return value.node
-        shape = value.shape
-        count = prod(shape) if known(shape) else 0
-        learned = self.is_learned(value, count > 1 and value.dtype in FLOATS)
-        label = self.unique(dotted(value.name))
+    def hold(self, value: Value) -> str:
+        """A layer that holds a constant, or computes it of those that hold its parts."""
+        shape, parts = value.shape, value.parts or ()
+        label = value.label or self.free(dotted(value.name))
+        learned = False
         if not known(shape):
-            layer = self.layer("opaque", type="constant", tensors=())
+            layer = self.layer("opaque", type=value.made_by or "constant", tensors=())
+        elif parts:
+            of = tuple(part.sizes for part in parts) if all(known(p.shape) for p in parts) else ()
+            layer = self.layer("arrange", type=value.made_by, size=shape, of=of)
         else:
-            layer = self.layer("tensor", size=shape, learned=learned)
-        of = self.owner(value, f"{label}.weight") if learned else ""
-        shared = {"weight": of} if learned and of != f"{label}.weight" else None
-        self.append_node(label, layer, shared=shared)
-        if not self.probing:
-            value.node, value.sort = label, None
-        return label
+            learned = self.is_learned(value, prod(shape) > 1 and value.dtype in FLOATS)
+            layer = self.layer(
+                "tensor", size=shape, learned=learned, kept=value.root in self.kept and not learned
+            )
+        shared = self.share(self, label, {"weight": value.root} if learned else NOTHING)
+        return self.append(
+            self, label, layer, [self.holders[part] for part in parts], shared=shared
+        )
 
     def combined(
         self,
@@ -247,7 +202,12 @@ class Layers(State):
         fields = {} if kind == operation else {"function": operation}
         x, stored = (b, a) if a.constant else (a, b)
         size = stored.shape
-        if a.constant == b.constant or operation not in _WITH_STORED or not known(size):
+        if (
+            a.constant == b.constant
+            or operation not in _WITH_STORED
+            or not known(size)
+            or self.set_apart(call, operation, stored, x)
+        ):
             return self.emit(call, shape, lambda: self.layer(kind, **fields), [a, b], 0, dtype)
         single = prod(size) == 1
         learned = self.is_learned(stored, not single and stored.dtype in FLOATS)
@@ -289,33 +249,81 @@ class Layers(State):
             shape = self.merged(name, None, 0, call)
             value = Value(name, shape, info.dtype if info else 0)
             if data:
-                label = call.name if place == 0 else self.unique(f"{call.name}.{name}")
+                label = call.name if place == 0 else self.free(f"{call.name}.{name}")
                 inputs = tuple(dict.fromkeys(each.node or "" for each in data))
-                self.place(call, value, label, self.by_size(call, kind, shape, data), inputs)
+                if kind != "opaque" and known(shape) and all(known(each.shape) for each in data):
+                    layer = self.by_size(call, kind, shape, data)
+                    self.place(call, value, label, layer, inputs)
+                else:
+                    tensors = self.tensors_of(call) if place == 0 else None
+                    self.place_unknown(call, value, label, inputs, tensors)
+            else:
+                value = self.derive(call, value, [each for each in call.inputs if each is not None])
             self.define(value, call)
 
     def by_size(
         self, call: NodeReader, kind: str, shape: Dims | None, data: Sequence[Value]
     ) -> Layer:
-        """The layer of an operator of which only the output's size is known, or not even that."""
-        fields: dict[str, Any] = {"type": call.node.op}
-        if not known(shape):
-            return self.layer("opaque", **fields)
-        if kind != "opaque" and all(known(each.shape) for each in data):
-            return self.layer(kind, **fields, size=shape, of=tuple(each.shape for each in data))
-        # it stores its constant tensors, named by their place among the inputs
-        tensors = tuple(
-            (f"weight{place}", value.shape)
-            for place, value in enumerate(call.inputs)
+        """The layer of an operator of which only the output's size is known."""
+        if kind == "opaque":
+            return self.layer("opaque", type=call.node.op, size=shape, whole=True, tensors=())
+        of = tuple(each.shape for each in data)
+        return self.layer(kind, type=call.node.op, size=shape, of=of)
+
+    def tensors_of(self, call: NodeReader) -> dict[str, Value | None]:
+        """The constants that an operator reads and may have learned, by their place."""
+        kept = KEPT.get(call.node.op, ())
+        inputs = call.inputs[:1] if call.node.op in BY_SIZE else call.inputs  # others say where
+        return {
+            f"weight{place}": value
+            for place, value in enumerate(inputs)
             if value is not None
             and value.constant
-            and value.dtype in FLOATS
-            and known(value.shape)
-            and prod(value.shape) > 1
-        )
-        if tensors:
-            fields["tensors"] = tensors
-        return self.layer("opaque", **fields, size=shape, whole=True)
+            and place not in kept
+            and self.is_learned(value, self.may_be_learned(value))
+        }
+
+    def place_unknown(
+        self,
+        call: NodeReader,
+        value: Value,
+        label: str,
+        inputs: tuple[str, ...],
+        tensors: Mapping[str, Value | None] | None,
+    ) -> None:
+        """An opaque layer, with the parameters that the file states of it.
+
+        tensors: the constants that it reads; None where another output has them. Its parameters are
+        not known where weights may be packed, or there are graphs or more within the node.
+        """
+        fields: dict[str, Any] = {"type": call.node.op}
+        shape = value.shape
+        if known(shape) and all(size <= MAX_SIZE for size in shape):
+            fields |= {"size": shape, "whole": True}
+        stored: dict[str, Value | None] = {}
+        sizes: list[tuple[str, Dims | None]] = []
+        packed = False
+        for name, tensor in (tensors or {}).items():
+            if tensor is None or tensor.parts == ():
+                continue
+            if tensor.parts is not None:
+                inputs = (*inputs, self.node_of(tensor))
+                continue
+            stored[name] = tensor
+            sizes.append((name, tensor.shape))
+            packed = packed or (tensor.dtype in PACKED and bool(call.node.domain))
+        attributes = call.node.attributes if tensors is not None else {}
+        for name, each in attributes.items():
+            if isinstance(each, TensorProto) and each.dtype in FLOATS and prod(each.dims) > 1:
+                sizes.append((name, each.dims))
+            elif isinstance(each, list) and name in LEARNED_ATTRIBUTES:
+                sizes.append((name, (len(each),)))
+            packed = packed or isinstance(each, Graph)
+            packed = packed or (isinstance(each, bytes) and len(each) > MAX_WORD)
+        if not packed and all(known(size) for _, size in sizes):
+            fields["tensors"] = tuple(sizes)
+        layer = self.layer("opaque", **fields)
+        self.place(call, value, label, layer, tuple(dict.fromkeys(inputs)), stored)
 
 
 _MERGES = frozenset(("add", "subtract", "multiply", "maximum", "minimum", "average"))
@@ -348,9 +356,3 @@ def dotted(name: str) -> str:
         parts.append(part[len(before) + 1 :] if before and part.startswith(f"{before}.") else part)
         before = part
     return ".".join(filter(None, parts))
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names, a dozen at most."""
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return ", ".join(name[:60] for name in names[:12]) + more

@@ -59,6 +59,9 @@ BITS = {
 FLOATS = frozenset((FLOAT, FLOAT16, DOUBLE, 14, 15, 16, 17, 18, 19, 20, 23, 24))
 """Types of real and complex numbers: what can be learned."""
 
+PACKED = frozenset((UINT8, INT8, *range(17, 27)))
+"""Types of a few bits, which stand for real numbers where weights are stored in them."""
+
 _RAW = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I",
         13: "Q"}  # fmt: skip
 

@@ -23,11 +23,15 @@ class Emitted(NamedTuple):
 
 
 class Recorder:
-    """What a rule did. emitted: the layers that it made. by_contents: it looked at constants."""
+    """What a rule did. emitted: the layers that it made.
+
+    by_contents: it looked at the contents of constants. by_pattern: whether they may be learned.
+    noted: there is something to say of the node.
+    """
 
     def __init__(self) -> None:
         self.emitted: list[Emitted | None] = []  # None: a layer on the way
-        self.by_contents = False
+        self.by_contents = self.by_pattern = self.noted = False
 
     def note(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...network import NOTHING, Node
-from .layers import MAX_PLACES, dotted
+from .layers import dotted
 from .recorder import Recorder
 from .values import Value, known
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from ...network import Layer, Shape
     from .proto import NodeDef
-    from .state import NodeReader, State
+    from .state import NodeReader
+    from .stored import Stored
 
 
 _new_value = object.__new__
@@ -40,13 +41,13 @@ class Recipe(NamedTuple):
 class Repeats:
     """The recipes, by a node's kind and the sorts of its inputs.
 
-    None stands for recipes that depend on the values of constants: these are kept by the constants
-    themselves.
+    True stands for recipes that depend on the values of constants: these are kept by the constants
+    themselves. False: on whether somebody learned them, so that doubtful ones are told apart.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: Stored) -> None:
         self.state = state
-        self.recipes: dict[tuple[object, ...], Recipe | None] = {}
+        self.recipes: dict[tuple[object, ...], Recipe | bool] = {}
         self.sorts: dict[object, object] = {}
 
     # long: this is the inner loop for each node, where a call would be felt
@@ -57,7 +58,8 @@ class Repeats:
         """
         b, recipes, sort_of = self.state, self.recipes, self.sort
         values, names, stated, owners, out_nodes = b.values, b.names, b.stated, b.owners, b.nodes
-        span, end = b.span, min(len(nodes), place + MAX_PLACES - len(out_nodes))
+        shapes, span = b.shapes, b.span
+        end = min(len(nodes), place + b.MAX_NODES - len(out_nodes))
         while place < end:
             _, name, kind, inputs, outputs = nodes[place]
             if len(outputs) != 1:
@@ -73,11 +75,11 @@ class Repeats:
                 else:
                     operands = tuple([values[each] for each in inputs])
                     recipe = recipes[kind, *[x.sort or sort_of(x) for x in operands]]
-                if recipe is None:
-                    recipe = recipes[kind, *[x if x.node is None else x.sort for x in operands]]
+                if isinstance(recipe, bool):
+                    recipe = recipes[kind, *[self.closer(x, recipe) for x in operands]]
+                    assert not isinstance(recipe, bool)
             except KeyError:
                 break
-            assert recipe is not None
             layer, shape, dtype, sort, data, weights, written = recipe
             output = outputs[0]
             label, module = name or output, ""
@@ -91,7 +93,7 @@ class Repeats:
                 _, stated_dtype, dims, other = stated[output]
                 if (dims != shape and dims is not None) or other or stated_dtype not in (dtype, 0):
                     break
-            names.add(label)
+            names[label] = 1
             # none of them is an input of the graph, so that nobody asks whether it is read
             if len(data) == 1:
                 reads: tuple[Any, ...] = (operands[data[0]].node,)
@@ -102,10 +104,11 @@ class Repeats:
             shared = NOTHING
             for parameter, each in weights:
                 mine = f"{label}.{parameter}"
-                owner = owners.setdefault(operands[each].root, mine)
+                owner, _ = owners.setdefault(operands[each].root, (mine, None))
                 if owner is not mine:
                     shared = {**shared, parameter: owner}
             out_nodes.append(_new(Node, (label, layer, reads, shared, module, span, written)))
+            shapes[label] = shape
             value = values[output] = _new_value(Value)  # half the time of Value(...)
             value.name, value.shape, value.dtype, value.node = output, shape, dtype, label
             value.sort = sort
@@ -116,12 +119,21 @@ class Repeats:
         """The sort of a value: the same object for all that a rule can't tell apart."""
         stated = self.state.learned
         learned = stated.get(value.root) if stated and value.node is None else None
-        key = (value.shape, value.dtype, value.node is None, value.is_input, learned)
+        key = (
+            *(value.shape, value.dtype, value.node is None, value.is_input, value.raw, learned),
+            *(value.parts is None, value.fill in (0, 1)),
+        )
         sort = self.sorts.get(key)
         if sort is None:
             sort = self.sorts[key] = object()  # whose hash costs nothing
         value.sort = sort
         return sort
+
+    def closer(self, value: Value, by_contents: bool) -> object:
+        """A constant itself, or what is the same for all that nobody doubts to be learned."""
+        if value.node is not None:
+            return value.sort
+        return value if by_contents or self.state.is_suspect(value) else (value.sort,)
 
     def record(self, rule: Callable[[Any], None], call: NodeReader) -> None:
         """Call the rule, and keep what it did as a recipe, if it can be one.
@@ -129,13 +141,13 @@ class Repeats:
         It can where the rule made one layer of the node's inputs, and did nothing else.
         """
         b = self.state
-        nodes, notes = len(b.nodes), sum(b.notes.values())
+        nodes = len(b.nodes)
         recorder = b.recorder = Recorder()
         try:
             rule(call)
         finally:
             b.recorder = None
-        if len(b.nodes) == nodes + 1 and sum(b.notes.values()) == notes:
+        if len(b.nodes) == nodes + 1 and not recorder.noted:
             self.keep(call, recorder)
 
     def keep(self, call: NodeReader, recorder: Recorder) -> None:
@@ -154,13 +166,14 @@ class Repeats:
             or value.node != call.name
             or not all(id(x) in places and x.node is not None for x in data)
             or not all(id(x) in places and x.node is None for _, x in parameters)
-            or any(x.is_input for x in inputs)
+            or not all(x.parts is None for _, x in parameters)
+            or any(x.is_input or x.raw for x in inputs)
         ):
             return
         key = (call.node.kind, *map(self.sort, inputs))
-        if recorder.by_contents:
-            self.recipes[key] = None
-            key = (call.node.kind, *[x if x.node is None else x.sort for x in inputs])
+        if recorder.by_contents or recorder.by_pattern:
+            self.recipes[key] = recorder.by_contents
+            key = (call.node.kind, *[self.closer(x, recorder.by_contents) for x in inputs])
         self.recipes[key] = Recipe(
             b.nodes[-1].layer,
             shape,

@@ -6,15 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
-from ...network import Node, Span
+from ..graph_builder import GraphBuilder
 from .inputs import Sizes
 from .proto import TYPES, Graph, Ref, contents
 from .values import MAX_CONTENTS, Unknown, Value, short, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
-    from ...network import Layer
+    from ...network import Layer, Span
     from ..encodings.blob import Blob
     from .proto import Dims, Info, NodeDef
     from .recorder import Recorder
@@ -27,39 +27,52 @@ MAX_NAME, MAX_MESSAGE = 80, 600
 """The most characters of a name, and of a message, in an error."""
 
 
-class State:
+class State(GraphBuilder):
     """The network as it grows, and what is known of the values in it.
 
-    nodes: in order. names: of nodes and inputs. read: of those that something reads. owners: by
-    the root of a constant, the first parameter that it is. stated: what the graph says of its
-    values. learned: what the file says of some tensors. prefix: of the body that is run.
+    values: by their names in the file. read: the nodes and inputs that something reads. stated:
+    what the graph says of its values. learned: what the file says of some tensors. prefix: of the
+    body that is run.
     """
 
-    def __init__(self, blob: Blob, name: str) -> None:
+    MAX_NODES = 1_000_000
+    MAX_EDGES = 4_000_000
+    LEAST = 0
+
+    def __init__(self, blob: Blob, file: str) -> None:
+        super().__init__(file)
         self.blob = blob
-        self.name = name
-        self.span = Span(name, 0)
-        self.nodes: list[Node] = []
-        self.names: set[str] = set()
-        self.numbers: dict[str, int] = {}
         self.read: set[str] = set()
         self.learned: Mapping[str, bool] = {}
         self.weight_inputs: set[str] = set()
-        self.owners: dict[str, str] = {}
-        self.notes: dict[str, int] = {}
         self.stated: Mapping[str, Info] = {}
         self.values: MutableMapping[str, Value] = {}
-        self.layers: dict[Any, Layer] = {}
+        self.open: dict[str, int] = {}  # layers whose output's size is not known, and their places
+        self.holders: dict[Value, str] = {}  # of constants, the layers that hold them
+        self.kept: set[str] = set()  # the roots of constants that nobody learned
+        self.centered: set[str] = set()  # inputs whose mean is subtracted
+        self.running: Sequence[NodeDef] = ()
+        self._readers: tuple[Sequence[NodeDef], dict[str, list[NodeDef]]] = ((), {})
         self.sizes = Sizes()
         self.prefix = ""
         self.rounded = False
+        self.guesses = True  # what is learned; our own files say it
         self.counting = True  # sizes that can't be counted are refused
-        self.probing = False  # the layers are thrown away
         self.steps = [0]  # of constants; one count for all probes
         self.recorder: Recorder | None = None
 
-    def note(self, text: str) -> None:
-        self.notes[text] = self.notes.get(text, 0) + 1
+    def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
+        """A complaint about the whole file, where no node can be named."""
+        return ReadError(what, where=self.file, values=values, hint=hint)
+
+    def layer(self, kind: str, **fields: Any) -> Layer:  # type: ignore[override] - a rule has no place
+        """A layer; the same object for the same fields. What it raises, ``node`` gives a place."""
+        return super().layer(self, kind, **fields)
+
+    def note(self, sentence: str, which: str = "") -> None:
+        if self.recorder is not None:
+            self.recorder.noted = True
+        super().note(sentence, which)
 
     # --- values ---------------------------------------------------------------------------------
 
@@ -74,12 +87,17 @@ class State:
             self.recorder.by_contents = True
         if value.contents is None and value.tensor is not None:
             value.contents = contents(self.blob, value.tensor, MAX_CONTENTS)
-            value.tensor = None
         return value.contents
 
-    def is_learned(self, value: Value, likely: bool) -> bool:
-        """Whether a constant is a parameter: as the file says, else as its place makes likely."""
-        return self.learned.get(value.root, likely) if self.learned else likely
+    def readers(self, names: Iterable[str]) -> list[NodeDef]:
+        """The nodes of the graph or body that is run which read one of these values."""
+        nodes, readers = self._readers
+        if nodes is not self.running:
+            nodes, readers = self._readers = self.running, {}
+            for node in nodes:
+                for name in node.inputs:
+                    readers.setdefault(name, []).append(node)
+        return [node for name in names for node in readers.get(name, ())]
 
     def spend(self, steps: int) -> bool:
         """Whether so many more values of constants may be computed."""
@@ -88,8 +106,9 @@ class State:
 
     def alias(self, value: Value, name: str, call: NodeReader) -> None:
         """The same tensor under another name."""
-        alias = Value(name, self.merged(name, value.shape, value.dtype, call), value.dtype)
-        alias.node, alias.root, alias.is_input = value.node, value.root, value.is_input
+        shape = self.merged(name, value.shape, value.dtype, call)
+        alias = value.view(name, shape, value.dtype)
+        alias.is_input, alias.raw = value.is_input, value.raw
         alias.contents, alias.tensor = value.contents, value.tensor
         alias.items = value.items
         self.define(alias, call)
@@ -148,6 +167,10 @@ class NodeReader:
         self.inputs = inputs
         self.opset = opset
         self.name = ""
+
+    @property
+    def span(self) -> Span:
+        return self.b.span
 
     # --- inputs ---------------------------------------------------------------------------------
 
@@ -246,7 +269,7 @@ class NodeReader:
     def error(self, what: str, values: str = "", hint: str = "") -> ReadError:
         node = self.node
         label = node.name or "".join(node.outputs[:1])
-        where = f"{self.b.name}: {node.op[:MAX_NAME]} '{label[:MAX_NAME]}'"
+        where = f"{self.b.file}: {node.op[:MAX_NAME]} '{label[:MAX_NAME]}'"
         return ReadError(what[:MAX_MESSAGE], where=where, values=values[:MAX_MESSAGE], hint=hint)
 
 
@@ -272,3 +295,19 @@ _PROCEDURES = (
 
 BY_SIZE = {**dict.fromkeys(_MOVING, "arrange"), **dict.fromkeys(_PROCEDURES, "procedure")}
 """Operators without parameters or weighted sums: with the output's size all is known of them."""
+
+KEPT = {
+    "BatchNormalization": (3, 4),
+    "LSTM": (5, 6),
+    **dict.fromkeys(("GRU", "RNN"), (5,)),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), (1, 2, 4, 5, 6, 7)),
+}
+"""Places of inputs that are no parameters: running statistics, first states, scales."""
+
+LEARNED_ATTRIBUTES = frozenset(
+    (
+        *("coefficients", "intercepts", "support_vectors", "rho", "prob_a", "prob_b"),
+        *("nodes_values", "target_weights", "class_weights"),
+    )
+)
+"""Attributes of ai.onnx.ml's operators that hold what was learned."""

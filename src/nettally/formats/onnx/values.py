@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, TypeGuard
 
+from .proto import PACKED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,15 +27,26 @@ class Value:
 
     node: the layer or input that makes it, None for a constant. contents: of a small constant.
     tensor: where a constant's contents lie. root: the tensor of the file that a constant comes
-    from by views, so that two uses of one weight are known as one; else its name. is_input:
-    whether it is an input of the graph. items: the tensors of a value that is a sequence. sort:
-    the same object for all values of one shape, type and so on.
+    from by views, so that two uses of one weight are known as one; else its name. origin: that
+    tensor itself. parts: the constants that one is computed from, as far as they may be learned;
+    None where it stands in the file. fill: the number that it is filled with. packed: whole numbers
+    of few bits stand for reals. is_input: whether it is an input of the graph. raw: whether it is
+    one, or moved and normalised only. items: the tensors of a value that is a sequence. sort: the
+    same object for all values of one shape, type and so on.
     """
 
     # class attributes that few values change, and no __slots__: so the many are made quickly
     contents: Numbers | None = None
     tensor: TensorProto | None = None
     is_input: bool = False
+    raw: bool = False
+    packed: bool = False
+    fill: float | None = None
+    parts: tuple[Value, ...] | None = None
+    origin: Value | None = None
+    made_by: str = ""  # the operator that computes a constant of its parts
+    label: str = ""  # the name of its node
+    pattern: str | None = None  # see ``patterns``, once it is known
     items: tuple[Value, ...] | None = None
     _root: str | None = None
 
@@ -61,6 +74,14 @@ class Value:
     @root.setter
     def root(self, root: str) -> None:
         self._root = root
+
+    def view(self, name: str, shape: Dims | None, dtype: int) -> Value:
+        """The same tensor under another name, in another shape or type; not its contents."""
+        view = Value(name, shape, dtype, self.node)
+        view._root, view.origin = self.root, self.origin or self
+        view.parts, view.made_by, view.fill = self.parts, self.made_by, self.fill
+        view.packed = self.packed or (self.dtype in PACKED and dtype not in PACKED)
+        return view
 
     @property
     def constant(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..builder import Rules
 from . import (
     attention,
+    backwards,
     binary,
     control_flow,
     convolution,
@@ -51,4 +52,5 @@ FAMILIES = (
 RULES = Rules(
     {operator: rule for family in FAMILIES for operator, rule in family.RULES.items()},
     control_flow.function,
+    backwards.BACKWARDS,
 )

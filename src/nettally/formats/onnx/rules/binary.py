@@ -36,8 +36,8 @@ def _aligned(call: NodeCall, a: Value, b: Value) -> Value:
         return b
     shape = (*b.shape, *(1,) * missing)
     if b.constant:
-        stretched = Value(b.name, shape, b.dtype)
-        stretched.contents, stretched.tensor, stretched.root = b.contents, b.tensor, b.root
+        stretched = b.view(b.name, shape, b.dtype)
+        stretched.contents, stretched.tensor = b.contents, b.tensor
         return stretched
     return call.step(
         "stretched", shape, lambda: call.b.layer("reshape", size=shape, whole=True), [b]
@@ -68,6 +68,9 @@ def several(call: NodeCall, kind: str) -> None:
 
 def where(call: NodeCall) -> None:
     values = [call.value(place) for place in range(3)]
+    for value in values[1:]:
+        if value.constant and not all(each.constant for each in values):
+            call.b.set_apart(call, "choose", value, None)
     shape = None
     if all(value.shape is not None for value in values):
         shape = broadcast_shapes(call, *[value.shape for value in values])  # type: ignore[misc] - none of them is None

@@ -14,7 +14,7 @@ from ..values import Value, known
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..builder import Builder
+    from ..builder import OnnxBuilder
     from ..proto import Dims, Function
 
 MAX_UNROLLED = 1024
@@ -25,7 +25,7 @@ MAX_BODIES = 40
 
 
 def renamed(
-    b: Builder,
+    b: OnnxBuilder,
     nodes: Sequence[NodeDef],
     names: dict[str, str],
     prefix: str,
@@ -62,7 +62,7 @@ def renamed(
 
 
 def _renamed_graph(
-    b: Builder,
+    b: OnnxBuilder,
     graph: Graph,
     names: Mapping[str, str],
     prefix: str,
@@ -177,7 +177,7 @@ def opaque_output(
         return
     size = {"size": shape, "whole": True} if known(shape) else {}
     value = Value(name, shape, dtype)
-    label = call.name if place == 0 else b.unique(f"{call.name}.{name}")
+    label = call.name if place == 0 else b.free(f"{call.name}.{name}")
     inputs = tuple(dict.fromkeys(each.node or "" for each in live))
     b.place(call, value, label, b.layer("opaque", type=call.node.op, **size), inputs)
     b.define(value, call)

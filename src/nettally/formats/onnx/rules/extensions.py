@@ -104,10 +104,10 @@ def embedded(call: NodeCall) -> None:
     # the first rows are added to each example; those of longer inputs are parameters as well
     place_table = b.layer("tensor", size=places.sizes)
     row = Value("", places.shape, places.dtype)
-    b.place(call, row, b.unique(f"{call.name}.places"), place_table, (), {"weight": places})
+    b.place(call, row, b.free(f"{call.name}.places"), place_table, (), {"weight": places})
     part = Value("", (length, size), places.dtype)
     first = b.layer("arrange", type="first rows", size=(length, size), of=(places.sizes,))
-    b.place(call, part, b.unique(f"{call.name}.used"), first, (row.node or "",))
+    b.place(call, part, b.free(f"{call.name}.used"), first, (row.node or "",))
     parts = [embeddings, part]
     if kinds is not None and segments is not None:
         other = b.layer("embedding", rows=kinds.sizes[0], size=(size,))
@@ -159,7 +159,7 @@ def channels_last(call: NodeCall) -> None:
         raise Unknown
     shape = (result.shape[0], *result.shape[2:], result.shape[1])
     back = (0, *range(2, rank), 1)
-    call.name = b.unique(f"{call.name}.channels_last")
+    call.name = b.free(f"{call.name}.channels_last")
     call.emit(shape, lambda: b.layer("permute", order=back), [result])
 
 
@@ -167,9 +167,7 @@ def _turned(call: NodeCall, x: Value, order: tuple[int, ...], suffix: str) -> Va
     assert x.shape is not None
     shape = tuple(x.shape[axis] for axis in order)
     if x.constant:
-        turned = Value(x.name, shape, x.dtype)
-        turned.root = x.root
-        return turned
+        return x.view(x.name, shape, x.dtype)
     return call.step(suffix, shape, lambda: call.b.layer("permute", order=order), [x])
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def _define(
     call: NodeCall, shape: Dims | None, dtype: int, contents: Any = None, place: int = 0
 ) -> Value:
-    """A constant output."""
+    """A constant output; it is made while the network runs, unless it gets a tensor."""
     name = call.node.outputs[place]
     value = Value(name, call.b.merged(name, shape, dtype, call), dtype)
-    value.contents = contents
+    value.contents, value.parts = contents, ()
     if name:
         call.b.define(value, call)
     return value
@@ -35,14 +35,15 @@ def constant(call: NodeCall) -> None:
     ((name, value),) = attributes.items()
     if isinstance(value, TensorProto):
         output = _define(call, value.dims, value.dtype)
-        output.tensor = value
+        output.tensor, output.parts = value, None
     elif name == "value_int" and type(value) is int:
         _define(call, (), INT64, [value])
     elif name == "value_float" and isinstance(value, float):
         _define(call, (), FLOAT, [value])
     elif name in ("value_ints", "value_floats") and isinstance(value, list):
         few = value if len(value) <= MAX_CONTENTS else None
-        _define(call, (len(value),), INT64 if name == "value_ints" else FLOAT, few)
+        output = _define(call, (len(value),), INT64 if name == "value_ints" else FLOAT, few)
+        output.parts = None
     elif name == "value_string":
         _define(call, (), STRING)
     elif name == "value_strings" and isinstance(value, list):
@@ -79,7 +80,9 @@ def constant_of_shape(call: NodeCall) -> None:
     shape = tuple(call.integers(0))
     count = math.prod(shape)
     few = [number] * count if count <= MAX_CONTENTS and number is not None else None
-    _define(call, shape, dtype, few)
+    output = _define(call, shape, dtype, few)
+    if target.parts is None:  # its size stands in the file: a weight that was left out of it
+        output.parts, output.fill = None, number
 
 
 def shape_of(call: NodeCall) -> None:
@@ -149,6 +152,7 @@ def gather(call: NodeCall) -> None:
         call.emit(out, make, [x])
     elif x.constant and not indices.constant:
         learned = x.dtype != INT64 and axis == 0 and known(shape)
+        learned = learned and not b.set_apart(call, "look up", x, None)
         if learned:
             call.emit(
                 out,

@@ -81,10 +81,11 @@ def multiply(
     left, right = _flipped(a.shape, flips[0]), _flipped(b.shape, flips[1])
     shape = product_shape(call, left, right)
     emit = out or partial(call.emit, dtype=dtype)
-    if a.constant == b.constant:
+    x, weight = (b, a) if a.constant else (a, b)
+    apart = a.constant != b.constant and call.b.set_apart(call, "multiply", weight, None)
+    if a.constant == b.constant or apart:
         fields = {"flip_left": flips[0], "flip_right": flips[1]}
         return emit(shape, lambda: call.b.layer("matmul", **fields), [a, b])
-    x, weight = (b, a) if a.constant else (a, b)
     w = weight.sizes
     if b.constant and len(w) == 2 and not flips[0] and x.rank is not None and x.rank > 1:
         features, axis = w[0] if flips[1] else w[1], 1 if x.rank == 2 else -1

@@ -157,6 +157,8 @@ def layer_norm(call: NodeCall, kind: str = "layer_norm") -> None:
     if scale is not None and scale.shape == last and not call.b.is_learned(scale, True):
         scale = None  # ONNX has it always; this one is there to do nothing
     bias = call.weight(2) if kind == "layer_norm" else None
+    if bias is not None and bias.shape == last and not call.b.is_learned(bias, True):
+        bias = None
     plain = all(w is None or w.shape == last for w in (scale, bias)) and axis > 0
     fields = {"axes": len(shape) - axis, "epsilon": call.float("epsilon", 1e-5)}
     if plain:

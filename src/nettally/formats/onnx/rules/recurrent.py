@@ -78,23 +78,10 @@ def _own(
     call: NodeCall, layer: Any, whole: tuple[int, ...], x: Value, tensors: Mapping[str, Value]
 ) -> Value:
     """The layer itself; all its tensors are shared where another has the same weights."""
-    b = call.b
-    label = f"{call.name}.{layer.kind}"
-    owner = b.owners.get(tensors["weight"].root)
-    shared = {}
-    if (
-        owner is not None
-        and owner.endswith(".weight_ih")
-        and b.owners.get(tensors["state"].root, "") == owner.replace(".weight_ih", ".weight_hh")
-    ):
-        of = owner.removesuffix(".weight_ih")
-        names = layer.parameters(((whole[0], whole[1], x.sizes[-1]),))
-        shared = {name: f"{of}.{name}" for name in names}
-    value = b.step(call, layer.kind, whole, lambda: layer, [x], None, shared)
-    if not shared:
-        b.owners.setdefault(tensors["weight"].root, f"{value.node or label}.weight_ih")
-        b.owners.setdefault(tensors["state"].root, f"{value.node or label}.weight_hh")
-    return value
+    roots = tensors["weight"].root, tensors["state"].root
+    names = layer.parameters(((whole[0], whole[1], x.sizes[-1]),))
+    keys = {name: (*roots, name) for name in names}
+    return call.b.step(call, layer.kind, whole, lambda: layer, [x], None, keys)
 
 
 def _outputs(

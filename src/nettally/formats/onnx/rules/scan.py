@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..builder import NodeCall
-from ..values import Unknown, Value
+from ..values import Unknown, Value, known
 from .control_flow import MAX_UNROLLED, body_of, gathered, opaque_output
 from .sequence import define
 
@@ -44,6 +44,10 @@ def scan(call: NodeCall) -> None:
         _scan_unrolled(call, graph, states, pieces, steps)
         return
     probe = b.probe()
+    for piece in pieces:  # which no node makes
+        if piece.node is not None:
+            shape = piece.shape if known(piece.shape) else None
+            piece.node = probe.input(probe.free(f"{call.name}.piece"), shape)
     inner = NodeCall(probe, call.node, call.inputs, call.opset)
     inner.name = call.name
     outputs = body_of(inner, graph, [*states, *pieces], f"{call.name}.")
