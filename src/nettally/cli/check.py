@@ -110,6 +110,8 @@ def command() -> click.Command:
     @o.params_option
     @o.phase_option
     @o.stage_option
+    @o.value_option
+    @o.ignore_stated_shapes_option
     @o.form_option("svg")
     def check_command(net: str | None, **options: Any) -> Run:
         """Check what was published about a network; what differs is explained."""

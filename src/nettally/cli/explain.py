@@ -159,6 +159,8 @@ def command() -> click.Command:
     @o.params_option
     @o.phase_option
     @o.stage_option
+    @o.value_option
+    @o.ignore_stated_shapes_option
     @o.form_option("svg")
     def explain_command(net: str, claim: str | None, **options: Any) -> Run:
         """What someone could have meant who published a figure that is not ours.

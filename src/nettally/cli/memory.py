@@ -72,6 +72,8 @@ def command() -> click.Command:
     @o.params_option
     @o.phase_option
     @o.stage_option
+    @o.value_option
+    @o.ignore_stated_shapes_option
     def memory_command(net: str, **options: Any) -> Run:
         """Estimate memory: what autograd keeps, the peak of a forward, parameters and optimizer.
 

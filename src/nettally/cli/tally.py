@@ -102,6 +102,8 @@ def command() -> click.Command:
     @o.params_option
     @o.phase_option
     @o.stage_option
+    @o.value_option
+    @o.ignore_stated_shapes_option
     @o.accounting_option
     @o.form_option("svg")
     def tally_command(net: str, **options: Any) -> Run:

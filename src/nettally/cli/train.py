@@ -271,6 +271,8 @@ def command() -> click.Command:
     @o.params_option
     @o.phase_option
     @o.stage_option
+    @o.value_option
+    @o.ignore_stated_shapes_option
     def train_command(net: str | None, **asked: Any) -> options.Run:
         """Train a network on packed images, by a recipe; it can be stopped and resumed any time."""
         return o.with_extra("train", partial(run, net, **o.with_reading(asked)))

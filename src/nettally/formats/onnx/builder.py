@@ -105,7 +105,8 @@ class Builder(Layers):
 
     def network(self) -> Network:
         """The network, with the inputs' sizes as the user gave them, or else the file."""
-        shapes, self.sizes = bind(self.data, self.source.inputs, self.name)
+        defaults = [info for info in self.whole.inputs if info.name in self.whole.initializers]
+        shapes, self.sizes = bind(self.data, defaults, self.source)
         self.start(shapes)
         outputs: list[str] = []
         for info in self.whole.outputs:
@@ -155,7 +156,13 @@ class Builder(Layers):
         graph = self.whole
         for name, tensor in graph.initializers.items():
             self.values[name] = self.constant(name, tensor)
-        self.stated = {**graph.infos, **{info.name: info for info in graph.outputs}}
+        for name, numbers in self.sizes.values.items():
+            value = self.values[name]
+            self.inputs.pop(value.node or "", None)
+            value.node, value.is_input, value.tensor, value.contents = None, False, None, numbers
+            self.learned = {**self.learned, name: False}
+        if not self.sizes.ignored:
+            self.stated = {**graph.infos, **{info.name: info for info in graph.outputs}}
         self.run(graph.nodes, "")
 
     def drop_inputs(self) -> None:

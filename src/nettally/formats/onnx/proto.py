@@ -68,6 +68,19 @@ Dim = int | str | None
 Dims = tuple[Dim, ...]
 
 
+_NO_NAMES = frozenset(("none", "null", "nan", "unk", "unknown", "undefined", "dynamic", "any"))
+
+
+def symbol(dim_param: str) -> str | None:
+    """The symbol that a size is; None where its text names none, as ``?``, ``-1`` or ``None``.
+
+    Writers put such a text wherever a size is not known, so that two of them are two sizes.
+    """
+    if dim_param.casefold() in _NO_NAMES or not any(map(str.isalpha, dim_param)):
+        return None
+    return dim_param
+
+
 class TensorProto:
     """A TensorProto: its name, type and sizes, and where its contents lie."""
 

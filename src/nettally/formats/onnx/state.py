@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_STEPS = 2_000_000
 """The most values of constants that are computed in all."""
 
+STALE = "--ignore-stated-shapes computes all shapes anew, if the file's are out of date"
+"""What to try where the file's shapes contradict what its nodes make."""
+
 MAX_NAME, MAX_MESSAGE = 80, 600
 """The most characters of a name, and of a message, in an error."""
 
@@ -106,6 +109,7 @@ class State:
             raise call.error(
                 f"the file states another type for '{name}' than the node makes",
                 f"stated {_type(info.dtype)}, found {_type(dtype)}",
+                STALE,
             )
         stated = self.sizes.of(info.dims)
         if stated is None or not self.sizes.trusted or stated == shape:
@@ -127,7 +131,7 @@ class State:
             raise call.error(
                 f"the file states another shape for '{name}' than the node makes",
                 f"stated {shown(stated)}, found {shown(shape)}",
-                "is the file's shape information out of date? --input with other sizes ignores it",
+                STALE,
             )
         self.rounded = True
         self.note(

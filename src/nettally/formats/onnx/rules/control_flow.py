@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ....errors import ReadError
 from ..builder import NodeCall
 from ..proto import INT64, Graph, Kind, NodeDef, Ref
 from ..values import Value, known
@@ -133,27 +134,56 @@ def _deeper(call: NodeCall, nodes: Sequence[NodeDef], prefix: str) -> None:
 
 
 def if_(call: NodeCall) -> None:
-    """If: the branch that is taken, where that is known; else what both have in common."""
+    """If: the branch that is taken, where that is known; else what both have in common.
+
+    Where one branch does not fit its inputs, as that for another sampling rate, the other is the
+    only one that can run: its layers are counted, and its outputs are opaque, since whether it is
+    taken is still not known. Raises ReadError where neither fits.
+    """
     condition = call.contents(0)
     branches = [call.graph("then_branch"), call.graph("else_branch")]
     if condition is not None and len(condition) == 1:
-        _inline(call, branches[0] if condition[0] else branches[1])
+        outputs = _branch(call, branches[0] if condition[0] else branches[1])
+        for value, name in zip(outputs, call.node.outputs, strict=True):
+            if name:
+                call.b.alias(value, name, call)
         return
-    shapes: list[list[tuple[Dims | None, int]]] = []
-    for graph in branches:
-        probe = call.b.probe()
-        inner = NodeCall(probe, call.node, call.inputs, call.opset)
-        inner.name = call.name
-        outputs = body_of(inner, graph, [], f"{call.name}.")
-        shapes.append([(value.shape, value.dtype) for value in outputs])
-    if any(len(each) != len(call.node.outputs) for each in shapes):
-        raise call.error("its branches have other outputs than it has")
-    call.b.note("an If whose condition is computed: neither branch is counted")
     data = [v for v in call.inputs if v is not None]
+    then, other = (_probed(call, graph) for graph in branches)
+    if isinstance(then, ReadError) and isinstance(other, ReadError):
+        raise then
+    if isinstance(then, ReadError) or isinstance(other, ReadError):
+        word, graph = (
+            ("else", branches[1]) if isinstance(then, ReadError) else ("then", branches[0])
+        )
+        call.b.note(
+            f"the condition of If '{call.name[:60]}' is computed, and only its {word} branch fits "
+            "these inputs: that one is counted; --value NAME=VALUE, of an input, may settle it"
+        )
+        for place, value in enumerate(_branch(call, graph)):
+            opaque_output(call, value.shape, [*data, value], place, value.dtype)
+        return
+    call.b.note("an If whose condition is computed: neither branch is counted")
     data += call.b.outer(branches)
-    for place, pair in enumerate(zip(*shapes, strict=True)):
-        (one, dtype), (other, _) = pair
-        opaque_output(call, common(one, other), data, place, dtype)
+    for place, (a, b) in enumerate(zip(then, other, strict=True)):
+        opaque_output(call, common(a.shape, b.shape), data, place, a.dtype)
+
+
+def _branch(call: NodeCall, graph: Graph) -> list[Value]:
+    """Run a branch: its outputs, as many as the node's."""
+    if len(graph.outputs) != len(call.node.outputs):
+        raise call.error("its branches have other outputs than it has")
+    return body_of(call, graph, [], f"{call.name}.")
+
+
+def _probed(call: NodeCall, graph: Graph) -> list[Value] | ReadError:
+    """The outputs of a branch whose layers are thrown away, or why it does not fit."""
+    inner = NodeCall(call.b.probe(), call.node, call.inputs, call.opset)
+    inner.name = call.name
+    try:
+        return _branch(inner, graph)
+    except ReadError as error:
+        return error
 
 
 def common(one: Dims | None, other: Dims | None) -> Dims | None:
@@ -181,15 +211,6 @@ def opaque_output(
     inputs = tuple(dict.fromkeys(each.node or "" for each in live))
     b.place(call, value, label, b.layer("opaque", type=call.node.op, **size), inputs)
     b.define(value, call)
-
-
-def _inline(call: NodeCall, graph: Graph) -> None:
-    if len(graph.outputs) != len(call.node.outputs):
-        raise call.error("its branch has other outputs than it has")
-    outputs = body_of(call, graph, [], f"{call.name}.")
-    for value, name in zip(outputs, call.node.outputs, strict=True):
-        if name:
-            call.b.alias(value, name, call)
 
 
 def body_of(call: NodeCall, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ..builder import NodeCall
 from ..proto import INT32, Kind, NodeDef
 from ..values import Unknown, Value, shown
-from .attention import packed_attention
 from .indexing import grid_sample
 from .math import softmax, unary
 from .pooling import pool
@@ -183,7 +182,6 @@ RULES: dict[str, Callable[[NodeCall], None]] = {
     "ScaledTanh": scaled_tanh,
     "ParametricSoftplus": partial(unary, kind="softplus", fields={}),
     "Crop": crop,
-    "com.microsoft:QAttention": packed_attention,
     "com.microsoft:QLinearConcat": quantized_concat,
     "com.microsoft:QLinearAveragePool": quantized_pool,
     "com.microsoft:QLinearSoftmax": softmax,

@@ -119,14 +119,19 @@ def range_of(call: NodeCall) -> None:
 
 
 def gather(call: NodeCall) -> None:
-    """Gather: from a constant table by computed places it is an embedding."""
-    x, indices = call.value(0), call.value(1)
+    x = call.value(0)
+    if x.shape is None:
+        raise Unknown
+    if not x.shape:
+        raise call.error("its input has no axes")
+    looked_up(call, x, call.value(1), call.axis(call.int("axis"), len(x.shape)))
+
+
+def looked_up(call: NodeCall, x: Value, indices: Value, axis: int) -> None:
+    """Parts of a tensor along an axis: of a constant table by computed places, an embedding."""
     shape, of = x.shape, indices.shape
     if shape is None or of is None:
         raise Unknown
-    if not shape:
-        raise call.error("its input has no axes")
-    axis = call.axis(call.int("axis"), len(shape))
     out = (*shape[:axis], *of, *shape[axis + 1 :])
     b = call.b
     if indices.constant and not x.constant:
