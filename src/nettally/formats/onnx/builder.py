@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from ..source import Source
     from .proto import Dims, Function, Model, NodeDef, TensorProto
 
-MAX_WRITTEN = 100_000
-"""The most nodes of functions and bodies that are written out, counted in each run."""
-
 MAX_NOTES = 40
 """The most kinds of notes that are kept."""
 
@@ -94,7 +91,6 @@ class Builder(Layers):
         self.data = [info for info in graph.inputs if info.name not in graph.initializers]
         self.inputs: dict[str, Shape] = {}
         self.opsets: Mapping[str, int] = model.opsets
-        self.written = [0]  # nodes of bodies; one count for all probes
         self.depth = 0
         self.calls: tuple[tuple[str, str, str], ...] = ()
         self.used: set[str] | None = None
@@ -109,13 +105,13 @@ class Builder(Layers):
         shapes, self.sizes = bind(self.data, defaults, self.source)
         self.start(shapes)
         outputs: list[str] = []
-        for info in self.whole.outputs:
-            value = self.values.get(info.name)
+        for name in dict.fromkeys(info.name for info in self.whole.outputs):
+            value = self.values.get(name)
             if value is None:
                 raise ReadError(
-                    f"the graph's output '{info.name[:80]}' is made by no node", where=self.name
+                    f"the graph's output '{name[:80]}' is made by no node", where=self.name
                 )
-            outputs += map(self.node_of, (value,) if value.items is None else value.items)
+            outputs += map(self.node_of, self.with_items((value,)))
         self.read.update(outputs)
         self.drop_inputs()
         stem = os.path.splitext(os.path.basename(self.name))[0]
@@ -292,16 +288,6 @@ class Builder(Layers):
                             waiting.append(value)
                             self.used.update(info.name for info in value.outputs)
         return name in self.used
-
-    def write_out(self, count: int) -> None:
-        """Count nodes of bodies. Raises ReadError where they are too many."""
-        self.written[0] += count
-        if self.written[0] > MAX_WRITTEN:
-            raise ReadError(
-                "the file's functions and loops, written out, are too long",
-                where=self.name,
-                values=f"over {MAX_WRITTEN:,} nodes",
-            )
 
     # --- bodies ---------------------------------------------------------------------------------
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from .proto import Dims
     from .state import NodeReader
 
-MAX_PLACES = 1_000_000
-"""How many layers a network may have, with the bodies of functions and loops written out."""
-
 
 class Layers(State):
     """Puts layers into the network."""
@@ -179,8 +176,7 @@ class Layers(State):
         shared: Mapping[str, str] | None = None,
     ) -> None:
         """A node of the network."""
-        if len(self.nodes) >= MAX_PLACES:
-            raise call.error("the network has too many layers", f"over {MAX_PLACES:,}")
+        self.budget.layer(len(inputs), len(value.shape or ()))
         if weights:
             tensors = {name: weight for name, weight in weights.items() if weight is not None}
             owners = {
@@ -275,11 +271,7 @@ class Layers(State):
         """Outputs whose shapes are as the file states them, or not known."""
         node = call.node
         kind = "opaque" if node.domain else BY_SIZE.get(node.op, "opaque")
-        values: list[Value] = []
-        for value in call.inputs:
-            if value is not None:
-                values += [value] if value.items is None else value.items
-        data = [value for value in values if value.node is not None]
+        data = [value for value in self.with_items(call.inputs) if value.node is not None]
         if kind != "opaque" and data:
             data = data[:1]  # the others say where or how many
         for place, name in enumerate(node.outputs):

@@ -84,7 +84,8 @@ def symbol(dim_param: str) -> str | None:
 class TensorProto:
     """A TensorProto: its name, type and sizes, and where its contents lie."""
 
-    __slots__ = ("at", "data", "dims", "dtype", "external", "field", "name", "size", "sparse")
+    __slots__ = ("at", "data", "dims", "dtype", "external", "field", "name", "numbers", "size",
+                 "sparse")  # fmt: skip
 
     def __init__(self) -> None:
         self.name = ""
@@ -96,6 +97,7 @@ class TensorProto:
         self.data: bytes | None = None
         self.external = False
         self.sparse = False
+        self.numbers: list[int] | list[float] | None = None  # its contents, once fetched
 
 
 class Info(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...network import NOTHING, Node
-from .layers import MAX_PLACES, dotted
+from .layers import dotted
 from .recorder import Recorder
 from .values import Value, known
 
@@ -57,7 +57,7 @@ class Repeats:
         """
         b, recipes, sort_of = self.state, self.recipes, self.sort
         values, names, stated, owners, out_nodes = b.values, b.names, b.stated, b.owners, b.nodes
-        span, end = b.span, min(len(nodes), place + MAX_PLACES - len(out_nodes))
+        span, end = b.span, len(nodes)
         while place < end:
             _, name, kind, inputs, outputs = nodes[place]
             if len(outputs) != 1:

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
 from ...network import Node, Span
+from .budget import Budget
 from .inputs import Sizes
 from .proto import TYPES, Graph, Ref, contents
 from .values import MAX_CONTENTS, Unknown, Value, short, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
     from ...network import Layer
     from ..encodings.blob import Blob
     from .proto import Dims, Info, NodeDef
     from .recorder import Recorder
     from .values import Numbers
-
-MAX_STEPS = 2_000_000
-"""The most values of constants that are computed in all."""
 
 STALE = "--ignore-stated-shapes computes all shapes anew, if the file's are out of date"
 """What to try where the file's shapes contradict what its nodes make."""
@@ -58,7 +56,7 @@ class State:
         self.rounded = False
         self.counting = True  # sizes that can't be counted are refused
         self.probing = False  # the layers are thrown away
-        self.steps = [0]  # of constants; one count for all probes
+        self.budget = Budget(name, blob.size)  # one for all probes
         self.recorder: Recorder | None = None
 
     def note(self, text: str) -> None:
@@ -76,8 +74,10 @@ class State:
         if self.recorder is not None:
             self.recorder.by_contents = True
         if value.contents is None and value.tensor is not None:
-            value.contents = contents(self.blob, value.tensor, MAX_CONTENTS)
-            value.tensor = None
+            tensor = value.tensor
+            if tensor.numbers is None:  # a body has it anew in each round
+                tensor.numbers = contents(self.blob, tensor, MAX_CONTENTS)
+            value.contents, value.tensor = tensor.numbers, None
         return value.contents
 
     def is_learned(self, value: Value, likely: bool) -> bool:
@@ -85,9 +85,23 @@ class State:
         return self.learned.get(value.root, likely) if self.learned else likely
 
     def spend(self, steps: int) -> bool:
-        """Whether so many more values of constants may be computed."""
-        self.steps[0] += steps
-        return self.steps[0] <= MAX_STEPS
+        """Whether so many more values of constants may be computed; a note says where not."""
+        if self.budget.compute(steps):
+            return True
+        text = "there are too many constants: the last of them are not computed, and not known"
+        self.notes[text] = 1
+        return False
+
+    def with_items(self, values: Iterable[Value | None]) -> list[Value]:
+        """The tensors among the values, each once, with those in sequences. Raises ReadError."""
+        tensors: list[Value] = []
+        for value in dict.fromkeys(values):
+            if value is not None and value.items is not None:
+                self.budget.write_out(2 * len(value.items))
+                tensors += value.items
+            elif value is not None:
+                tensors.append(value)
+        return tensors
 
     def alias(self, value: Value, name: str, call: NodeReader) -> None:
         """The same tensor under another name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ....errors import ReadError
+from ..budget import cost_of, cost_of_body
 from ..builder import NodeCall
 from ..proto import INT64, Graph, Kind, NodeDef, Ref
 from ..values import Value, known
@@ -37,7 +38,7 @@ def renamed(
     names: what the body's inputs are called outside, and what its outputs shall be; what else the
     body makes gets the prefix. call_attributes: of the call, which the body's may refer to.
     """
-    b.write_out(len(nodes))
+    b.budget.write_out(cost_of(nodes, prefix))
     for node in nodes:
         for name in node.outputs:
             if name:
@@ -70,6 +71,7 @@ def _renamed_graph(
     call_attributes: Mapping[str, object] | None,
 ) -> Graph:
     """A body within a body: what it takes from outside has a new name."""
+    b.budget.write_out(cost_of_body(graph) + len(names) // 4)
     inner_names = dict(names)
     for info in graph.inputs:
         inner_names[info.name] = info.name
@@ -100,6 +102,7 @@ def function(call: NodeCall, body: Function) -> None:
             "its function has fewer inputs or outputs",
             f"{len(body.inputs)} and {len(body.outputs)} of '{body.name}'",
         )
+    b.budget.write_out(4 * (len(body.inputs) + len(body.outputs)) + len(body.defaults))
     names: dict[str, str] = dict.fromkeys(body.inputs, "")
     names.update(zip(body.inputs, call.node.inputs, strict=False))
     prefix = f"{call.name}."
@@ -216,6 +219,7 @@ def opaque_output(
 def body_of(call: NodeCall, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:
     """Run a body once: its outputs."""
     b = call.b
+    b.budget.write_out(cost_of_body(graph) * (1 + len(prefix) // 32))
     names: dict[str, str] = {}
     for info, value in zip(graph.inputs, inputs, strict=False):
         inner = f"{prefix}{info.name}"

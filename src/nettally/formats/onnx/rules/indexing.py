@@ -78,7 +78,9 @@ def constant_of_shape(call: NodeCall) -> None:
         raise call.error("its shape has a negative size", f"shape {sizes}")
     shape = tuple(call.integers(0))
     count = math.prod(shape)
-    few = [number] * count if count <= MAX_CONTENTS and number is not None else None
+    few = None
+    if count <= MAX_CONTENTS and number is not None and call.b.spend(count):
+        few = [number] * count
     _define(call, shape, dtype, few)
 
 
@@ -114,7 +116,9 @@ def range_of(call: NodeCall) -> None:
     if not delta or not all(map(math.isfinite, (start, limit, delta))):
         raise call.error("its delta is 0, or no number", f"{start}, {limit}, {delta}")
     count = max(math.ceil((limit - start) / delta), 0)
-    values = [start + step * delta for step in range(count)] if count <= MAX_CONTENTS else None
+    values = None
+    if count <= MAX_CONTENTS and call.b.spend(count):
+        values = [start + step * delta for step in range(count)]
     _define(call, (count,), dtype, values)
 
 
@@ -230,7 +234,7 @@ def non_zero(call: NodeCall) -> None:
     x = call.value(0)
     if x.constant:
         values = call.contents(0)
-        if values is not None and known(x.shape):
+        if values is not None and known(x.shape) and call.b.spend(len(values)):
             count: Dim = sum(1 for each in values if each)
             call.emit((len(x.shape), count), lambda: call.b.layer("identity"), [x], dtype=INT64)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -225,7 +226,8 @@ def _terms(call: NodeCall, ranks: list[int]) -> tuple[list[str], str]:
     spread = "".join(free[:widest][::-1])
     if not arrow:
         letters = "".join(terms)
-        single = sorted(x for x in set(letters) if letters.count(x) == 1 and x not in spread)
+        counts = Counter(letters)
+        single = sorted(x for x, number in counts.items() if number == 1 and x not in spread)
         return terms, spread + "".join(single)
     return terms, output.replace("...", spread)
 

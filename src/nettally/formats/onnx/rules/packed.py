@@ -66,7 +66,7 @@ def product_of_floats(call: NodeCall, values: int, bias: int) -> None:
 
 
 def gather(call: NodeCall) -> None:
-    """GatherBlockQuantized: rows of a table, whose bytes hold several values along the last axis."""
+    """GatherBlockQuantized: rows of a table; a byte holds several values along the last axis."""
     table, scale = call.weight(0), call.value(2)
     if table is None:
         raise call.error("its table is missing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..budget import NODE
 from ..builder import NodeCall
 from ..values import Unknown, Value
 from .control_flow import MAX_UNROLLED, body_of, gathered, opaque_output
@@ -68,6 +69,7 @@ def _scan_unrolled(
     if len(call.node.outputs) > len(graph.outputs):
         raise call.error("its body has fewer outputs than it has")
     for turn in range(rounds):
+        b.budget.write_out(NODE * len(pieces))
         taken = [
             call.step(
                 f"{turn}.piece{place}",
