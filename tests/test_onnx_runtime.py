@@ -1,4 +1,4 @@
-"""ONNX Runtime's own operators: packed weights, attention with a past; its shapes are right."""
+"""ONNX Runtime's own operators, against what it makes of them: packed weights, attention."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_a_table_and_the_product_by_it_are_one_parameter() -> None:
         ("heads, and a bias", {"held": (floats("b", 190),)}, "its bias does not fit"),
         ("a product before, and a past", {"feeds": {"x": (1, 8, 32), "p": (1, 1, 4, 5, 16)}},
          "its past needs 5 axes, the first of 2"),
-        ("experts", {"attributes": {"expert_weight_bits": 5}}, "its weights can't have so many bits"),
+        ("experts", {"attributes": {"expert_weight_bits": 5}}, "its weights can't have so many"),
     ],
 )  # fmt: skip
 def test_complaints(name: str, changes: dict[str, Any], text: str) -> None:

@@ -165,9 +165,19 @@ def _read_file(
     head = read_part(path, HEAD, whole=False)
     for reader in _formats():
         if reader.sniff(head, name):
+            if not getattr(reader, "VALUES", False) and any(map(_is_value, options)):
+                raise ReadError(
+                    "the inputs of this file have no values to be given",
+                    where=name,
+                    hint="values are for the inputs of ONNX files",
+                )
             data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
             return reader.read(Source(name, data, sizes, companion, path, options))
     raise _unrecognised(name, os.stat(path).st_size, head)
+
+
+def _is_value(option: str) -> bool:
+    return option.startswith("value:")
 
 
 def _pytorch() -> Any:

@@ -191,7 +191,7 @@ def _values(
                 hint=f"--input {name[:80]}=SIZE gives the sizes that the file leaves open",
             )
         named[name] = shape
-        sizes.values[name] = numbers if several else [numbers[0]] * count  # type: ignore[list-item] - all ints, or all floats
+        sizes.values[name] = numbers if several else [numbers[0]] * count
         sizes.notes.append(f"the input '{name[:80]}' has the value {text[:40]}, as given")
 
 
