@@ -102,6 +102,31 @@ CASES = {
         {**QKV, **PAST, "pk": (1, 2, 40, 16), "pv": (1, 2, 40, 16)}, (), GROUPS,
         [(1, 8, 64), (1, 2, 40, 16), (1, 2, 40, 16)], 0, 2 * PAIRS * 16,
     ),
+    "groups, a sink for each head": Case(
+        "GroupQueryAttention", "q k v pk pv ends all     sink", {**QKV, **PAST},
+        (floats("sink", 4),), GROUPS,
+        [(1, 8, 64), (1, 2, 13, 16), (1, 2, 13, 16)], 4, 2 * PAIRS * 16,
+    ),
+    "a product of integers before": Case(
+        "QAttention", "x w b s t m z u", {"x": ("uint8", [[[1] * 32] * 8])},
+        (packed("w", 32, 192), floats("b", 192), floats("s"), floats("t"),
+         w.tensor("m", [1], [8], w.INT32), w.tensor("z", [], [1], w.UINT8),
+         w.tensor("u", [], [1], w.UINT8)),
+        {"num_heads": 4}, [(1, 8, 64)], 33 * 192, 8 * 32 * 192 + 2 * 4 * 8 * 8 * 16,
+    ),
+    "a recurrent layer of integers": Case(
+        "DynamicQuantizeLSTM", "x w r b     s z t u", {"x": (5, 1, 4)},
+        (packed("w", 1, 4, 32), packed("r", 1, 8, 32), floats("b", 1, 64), floats("s", 1),
+         w.tensor("z", [1], [1], w.UINT8), floats("t", 1), w.tensor("u", [1], [1], w.UINT8)),
+        {"hidden_size": 8}, [(5, 1, 1, 8), (1, 1, 8), (1, 1, 8)], 32 * 12 + 64, 5 * 32 * 12,
+    ),
+    "tables of integers": Case(
+        "QEmbedLayerNormalization", "i j a b c d e  " + " ".join("klmnopqrst"),
+        {"i": ("int32", [[1, 2, 3]]), "j": ("int32", [[0, 1, 0]])},
+        (packed("a", 50, 16), packed("b", 9, 16), packed("c", 2, 16), packed("d", 16),
+         packed("e", 16), *(floats(name) for name in "klmno"), *(packed(name) for name in "pqrst")),
+        {"epsilon": 1e-5}, [(1, 3, 16), (1,)], 61 * 16 + 32, 0,
+    ),
     "heads, and a past": Case(
         "MultiHeadAttention", "q k v    pk pv",
         {**dict.fromkeys("qkv", (1, 8, 64)), **dict.fromkeys(("pk", "pv"), (1, 4, 5, 16))}, (),
@@ -161,9 +186,13 @@ def file_of(case: Case) -> tuple[bytes, dict[str, Any], dict[str, str]]:
             options[f"value:{name}"] = str(feed[1]) if feeds[name].size == 1 else ""
         else:
             feeds[name] = numpy.zeros(feed, "float32")
-    types = {"float32": w.FLOAT, "int32": w.INT32, "int64": w.INT64}
+    types = {"uint8": w.UINT8, "float32": w.FLOAT, "int32": w.INT32, "int64": w.INT64}
     inputs = [w.info(name, x.shape, types[str(x.dtype)]) for name, x in feeds.items()]
-    graph = w.graph([node], inputs, [w.info(name, None, w.FLOAT) for name in outputs], case.held)
+    ends = [  # the one vector among the outputs is the lengths of examples
+        w.info(name, None, w.INT32 if len(shape) == 1 else w.FLOAT)
+        for name, shape in zip(outputs, case.shapes, strict=True)
+    ]
+    graph = w.graph([node], inputs, ends, case.held)
     given = {name: text for name, text in options.items() if text}
     return w.model(graph, {"": 21, MS: 1}, ir=10), feeds, given
 

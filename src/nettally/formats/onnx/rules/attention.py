@@ -49,8 +49,10 @@ def grouped_attention(call: NodeCall) -> None:
     """com.microsoft's GroupQueryAttention: query, key, value, or the query holds all three.
 
     The past stands in a buffer where it has more places than are used; the seventh input says how
-    many are.
+    many are. A sink for each head, and scales of norms, are learned.
     """
+    if call.int("kv_cache_bit_width") == 4:
+        raise Unknown  # two values of the past in a byte
     heads, keys = call.int("num_heads"), call.int("kv_num_heads")
     q, k, v = call.value(0), call.get(1), call.get(2)
     if k is None or v is None:
@@ -63,7 +65,8 @@ def grouped_attention(call: NodeCall) -> None:
         kept = _Past(past, call.get(4))
     if call.int("do_rotary"):
         q, k = (_turned(call, name, value) for name, value in (("query", q), ("key", k)))
-    _attend(call, (q, k, v), heads, keys, kept)
+    beside = [value for place in (11, 14, 15) if (value := call.weight(place)) is not None]
+    _attend(call, (q, k, v), heads, keys, kept, beside)
 
 
 def multi_head_attention(call: NodeCall) -> None:
@@ -125,13 +128,13 @@ def _attend(
     heads: int,
     key_heads: int,
     past: _Past = _Past(),  # noqa: B008 - it cannot be changed
-    masks: Sequence[Value] = (),
+    beside: Sequence[Value] = (),
     *,
     joined: bool = False,
 ) -> None:
-    """Emit the attention of query, key and value with the past, and the outputs beside it.
+    """Emit the attention of query, key and value with the past, and its other outputs.
 
-    joined: keys and values are the two halves of one output.
+    beside: what else it reads, as a mask. joined: keys and values are the two halves of one output.
     """
     q, k, v = parts
     if heads < 1 or key_heads < 1:
@@ -153,7 +156,7 @@ def _attend(
     out = (*q.sizes[:3], width) if len(q.sizes) == 4 else (*q.sizes[:2], heads * width)
     fields = {"heads": heads} if heads == key_heads else {"heads": heads, "key_heads": key_heads}
     b = call.b
-    call.emit(out, lambda: b.layer("attention", **fields), [q, k, v, *masks])
+    call.emit(out, lambda: b.layer("attention", **fields), [q, k, v, *beside])
     for place in wanted:
         if joined:
             size = (2, *kept[0].sizes)
