@@ -130,6 +130,18 @@ def loop_of_many_rows(size: int) -> bytes:
     return of([RELU, node], ints("n", ROUNDS, scalar=True))
 
 
+def loop_of_unknown_length(size: int) -> bytes:
+    """Its outputs are not known, and each reads all that goes in."""
+    numbers = range(max(size // 60, 1))
+    starts = [*STARTS[:2], *(w.info(f"s{i}", None, 0) for i in numbers)]
+    ends = [ENDS[0], *(w.info(f"s{i}", None, 0) for i in numbers)]
+    inner = w.Graph(w.graph([], starts, ends))
+    first = [w.node("Relu", ["x"], [f"a{i}"]) for i in numbers]
+    node = w.node("Loop", ["n", "c", *(f"a{i}" for i in numbers)], [f"e{i}" for i in numbers],
+                  body=inner)  # fmt: skip
+    return of([RELU, UNKNOWN, COMPUTED, *first, node], ints("n", ROUNDS, scalar=True))
+
+
 def function_of(size: int, **more: Any) -> bytes:
     """Half of the file is a function, the other half calls it."""
     half = size // 2
@@ -210,7 +222,7 @@ COMPUTED = w.node("ReduceMax", ["z"], ["c"], keepdims=0)
 def ifs_in_ifs(size: int) -> bytes:
     """Both branches stand for themselves, as deep as may be."""
     inner = w.graph([RELU], [], [END])
-    for _ in range(min(max(size // 110, 2).bit_length() - 1, 15)):
+    for _ in range(min(max(size // 190, 2).bit_length() - 1, 15)):
         inner = w.graph([either(inner, inner, "y")], [], [END])
     return of([UNKNOWN, COMPUTED, either(inner, inner, "y")])
 
@@ -490,7 +502,12 @@ GENERATORS: dict[str, tuple[str, Maker]] = {
             for each in (
                 *(loops_in_loops, loops_with_long_names, loops_in_a_row, loop_of_states),
                 *(loop_of_constants, loop_of_reshapes, loop_of_many_rows),
-                *(function_of_defaults, function_of_inputs, function_of_outputs),
+                *(
+                    loop_of_unknown_length,
+                    function_of_defaults,
+                    function_of_inputs,
+                    function_of_outputs,
+                ),
                 *(function_of_nodes, function_of_numbers, function_of_wide_nodes),
                 *(function_of_attributes, functions_that_double, empty_functions_that_double),
                 *(ifs_in_ifs, ifs_of_which_one_fits, ifs_in_a_body, ifs_in_a_row),

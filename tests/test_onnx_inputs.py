@@ -227,3 +227,24 @@ def test_no_values_are_not_divided() -> None:
             continue
         with pytest.raises(ReadError, match="its shape does not divide its input"):
             network(data)
+
+
+# --- what is too large to be written out ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("rounds", [20, 900])
+def test_a_loop_that_is_too_large_is_not_counted(rounds: int) -> None:
+    """60 layers a round: 20 rounds are written out; of 900 the file is still read."""
+    names = ["v", *(f"r{i}" for i in range(59)), "out"]
+    pairs = zip(names, names[1:], strict=False)
+    nodes = [w.node("Relu", [before], [after]) for before, after in pairs]
+    starts = [w.info("i", [], w.INT64), w.info("on", [], w.BOOL), w.info("v", None, 0)]
+    body = w.graph(nodes, starts, [w.info("on", [], w.BOOL), w.info("out", None, 0)])
+    loop = w.node("Loop", ["n", "", "x"], ["y"], body=w.Graph(body))
+    held = [w.tensor("n", [], [rounds], w.INT64)]
+    net = network(w.model(w.graph([loop], [w.info("x", [1, 3])], [Y], held)))
+    counted = tally(net)
+    assert counted[net.outputs[0]].shape == (1, 3)
+    assert counted.complete == (rounds == 20)
+    assert len(net.nodes) == (1200 if rounds == 20 else 1)
+    assert ("too large to be written out" in "".join(net.notes)) == (rounds == 900)

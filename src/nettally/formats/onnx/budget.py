@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 NODE = 20
 """What a node that is written out costs; a connection or eight characters of a name cost 1."""
 
-MAX_WRITTEN = 40_000
+MAX_WRITTEN = 30_000
 """The nodes that functions, bodies and sequences may be written out to; more in a large file."""
 
 MAX_LAYERS = 20_000
-"""The layers that a network may have beyond one for 16 bytes of its file; one of many inputs or
+"""The layers that a network may have beyond one for 20 bytes of its file; one of many inputs or
 axes counts as several."""
 
 MAX_STEPS = 1_000_000
@@ -36,7 +36,7 @@ class Budget:
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
-        self.most_layers = self.layers = MAX_LAYERS + size // 16
+        self.most_layers = self.layers = MAX_LAYERS + size // 20
         self.most_written = self.written = MAX_WRITTEN * NODE + size // 4
         self.steps = MAX_STEPS
 

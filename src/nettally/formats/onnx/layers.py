@@ -274,6 +274,7 @@ class Layers(State):
         data = [value for value in self.with_items(call.inputs) if value.node is not None]
         if kind != "opaque" and data:
             data = data[:1]  # the others say where or how many
+        inputs = tuple(dict.fromkeys(each.node or "" for each in data))
         for place, name in enumerate(node.outputs):
             if not name or name in self.values:
                 continue
@@ -282,7 +283,6 @@ class Layers(State):
             value = Value(name, shape, info.dtype if info else 0)
             if data:
                 label = call.name if place == 0 else self.unique(f"{call.name}.{name}")
-                inputs = tuple(dict.fromkeys(each.node or "" for each in data))
                 self.place(call, value, label, self.by_size(call, kind, shape, data), inputs)
             self.define(value, call)
 

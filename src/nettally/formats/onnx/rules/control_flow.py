@@ -14,7 +14,7 @@ from ..proto import INT64, Graph, Kind, NodeDef, Ref
 from ..values import Value, known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..builder import Builder
     from ..proto import Dims, Function
@@ -164,12 +164,12 @@ def if_(call: NodeCall) -> None:
             "these inputs: that one is counted; --value NAME=VALUE, of an input, may settle it"
         )
         for place, value in enumerate(_branch(call, graph)):
-            opaque_output(call, value.shape, [*data, value], place, value.dtype)
+            opaque_output(call, value.shape, makers([*data, value]), place, value.dtype)
         return
     call.b.note("an If whose condition is computed: neither branch is counted")
-    data += call.b.outer(branches)
+    read = makers(data + call.b.outer(branches))
     for place, (a, b) in enumerate(zip(then, other, strict=True)):
-        opaque_output(call, common(a.shape, b.shape), data, place, a.dtype)
+        opaque_output(call, common(a.shape, b.shape), read, place, a.dtype)
 
 
 def _branch(call: NodeCall, graph: Graph) -> list[Value]:
@@ -195,24 +195,25 @@ def common(one: Dims | None, other: Dims | None) -> Dims | None:
     return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
+def makers(data: Iterable[Value]) -> tuple[str, ...]:
+    """The layers that make these tensors, each once; constants have none."""
+    return tuple(dict.fromkeys(value.node for value in data if value.node is not None))
+
+
 def opaque_output(
-    call: NodeCall, shape: Dims | None, data: list[Value], place: int, dtype: int
+    call: NodeCall, shape: Dims | None, inputs: tuple[str, ...], place: int, dtype: int
 ) -> None:
+    """An output of a body that is not counted. inputs: the layers that it reads."""
     name = call.node.outputs[place]
     if not name:
         return
     b = call.b
     shape = b.merged(name, shape, dtype, call)
-    live = [value for value in data if value.node is not None]
-    if not live:
-        value = Value(name, shape, dtype)
-        b.define(value, call)
-        return
-    size = {"size": shape, "whole": True} if known(shape) else {}
     value = Value(name, shape, dtype)
-    label = call.name if place == 0 else b.unique(f"{call.name}.{name}")
-    inputs = tuple(dict.fromkeys(each.node or "" for each in live))
-    b.place(call, value, label, b.layer("opaque", type=call.node.op, **size), inputs)
+    if inputs:
+        size = {"size": shape, "whole": True} if known(shape) else {}
+        label = call.name if place == 0 else b.unique(f"{call.name}.{name}")
+        b.place(call, value, label, b.layer("opaque", type=call.node.op, **size), inputs)
     b.define(value, call)
 
 
@@ -258,7 +259,10 @@ def loop(call: NodeCall) -> None:
     endless = call.get(1) is None or (condition is not None and bool(condition[0]))
     never = condition is not None and not condition[0]
     rounds = 0 if never else call.integer(0) if trip_count and endless else None
-    if rounds is not None and 0 <= rounds <= MAX_UNROLLED and _constant_condition(call, graph):
+    known_end = rounds is not None and _constant_condition(call, graph)
+    prefix = f"{call.name}.000."
+    cost = cost_of(graph.nodes, prefix) + cost_of_body(graph)
+    if known_end and 0 <= rounds <= MAX_UNROLLED and rounds * cost <= b.budget.written:
         _unroll(call, graph, states, rounds)
         return
     probe = b.probe()
@@ -266,14 +270,15 @@ def loop(call: NodeCall) -> None:
     inner.name = call.name
     counter, going = Value("", (), INT64), Value("", (), 9)
     outputs = body_of(inner, graph, [counter, going, *states], f"{call.name}.")[1:]
-    b.note("a Loop whose number of rounds is not known: it is not counted")
-    data = [v for v in call.inputs if v is not None] + b.outer([graph])
+    which = "is too large to be written out" if known_end else "is not known"
+    b.note(f"a Loop whose number of rounds {which}: it is not counted")
+    read = makers([v for v in call.inputs if v is not None] + b.outer([graph]))
     for place, value in enumerate(outputs[: len(call.node.outputs)]):
         if place < len(states):
             shape = common(value.shape, states[place].shape)
         else:
             shape = None if value.shape is None else (None, *value.shape)
-        opaque_output(call, shape, data, place, value.dtype)
+        opaque_output(call, shape, read, place, value.dtype)
 
 
 def _constant_condition(call: NodeCall, graph: Graph) -> bool:
