@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -236,8 +237,7 @@ def test_no_values_are_not_divided() -> None:
 def test_a_loop_that_is_too_large_is_not_counted(rounds: int) -> None:
     """60 layers a round: 20 rounds are written out; of 900 the file is still read."""
     names = ["v", *(f"r{i}" for i in range(59)), "out"]
-    pairs = zip(names, names[1:], strict=False)
-    nodes = [w.node("Relu", [before], [after]) for before, after in pairs]
+    nodes = [w.node("Relu", [before], [after]) for before, after in pairwise(names)]
     starts = [w.info("i", [], w.INT64), w.info("on", [], w.BOOL), w.info("v", None, 0)]
     body = w.graph(nodes, starts, [w.info("on", [], w.BOOL), w.info("out", None, 0)])
     loop = w.node("Loop", ["n", "", "x"], ["y"], body=w.Graph(body))

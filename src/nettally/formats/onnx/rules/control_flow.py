@@ -259,19 +259,19 @@ def loop(call: NodeCall) -> None:
     endless = call.get(1) is None or (condition is not None and bool(condition[0]))
     never = condition is not None and not condition[0]
     rounds = 0 if never else call.integer(0) if trip_count and endless else None
-    known_end = rounds is not None and _constant_condition(call, graph)
-    prefix = f"{call.name}.000."
-    cost = cost_of(graph.nodes, prefix) + cost_of_body(graph)
-    if known_end and 0 <= rounds <= MAX_UNROLLED and rounds * cost <= b.budget.written:
-        _unroll(call, graph, states, rounds)
-        return
+    why = "is not known"
+    if rounds is not None and rounds >= 0 and _constant_condition(call, graph):
+        cost = cost_of(graph.nodes, f"{call.name}.000.") + cost_of_body(graph)
+        if rounds <= MAX_UNROLLED and rounds * cost <= b.budget.written:
+            _unroll(call, graph, states, rounds)
+            return
+        why = "is too large to be written out"
     probe = b.probe()
     inner = NodeCall(probe, call.node, call.inputs, call.opset)
     inner.name = call.name
     counter, going = Value("", (), INT64), Value("", (), 9)
     outputs = body_of(inner, graph, [counter, going, *states], f"{call.name}.")[1:]
-    which = "is too large to be written out" if known_end else "is not known"
-    b.note(f"a Loop whose number of rounds {which}: it is not counted")
+    b.note(f"a Loop whose number of rounds {why}: it is not counted")
     read = makers([v for v in call.inputs if v is not None] + b.outer([graph]))
     for place, value in enumerate(outputs[: len(call.node.outputs)]):
         if place < len(states):
