@@ -92,6 +92,13 @@ ignore_stated_shapes_option = click.option(
     is_flag=True,
     help="Compute all shapes of an ONNX file anew, where those that it states are out of date.",
 )
+
+
+def file_options(command: Command) -> Command:
+    """What is asked of a file of one format: ``--stage`` and those of ONNX."""
+    return stage_option(value_option(ignore_stated_shapes_option(command)))
+
+
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the reader's details.")
 self_check_option = click.option(
     "--self-check",

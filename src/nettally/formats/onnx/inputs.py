@@ -73,23 +73,7 @@ def bind(
     for name, shape in named.items():
         if name in by_name:
             shapes[name] = _whole_shape(by_name[name], shape, sizes, where)
-    batches: dict[str, None] = {}
-    for name, info in by_name.items():
-        if name in shapes or info.dims is None or not info.dims:
-            continue
-        first = info.dims[0]
-        if first is None or (isinstance(first, str) and _is_batch(first)):
-            if isinstance(first, str) and first in sizes.symbols:
-                continue
-            if isinstance(first, str):
-                sizes.symbols[first] = 1
-            batches[f"'{first[:40]}'" if first else f"the first axis of '{name[:40]}'"] = None
-    if batches:
-        listed = list(batches)
-        more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
-        sizes.notes.append(
-            f"a batch of 1 is counted: {', '.join(listed[:6])}{more} is not a number"
-        )
+    _batches(by_name, shapes, sizes)
     asked: list[str] = []
     first_open = ""
     for name, info in by_name.items():
@@ -114,6 +98,27 @@ def bind(
                 hint="sizes are at most 2^31 - 1",
             )
     return {name: shapes[name] for name in by_name}, sizes
+
+
+def _batches(by_name: Mapping[str, Info], shapes: Mapping[str, Shape], sizes: Sizes) -> None:
+    """Take a first axis without a number for a batch of 1, and note it; not of those in shapes."""
+    batches: dict[str, None] = {}
+    for name, info in by_name.items():
+        if name in shapes or info.dims is None or not info.dims:
+            continue
+        first = info.dims[0]
+        if first is None or (isinstance(first, str) and _is_batch(first)):
+            if isinstance(first, str) and first in sizes.symbols:
+                continue
+            if isinstance(first, str):
+                sizes.symbols[first] = 1
+            batches[f"'{first[:40]}'" if first else f"the first axis of '{name[:40]}'"] = None
+    if batches:
+        listed = list(batches)
+        more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
+        sizes.notes.append(
+            f"a batch of 1 is counted: {', '.join(listed[:6])}{more} is not a number"
+        )
 
 
 def _is_batch(symbol: str) -> bool:
