@@ -44,6 +44,8 @@ ALEXNET = [node.name for node in read("alexnet").nodes]
         ("nettally data ", {"info", "pack", "verify"}),
         ("nettally completion ", set(SHELLS)),
         ("nettally tally alexnet --acc", {"--accounting"}),
+        ("nettally tally net.onnx --val", {"--value"}),
+        ("nettally check net.onnx --ign", {"--ignore-stated-shapes"}),
         ("nettally tally alexnet --accounting ", set(ACCOUNTINGS)),
         ("nettally tally alexnet --accounting torchi", {"torchinfo"}),
         ("nettally tally alexnet --accounting=torchi", {"torchinfo"}),

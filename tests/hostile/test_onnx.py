@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import hostile_growth_onnx as growth
 import onnx_files as w
 
 if TYPE_CHECKING:
@@ -179,6 +180,15 @@ def test_many_kinds_of_unknown_operators(hostile: Hostile) -> None:
     found = hostile("x.onnx", data, seconds=30)
     assert found.layers == 5000
     assert len(found.notes) < 60
+
+
+@pytest.mark.parametrize("name", growth.GENERATORS)
+def test_a_small_file_costs_little(hostile: Hostile, name: str) -> None:
+    """Whatever it asks for: 20 kB that are written out, computed or joined without an end."""
+    file, make = growth.GENERATORS[name]
+    found = hostile(file, make(20_000), seconds=20)
+    assert found.survived, found.text
+    assert found.memory < 100 * 2**20
 
 
 def test_names_with_escapes(hostile: Hostile) -> None:

@@ -109,7 +109,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     @o.form_option("svg")
     def check_command(net: str | None, **options: Any) -> Run:
         """Check what was published about a network; what differs is explained."""

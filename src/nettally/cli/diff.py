@@ -59,7 +59,7 @@ def command() -> click.Command:
     @o.verbose_option
     @o.self_check_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     @o.accounting_option
     @o.form_option("svg")
     def diff_command(a: str, b: str, **options: Any) -> Run:

@@ -133,7 +133,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     def draw_command(net: str, **options: Any) -> Run:
         """A figure of a network, to the scale of its true sizes, fit for a paper.
 

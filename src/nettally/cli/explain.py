@@ -158,7 +158,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     @o.form_option("svg")
     def explain_command(net: str, claim: str | None, **options: Any) -> Run:
         """What someone could have meant who published a figure that is not ours.

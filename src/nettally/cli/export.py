@@ -139,7 +139,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     def export_command(net: str, **options: Any) -> Run:
         """Write a run, or any network that is read, as an ONNX file that tallies the same."""
         return o.with_extra("torch", partial(run, net, **o.with_reading(options)))

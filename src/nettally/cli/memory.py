@@ -71,7 +71,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     def memory_command(net: str, **options: Any) -> Run:
         """Estimate memory: what autograd keeps, the peak of a forward, parameters and optimizer.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..counting.rows import AXES
+from ..counting.tally import tally
 from ..errors import NettallyError
 from ..formats import names_code, read
 from .process import collect_as_usual
@@ -21,14 +22,17 @@ class Reading(NamedTuple):
     """How a network is to be read, as options say it.
 
     inputs: sizes as typed. companion: a second file. phase, stages: which layers of a Caffe file;
-    phase also how a module runs. self_check: torch runs a module too. verbose: the reader's
-    details are shown.
+    phase also how a module runs. values: of an ONNX file's inputs, as typed; ignore_stated_shapes:
+    its shapes are computed anew. self_check: torch runs a module too. verbose: the reader's details
+    are shown.
     """
 
     inputs: Sequence[str] = ()
     companion: str | None = None
     phase: str | None = None
     stages: Sequence[str] = ()
+    values: Sequence[str] = ()
+    ignore_stated_shapes: bool = False
     self_check: bool = False
     verbose: bool = False
 
@@ -47,6 +51,9 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
         options["phase"] = reading.phase
     if reading.stages:
         options["stage"] = ",".join(reading.stages)
+    if reading.ignore_stated_shapes:
+        options["ignore_stated_shapes"] = "yes"
+    options |= _values(reading.values)
     plain: list[str] = []
     for text in reading.inputs:
         size, colon, kind = text.partition(":")
@@ -73,10 +80,31 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
     for name, size in sizes.items():
         of = name if name in network.inputs else next(iter(network.inputs), "")
         shape = network.inputs.get(of, size)
-        notes.append(f"input {of}: {'x'.join(map(str, size))} is read as {_spelled(shape)}")
+        notes.append(
+            f"input {of}: {'x'.join(map(str, size))} is read as {_spelled(shape, network)}"
+        )
     if reading.verbose:
         notes.extend(network.details)
     return network, tuple(notes)
+
+
+def _values(texts: Sequence[str]) -> dict[str, str]:
+    """The options of ``nettally.read`` for ``NAME=VALUE``, each as it was typed.
+
+    Raises NettallyError for what is none, and for a name that stands twice.
+    """
+    options: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        if not name or not equals or not value:
+            raise NettallyError(
+                "this is no value of an input",
+                values=text[:80],
+                hint="--value NAME=VALUE: --value sr=16000",
+            )
+        if options.setdefault(f"value:{name}", value) is not value:
+            raise NettallyError(f"the input '{name[:80]}' is given two values", values=text[:80])
+    return options
 
 
 def _sizes_to_type(
@@ -85,8 +113,8 @@ def _sizes_to_type(
     """What to type for sizes with the wrong number of axes; "" where they are not the trouble.
 
     The file's own sizes say how many there are, and how many channels. A module's code is not run
-    once more, and standard input can't be read twice: two axes are taken for an image without its
-    channels.
+    once more, and standard input can't be read twice: two axes of an input without a name are taken
+    for an image without its channels.
     """
     stated: Mapping[str, Shape] = {}
     if sizes and net != "-" and not names_code(net):
@@ -97,7 +125,7 @@ def _sizes_to_type(
     words: list[str] = []
     for name, size in sizes.items():
         shape = stated.get(name) if name or len(stated) != 1 else next(iter(stated.values()))
-        if not stated and len(size) == 2:
+        if not stated and not name and len(size) == 2:
             shape = (1, 3, *size)
         if shape is None or len(size) in (len(shape), len(shape) - 1):
             continue
@@ -106,7 +134,10 @@ def _sizes_to_type(
     return f"{' '.join(words)} (channels first, then space)" if words else ""
 
 
-def _spelled(shape: Shape) -> str:
+def _spelled(shape: Shape, network: Network) -> str:
+    """Each size with its name; the first is a batch where the network's layers tell it as one."""
+    if shape and shape[0] != 1 and all(row.examples != shape[0] for row in tally(network).rows):
+        return f"all of its sizes, {'x'.join(map(str, shape))}"
     names = AXES.get(len(shape)) or tuple(f"axis {i}" for i in range(1, len(shape)))
     sizes = (f"{name} {size:,}" for name, size in zip(names, shape[1:], strict=True))
     return ", ".join([*sizes, f"a batch of {shape[0]:,}"])

@@ -79,6 +79,26 @@ stage_option = click.option(
     metavar="NAME",
     help="A stage that the layers of a Caffe file ask for.",
 )
+value_option = click.option(
+    "--value",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="The value of an input of an ONNX file, as sr=16000, on=true or size=1,3,224,224, so that "
+    "what is computed from it is known.",
+)
+ignore_stated_shapes_option = click.option(
+    "--ignore-stated-shapes",
+    is_flag=True,
+    help="Compute all shapes of an ONNX file anew, where those that it states are out of date.",
+)
+
+
+def file_options(command: Command) -> Command:
+    """What is asked of a file of one format: ``--stage`` and those of ONNX."""
+    return stage_option(value_option(ignore_stated_shapes_option(command)))
+
+
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the reader's details.")
 self_check_option = click.option(
     "--self-check",

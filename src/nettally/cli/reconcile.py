@@ -50,7 +50,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     @o.form_option("svg")
     def reconcile_command(net: str, **options: Any) -> Run:
         """One count under every accounting, term by term: why tools print other numbers."""

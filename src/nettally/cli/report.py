@@ -90,6 +90,10 @@ def _typed(
         words += ["--input", size]
     for stage in reading.stages:
         words += ["--stage", stage]
+    for value in reading.values:
+        words += ["--value", value]
+    if reading.ignore_stated_shapes:
+        words.append("--ignore-stated-shapes")
     return shlex.join(words)
 
 
@@ -122,7 +126,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     @o.accounting_option
     def report_command(net: str, **options: Any) -> Run:
         """The whole audit as one page: verdict, claims, explanations, figure, table, accountings.

@@ -101,7 +101,7 @@ def command() -> click.Command:
     @o.self_check_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     @o.accounting_option
     @o.form_option("svg")
     def tally_command(net: str, **options: Any) -> Run:

@@ -270,7 +270,7 @@ def command() -> click.Command:
     @o.input_option
     @o.params_option
     @o.phase_option
-    @o.stage_option
+    @o.file_options
     def train_command(net: str | None, **asked: Any) -> options.Run:
         """Train a network on packed images, by a recipe; it can be stopped and resumed any time."""
         return o.with_extra("train", partial(run, net, **o.with_reading(asked)))

@@ -200,6 +200,12 @@ def _read(source: Source, head: bytes = b"", reader: Any = None) -> Network:
         if reader is None:
             size = len(source.data) if source.path is None else os.stat(source.path).st_size
             raise _unrecognised(source.name, size, head)
+        if not getattr(reader, "VALUES", False) and any(map(_is_value, source.options)):
+            raise ReadError(
+                "the inputs of this file have no values to be given",
+                where=source.name,
+                hint="values are for the inputs of ONNX files",
+            )
         network: Network = reader.read(source)
     except ReadError as error:
         from .kinds import identify
@@ -213,6 +219,10 @@ def _read(source: Source, head: bytes = b"", reader: Any = None) -> Network:
 def _reader_of(head: bytes, name: str) -> Any:
     """The first format that recognises a file by its first bytes; None where none does."""
     return next((reader for reader in _formats() if reader.sniff(head, name)), None)
+
+
+def _is_value(option: str) -> bool:
+    return option.startswith("value:")
 
 
 def _pytorch() -> Any:

@@ -44,7 +44,8 @@ class Source(Record):
     or with it, as the user gave them. companion: the path of a second file that belongs to this
     one, or None. path: where the file lies, for readers of binary formats, which open it
     themselves; None where ``data`` was made in memory. options: what else was asked for, by name:
-    ``phase`` and ``stage`` (Caffe), with commas between several.
+    ``phase`` and ``stage`` (Caffe), with commas between several; ``value:NAME``, the value of an
+    input, and ``ignore_stated_shapes`` (ONNX).
     """
 
     name: str

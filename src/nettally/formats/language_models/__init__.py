@@ -48,8 +48,8 @@ def network(fields: Any, source: Source) -> Network:
     architecture = ARCHITECTURES.get(type_)
     if architecture is None:
         raise config.error(
-            f"this configuration of Hugging Face's transformers has a model type that is not known: "
-            f"'{type_[:60]}'",
+            "this configuration of Hugging Face's transformers has a model type that is not "
+            f"known: '{type_[:60]}'",
             values=f"{len(ARCHITECTURES)} types are",
             hint=closest(type_, ARCHITECTURES),
         )

@@ -31,6 +31,9 @@ FORMAT = Format(
 BINARY = True
 """The file is opened by this module, which fetches of it what it needs."""
 
+VALUES = True
+"""Its inputs may be given values."""
+
 MODEL = {1: VARINT, 2: BYTES, 3: BYTES, 4: BYTES, 5: VARINT, 6: BYTES, 7: BYTES, 8: BYTES,
          14: BYTES, 20: BYTES, 25: BYTES, 26: BYTES}  # fmt: skip
 """The fields of a ModelProto, and their wire types."""

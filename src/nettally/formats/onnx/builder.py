@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from ..source import Source
     from .proto import Dims, Function, Model, NodeDef, TensorProto
 
-MAX_WRITTEN = 100_000
-"""The most nodes of functions and bodies that are written out, counted in each run."""
-
 
 class NodeCall(NodeReader):
     """One node of the graph as its rule sees it."""
@@ -95,7 +92,6 @@ class OnnxBuilder(Layers):
         self.whole = graph
         self.data = [info for info in graph.inputs if info.name not in graph.initializers]
         self.opsets: Mapping[str, int] = model.opsets
-        self.written = [0]  # nodes of bodies; one count for all probes
         self.depth = 0
         self.calls: tuple[tuple[str, str, str], ...] = ()
         self.used: set[str] | None = None
@@ -107,16 +103,17 @@ class OnnxBuilder(Layers):
 
     def build(self) -> Network:
         """The network, with the inputs' sizes as the user gave them, or else the file."""
-        shapes, self.sizes = bind(self.data, self.source.inputs, self.file)
+        defaults = [info for info in self.whole.inputs if info.name in self.whole.initializers]
+        shapes, self.sizes = bind(self.data, defaults, self.source)
         for sentence in self.sizes.notes:
             self.note(sentence)
         self.start(shapes)
         outputs: list[str] = []
-        for info in self.whole.outputs:
-            value = self.values.get(info.name)
+        for name in dict.fromkeys(info.name for info in self.whole.outputs):
+            value = self.values.get(name)
             if value is None:
-                raise self.error(f"the graph's output '{info.name[:80]}' is made by no node")
-            outputs += map(self.node_of, (value,) if value.items is None else value.items)
+                raise self.error(f"the graph's output '{name[:80]}' is made by no node")
+            outputs += map(self.node_of, self.with_items((value,)))
         self.read.update(outputs)
         self.drop_inputs()
         unknown = [f"{name} ({count})" for name, count in self.model.unknown.items()]
@@ -147,7 +144,13 @@ class OnnxBuilder(Layers):
         graph = self.whole
         for name, tensor in graph.initializers.items():
             self.values[name] = self.constant(name, tensor)
-        self.stated = {**graph.infos, **{info.name: info for info in graph.outputs}}
+        for name, numbers in self.sizes.values.items():
+            value = self.values[name]
+            self.inputs.pop(value.node or "", None)
+            value.node, value.is_input, value.tensor, value.contents = None, False, None, numbers
+            self.learned = {**self.learned, name: False}
+        if not self.sizes.ignored:
+            self.stated = {**graph.infos, **{info.name: info for info in graph.outputs}}
         self.run(graph.nodes, "")
 
     def drop_inputs(self) -> None:
@@ -288,15 +291,6 @@ class OnnxBuilder(Layers):
                             waiting.append(value)
                             self.used.update(info.name for info in value.outputs)
         return name in self.used
-
-    def write_out(self, count: int) -> None:
-        """Count nodes of bodies. Raises ReadError where they are too many."""
-        self.written[0] += count
-        if self.written[0] > MAX_WRITTEN:
-            raise self.error(
-                "the file's functions and loops, written out, are too long",
-                values=f"over {MAX_WRITTEN:,} nodes",
-            )
 
     # --- bodies ---------------------------------------------------------------------------------
 

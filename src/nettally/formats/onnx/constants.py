@@ -16,6 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .proto import BITS, BOOL, FLOATS, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32
+from .values import MAX_CONTENTS, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -201,6 +202,9 @@ def _transpose(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers 
 
 def sliced(values: Numbers, sizes: Sequence[int], taken: Sequence[tuple[int, int, int]]) -> Numbers:
     """The values at start, start + step, ... of each axis: taken is (start, count, step) each."""
+    if len(taken) == 1:
+        ((start, count, step),) = taken
+        return [values[start + at * step] for at in range(count)]
     steps = strides(sizes)
     return [
         values[
@@ -340,7 +344,10 @@ def computed_constant(call: NodeReader, value: Value, most: int) -> Numbers | No
     if shape is None or not all(type(size) is int for size in shape):
         return None
     count = prod(shape)  # type: ignore[arg-type] - all ints, as just asked
-    if count > most or not call.b.spend(count + 1):
+    sizes = [prod(each.sizes) for each in call.inputs if each is not None and known(each.shape)]
+    looked_at = sum([size for size in sizes if size <= MAX_CONTENTS])
+    steps = count * (len(call.inputs) + len(shape)) + looked_at + 1
+    if count > most or not call.b.spend(steps):
         return None
     try:
         values = function(call, shape, 0)  # type: ignore[arg-type] - all ints, as just asked

@@ -20,6 +20,7 @@ from .proto import (
     Model,
     Ref,
     TensorProto,
+    symbol,
 )
 from .tensors import from_bits
 
@@ -249,7 +250,7 @@ class _Decoder(Nodes):
                 if size < 0:
                     size = None
             elif each[0] == 2:
-                size = self.text(each, "dim_param") or None
+                size = symbol(self.text(each, "dim_param"))
         return size
 
     def function(self, field: Field) -> Function:

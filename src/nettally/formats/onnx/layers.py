@@ -148,6 +148,7 @@ class Layers(Stored):
         keys: Mapping[str, Hashable] | None = None,
     ) -> None:
         """A node of the network. keys: of parameters that are no constants of their own."""
+        self.budget.layer(len(inputs), len(value.shape or ()))
         shared = NOTHING
         if weights or keys:
             tensors = {name: weight for name, weight in (weights or {}).items() if weight}
@@ -235,13 +236,10 @@ class Layers(Stored):
         """Outputs whose shapes are as the file states them, or not known."""
         node = call.node
         kind = "opaque" if node.domain else BY_SIZE.get(node.op, "opaque")
-        values: list[Value] = []
-        for value in call.inputs:
-            if value is not None:
-                values += [value] if value.items is None else value.items
-        data = [value for value in values if value.node is not None]
+        data = [value for value in self.with_items(call.inputs) if value.node is not None]
         if kind != "opaque" and data:
             data = data[:1]  # the others say where or how many
+        inputs = tuple(dict.fromkeys(each.node or "" for each in data))
         for place, name in enumerate(node.outputs):
             if not name or name in self.values:
                 continue
@@ -250,7 +248,6 @@ class Layers(Stored):
             value = Value(name, shape, info.dtype if info else 0)
             if data:
                 label = call.name if place == 0 else self.free(f"{call.name}.{name}")
-                inputs = tuple(dict.fromkeys(each.node or "" for each in data))
                 if kind != "opaque" and known(shape) and all(known(each.shape) for each in data):
                     layer = self.by_size(call, kind, shape, data)
                     self.place(call, value, label, layer, inputs)

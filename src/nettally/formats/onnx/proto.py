@@ -71,10 +71,24 @@ Dim = int | str | None
 Dims = tuple[Dim, ...]
 
 
+_NO_NAMES = frozenset(("none", "null", "nan", "unk", "unknown", "undefined", "dynamic", "any"))
+
+
+def symbol(dim_param: str) -> str | None:
+    """The symbol that a size is; None where its text names none, as ``?``, ``-1`` or ``None``.
+
+    Writers put such a text wherever a size is not known, so that two of them are two sizes.
+    """
+    if dim_param.casefold() in _NO_NAMES or not any(map(str.isalpha, dim_param)):
+        return None
+    return dim_param
+
+
 class TensorProto:
     """A TensorProto: its name, type and sizes, and where its contents lie."""
 
-    __slots__ = ("at", "data", "dims", "dtype", "external", "field", "name", "size", "sparse")
+    __slots__ = ("at", "data", "dims", "dtype", "external", "field", "name", "numbers", "size",
+                 "sparse")  # fmt: skip
 
     def __init__(self) -> None:
         self.name = ""
@@ -86,6 +100,7 @@ class TensorProto:
         self.data: bytes | None = None
         self.external = False
         self.sparse = False
+        self.numbers: list[int] | list[float] | None = None  # its contents, once fetched
 
 
 class Info(NamedTuple):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ReadError
 from ..graph_builder import GraphBuilder
+from .budget import Budget
 from .inputs import Sizes
 from .proto import TYPES, Graph, Ref, contents
 from .values import MAX_CONTENTS, Unknown, Value, short, shown
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from .recorder import Recorder
     from .values import Numbers
 
-MAX_STEPS = 2_000_000
-"""The most values of constants that are computed in all."""
+STALE = "--ignore-stated-shapes computes all shapes anew, if the file's are out of date"
+"""What to try where the file's shapes contradict what its nodes make."""
 
 MAX_NAME, MAX_MESSAGE = 80, 600
 """The most characters of a name, and of a message, in an error."""
@@ -58,7 +59,8 @@ class State(GraphBuilder):
         self.rounded = False
         self.guesses = True  # what is learned; our own files say it
         self.counting = True  # sizes that can't be counted are refused
-        self.steps = [0]  # of constants; one count for all probes
+        self.budget = Budget(file, blob.size)  # one for all probes
+        self.spent = False  # some constants are not computed
         self.recorder: Recorder | None = None
 
     def error(self, what: str, *, values: str = "", hint: str = "") -> ReadError:
@@ -86,7 +88,10 @@ class State(GraphBuilder):
         if self.recorder is not None:
             self.recorder.by_contents = True
         if value.contents is None and value.tensor is not None:
-            value.contents = contents(self.blob, value.tensor, MAX_CONTENTS)
+            tensor = value.tensor
+            if tensor.numbers is None:  # a body has it anew in each round
+                tensor.numbers = contents(self.blob, tensor, MAX_CONTENTS)
+            value.contents = tensor.numbers
         return value.contents
 
     def readers(self, names: Iterable[str]) -> list[NodeDef]:
@@ -100,9 +105,24 @@ class State(GraphBuilder):
         return [node for name in names for node in readers.get(name, ())]
 
     def spend(self, steps: int) -> bool:
-        """Whether so many more values of constants may be computed."""
-        self.steps[0] += steps
-        return self.steps[0] <= MAX_STEPS
+        """Whether so many more values of constants may be computed; a note says where not."""
+        if self.budget.compute(steps):
+            return True
+        if not self.spent:
+            self.spent = True
+            self.note("there are too many constants: the last are not computed, and not known")
+        return False
+
+    def with_items(self, values: Iterable[Value | None]) -> list[Value]:
+        """The tensors among the values, each once, with those in sequences. Raises ReadError."""
+        tensors: list[Value] = []
+        for value in dict.fromkeys(values):
+            if value is not None and value.items is not None:
+                self.budget.write_out(2 * len(value.items))
+                tensors += value.items
+            elif value is not None:
+                tensors.append(value)
+        return tensors
 
     def alias(self, value: Value, name: str, call: NodeReader) -> None:
         """The same tensor under another name."""
@@ -125,6 +145,7 @@ class State(GraphBuilder):
             raise call.error(
                 f"the file states another type for '{name}' than the node makes",
                 f"stated {_type(info.dtype)}, found {_type(dtype)}",
+                STALE,
             )
         stated = self.sizes.of(info.dims)
         if stated is None or not self.sizes.trusted or stated == shape:
@@ -146,7 +167,7 @@ class State(GraphBuilder):
             raise call.error(
                 f"the file states another shape for '{name}' than the node makes",
                 f"stated {shown(stated)}, found {shown(shape)}",
-                "is the file's shape information out of date? --input with other sizes ignores it",
+                STALE,
             )
         self.rounded = True
         self.note(

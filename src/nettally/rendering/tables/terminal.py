@@ -137,8 +137,10 @@ def footer(tally: Tally, terminal: Terminal, notes: Iterable[str] = ()) -> list[
     biases = sum(plain(SUMS["biases"](tally, row)) for row in owning)
     parameters = plain(tally.parameters)
     split = f"{weights:,} weights + {biases:,} biases" if weights + biases == parameters else ""
-    batch = {int(shape[0]) for shape in tally.network.inputs.values() if shape} - {1}
-    per = f"for a batch of {max(batch)}" if batch else "for one example"
+    examples = max((row.examples for row in tally.rows), default=1)
+    leading = {int(shape[0]) for shape in tally.network.inputs.values() if shape}
+    per = "for one example" if leading <= {1} else "for inputs of these sizes"
+    per = f"for a batch of {examples}" if examples > 1 else per
     words = {
         "neurons": _NEURONS[accounting.neurons_of],
         "parameters": split,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ....errors import ReadError
+from ..budget import cost_of, cost_of_body
 from ..builder import NodeCall
 from ..proto import INT64, Graph, Kind, NodeDef, Ref
 from ..values import Value, known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..builder import OnnxBuilder
     from ..proto import Dims, Function
@@ -36,7 +38,7 @@ def renamed(
     names: what the body's inputs are called outside, and what its outputs shall be; what else the
     body makes gets the prefix. call_attributes: of the call, which the body's may refer to.
     """
-    b.write_out(len(nodes))
+    b.budget.write_out(cost_of(nodes, prefix))
     for node in nodes:
         for name in node.outputs:
             if name:
@@ -69,6 +71,7 @@ def _renamed_graph(
     call_attributes: Mapping[str, object] | None,
 ) -> Graph:
     """A body within a body: what it takes from outside has a new name."""
+    b.budget.write_out(cost_of_body(graph) + len(names) // 4)
     inner_names = dict(names)
     for info in graph.inputs:
         inner_names[info.name] = info.name
@@ -99,6 +102,7 @@ def function(call: NodeCall, body: Function) -> None:
             "its function has fewer inputs or outputs",
             f"{len(body.inputs)} and {len(body.outputs)} of '{body.name}'",
         )
+    b.budget.write_out(4 * (len(body.inputs) + len(body.outputs)) + len(body.defaults))
     names: dict[str, str] = dict.fromkeys(body.inputs, "")
     names.update(zip(body.inputs, call.node.inputs, strict=False))
     prefix = f"{call.name}."
@@ -133,27 +137,56 @@ def _deeper(call: NodeCall, nodes: Sequence[NodeDef], prefix: str) -> None:
 
 
 def if_(call: NodeCall) -> None:
-    """If: the branch that is taken, where that is known; else what both have in common."""
+    """If: the branch that is taken, where that is known; else what both have in common.
+
+    Where one branch does not fit its inputs, as that for another sampling rate, the other is the
+    only one that can run: its layers are counted, and its outputs are opaque, since whether it is
+    taken is still not known. Raises ReadError where neither fits.
+    """
     condition = call.contents(0)
     branches = [call.graph("then_branch"), call.graph("else_branch")]
     if condition is not None and len(condition) == 1:
-        _inline(call, branches[0] if condition[0] else branches[1])
+        outputs = _branch(call, branches[0] if condition[0] else branches[1])
+        for value, name in zip(outputs, call.node.outputs, strict=True):
+            if name:
+                call.b.alias(value, name, call)
         return
-    shapes: list[list[tuple[Dims | None, int]]] = []
-    for graph in branches:
-        probe = call.b.probe()
-        inner = NodeCall(probe, call.node, call.inputs, call.opset)
-        inner.name = call.name
-        outputs = body_of(inner, graph, [], f"{call.name}.")
-        shapes.append([(value.shape, value.dtype) for value in outputs])
-    if any(len(each) != len(call.node.outputs) for each in shapes):
-        raise call.error("its branches have other outputs than it has")
-    call.b.note("an If whose condition is computed: neither branch is counted")
     data = [v for v in call.inputs if v is not None]
-    data += call.b.outer(branches)
-    for place, pair in enumerate(zip(*shapes, strict=True)):
-        (one, dtype), (other, _) = pair
-        opaque_output(call, common(one, other), data, place, dtype)
+    then, other = (_probed(call, graph) for graph in branches)
+    if isinstance(then, ReadError) and isinstance(other, ReadError):
+        raise then
+    if isinstance(then, ReadError) or isinstance(other, ReadError):
+        word, graph = (
+            ("else", branches[1]) if isinstance(then, ReadError) else ("then", branches[0])
+        )
+        call.b.note(
+            f"the condition of If '{call.name[:60]}' is computed, and only its {word} branch fits "
+            "these inputs: that one is counted; --value NAME=VALUE, of an input, may settle it"
+        )
+        for place, value in enumerate(_branch(call, graph)):
+            opaque_output(call, value.shape, makers([*data, value]), place, value.dtype)
+        return
+    call.b.note("an If whose condition is computed: neither branch is counted")
+    read = makers(data + call.b.outer(branches))
+    for place, (a, b) in enumerate(zip(then, other, strict=True)):
+        opaque_output(call, common(a.shape, b.shape), read, place, a.dtype)
+
+
+def _branch(call: NodeCall, graph: Graph) -> list[Value]:
+    """Run a branch: its outputs, as many as the node's."""
+    if len(graph.outputs) != len(call.node.outputs):
+        raise call.error("its branches have other outputs than it has")
+    return body_of(call, graph, [], f"{call.name}.")
+
+
+def _probed(call: NodeCall, graph: Graph) -> list[Value] | ReadError:
+    """The outputs of a branch whose layers are thrown away, or why it does not fit."""
+    inner = NodeCall(call.b.probe(), call.node, call.inputs, call.opset)
+    inner.name = call.name
+    try:
+        return _branch(inner, graph)
+    except ReadError as error:
+        return error
 
 
 def common(one: Dims | None, other: Dims | None) -> Dims | None:
@@ -162,39 +195,32 @@ def common(one: Dims | None, other: Dims | None) -> Dims | None:
     return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
+def makers(data: Iterable[Value]) -> tuple[str, ...]:
+    """The layers that make these tensors, each once; constants have none."""
+    return tuple(dict.fromkeys(value.node for value in data if value.node is not None))
+
+
 def opaque_output(
-    call: NodeCall, shape: Dims | None, data: list[Value], place: int, dtype: int
+    call: NodeCall, shape: Dims | None, inputs: tuple[str, ...], place: int, dtype: int
 ) -> None:
+    """An output of a body that is not counted. inputs: the layers that it reads."""
     name = call.node.outputs[place]
     if not name:
         return
     b = call.b
     shape = b.merged(name, shape, dtype, call)
-    live = [value for value in data if value.node is not None]
-    if not live:
-        value = Value(name, shape, dtype)
-        b.define(value, call)
-        return
-    size = {"size": shape, "whole": True} if known(shape) else {}
     value = Value(name, shape, dtype)
-    label = call.name if place == 0 else b.free(f"{call.name}.{name}")
-    inputs = tuple(dict.fromkeys(each.node or "" for each in live))
-    b.place(call, value, label, b.layer("opaque", type=call.node.op, **size), inputs)
+    if inputs:
+        size = {"size": shape, "whole": True} if known(shape) else {}
+        label = call.name if place == 0 else b.free(f"{call.name}.{name}")
+        b.place(call, value, label, b.layer("opaque", type=call.node.op, **size), inputs)
     b.define(value, call)
-
-
-def _inline(call: NodeCall, graph: Graph) -> None:
-    if len(graph.outputs) != len(call.node.outputs):
-        raise call.error("its branch has other outputs than it has")
-    outputs = body_of(call, graph, [], f"{call.name}.")
-    for value, name in zip(outputs, call.node.outputs, strict=True):
-        if name:
-            call.b.alias(value, name, call)
 
 
 def body_of(call: NodeCall, graph: Graph, inputs: Sequence[Value], prefix: str) -> list[Value]:
     """Run a body once: its outputs."""
     b = call.b
+    b.budget.write_out(cost_of_body(graph) * (1 + len(prefix) // 32))
     names: dict[str, str] = {}
     for info, value in zip(graph.inputs, inputs, strict=False):
         inner = f"{prefix}{info.name}"
@@ -233,22 +259,26 @@ def loop(call: NodeCall) -> None:
     endless = call.get(1) is None or (condition is not None and bool(condition[0]))
     never = condition is not None and not condition[0]
     rounds = 0 if never else call.integer(0) if trip_count and endless else None
-    if rounds is not None and 0 <= rounds <= MAX_UNROLLED and _constant_condition(call, graph):
-        _unroll(call, graph, states, rounds)
-        return
+    why = "is not known"
+    if rounds is not None and rounds >= 0 and _constant_condition(call, graph):
+        cost = cost_of(graph.nodes, f"{call.name}.000.") + cost_of_body(graph)
+        if rounds <= MAX_UNROLLED and rounds * cost <= b.budget.written:
+            _unroll(call, graph, states, rounds)
+            return
+        why = "is too large to be written out"
     probe = b.probe()
     inner = NodeCall(probe, call.node, call.inputs, call.opset)
     inner.name = call.name
     counter, going = Value("", (), INT64), Value("", (), 9)
     outputs = body_of(inner, graph, [counter, going, *states], f"{call.name}.")[1:]
-    b.note("a Loop whose number of rounds is not known: it is not counted")
-    data = [v for v in call.inputs if v is not None] + b.outer([graph])
+    b.note(f"a Loop whose number of rounds {why}: it is not counted")
+    read = makers([v for v in call.inputs if v is not None] + b.outer([graph]))
     for place, value in enumerate(outputs[: len(call.node.outputs)]):
         if place < len(states):
             shape = common(value.shape, states[place].shape)
         else:
             shape = None if value.shape is None else (None, *value.shape)
-        opaque_output(call, shape, data, place, value.dtype)
+        opaque_output(call, shape, read, place, value.dtype)
 
 
 def _constant_condition(call: NodeCall, graph: Graph) -> bool:

@@ -6,9 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..builder import NodeCall
-from ..proto import INT32, Kind, NodeDef
+from ..proto import FLOAT, INT32, Kind, NodeDef
 from ..values import Unknown, Value, shown
-from .attention import packed_attention
 from .indexing import grid_sample
 from .math import softmax, unary
 from .pooling import pool
@@ -86,6 +85,7 @@ def embedded(call: NodeCall) -> None:
     Inputs: words, segments, and the tables of words, places and segments, gamma, beta.
     """
     words, segments = call.value(0), call.get(1)
+    quantized = call.node.op == "QEmbedLayerNormalization"
     tables = [call.weight(place) for place in (2, 3, 4)]
     gamma, beta = call.weight(5), call.weight(6)
     table, places, kinds = tables
@@ -98,9 +98,10 @@ def embedded(call: NodeCall) -> None:
             "its input is longer than its table of places", f"{length}, {shown(places.shape)}"
         )
     shape, b = (batch, length, size), call.b
+    dtype = FLOAT if quantized else table.dtype
     embed = b.layer("embedding", rows=rows, size=(size,))
     embeddings = b.step(call, "words", shape, lambda: embed, [words], {"weight": table})
-    embeddings.dtype = table.dtype
+    embeddings.dtype = dtype
     # the first rows are added to each example; those of longer inputs are parameters as well
     place_table = b.layer("tensor", size=places.sizes)
     row = Value("", places.shape, places.dtype)
@@ -113,14 +114,14 @@ def embedded(call: NodeCall) -> None:
         other = b.layer("embedding", rows=kinds.sizes[0], size=(size,))
         parts.append(b.step(call, "segments", shape, lambda: other, [segments], {"weight": kinds}))
     added = call.step("sum", shape, lambda: b.layer("add"), parts)
-    added.dtype = table.dtype
+    added.dtype = dtype
     fields = {"axes": 1, "epsilon": call.float("epsilon", 1e-12)}
     fields |= {"weight": gamma is not None, "bias": beta is not None}
     call.emit(
         shape,
         lambda: b.layer("layer_norm", **fields),
         [added],
-        dtype=table.dtype,
+        dtype=dtype,
         weights={"weight": gamma, "bias": beta},
     )
     outputs = call.node.outputs
@@ -128,7 +129,7 @@ def embedded(call: NodeCall) -> None:
         count = b.layer("procedure", type="lengths", size=(batch,))
         call.emit((batch,), lambda: count, [words], place=1, dtype=INT32)
     if len(outputs) > 2 and outputs[2]:
-        call.emit(shape, lambda: b.layer("identity"), [added], place=2, dtype=table.dtype)
+        call.emit(shape, lambda: b.layer("identity"), [added], place=2, dtype=dtype)
 
 
 # --- QONNX's and Brevitas' ------------------------------------------------------------------------
@@ -181,13 +182,13 @@ RULES: dict[str, Callable[[NodeCall], None]] = {
     "ScaledTanh": scaled_tanh,
     "ParametricSoftplus": partial(unary, kind="softplus", fields={}),
     "Crop": crop,
-    "com.microsoft:QAttention": packed_attention,
     "com.microsoft:QLinearConcat": quantized_concat,
     "com.microsoft:QLinearAveragePool": quantized_pool,
     "com.microsoft:QLinearSoftmax": softmax,
     "com.microsoft:Trilu": kept,
     "com.microsoft:GridSample": grid_sample,
     "com.microsoft:EmbedLayerNormalization": embedded,
+    "com.microsoft:QEmbedLayerNormalization": embedded,
     **{
         f"{domain}:{op}": _QUANTIZE
         for domain in ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")

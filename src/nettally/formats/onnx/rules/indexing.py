@@ -79,7 +79,9 @@ def constant_of_shape(call: NodeCall) -> None:
         raise call.error("its shape has a negative size", f"shape {sizes}")
     shape = tuple(call.integers(0))
     count = math.prod(shape)
-    few = [number] * count if count <= MAX_CONTENTS and number is not None else None
+    few = None
+    if count <= MAX_CONTENTS and number is not None and call.b.spend(count):
+        few = [number] * count
     output = _define(call, shape, dtype, few)
     if target.parts is None:  # its size stands in the file: a weight that was left out of it
         output.parts, output.fill = None, number
@@ -117,19 +119,26 @@ def range_of(call: NodeCall) -> None:
     if not delta or not all(map(math.isfinite, (start, limit, delta))):
         raise call.error("its delta is 0, or no number", f"{start}, {limit}, {delta}")
     count = max(math.ceil((limit - start) / delta), 0)
-    values = [start + step * delta for step in range(count)] if count <= MAX_CONTENTS else None
+    values = None
+    if count <= MAX_CONTENTS and call.b.spend(count):
+        values = [start + step * delta for step in range(count)]
     _define(call, (count,), dtype, values)
 
 
 def gather(call: NodeCall) -> None:
-    """Gather: from a constant table by computed places it is an embedding."""
-    x, indices = call.value(0), call.value(1)
+    x = call.value(0)
+    if x.shape is None:
+        raise Unknown
+    if not x.shape:
+        raise call.error("its input has no axes")
+    looked_up(call, x, call.value(1), call.axis(call.int("axis"), len(x.shape)))
+
+
+def looked_up(call: NodeCall, x: Value, indices: Value, axis: int) -> None:
+    """Parts of a tensor along an axis: of a constant table by computed places, an embedding."""
     shape, of = x.shape, indices.shape
     if shape is None or of is None:
         raise Unknown
-    if not shape:
-        raise call.error("its input has no axes")
-    axis = call.axis(call.int("axis"), len(shape))
     out = (*shape[:axis], *of, *shape[axis + 1 :])
     b = call.b
     if indices.constant and not x.constant:
@@ -229,7 +238,7 @@ def non_zero(call: NodeCall) -> None:
     x = call.value(0)
     if x.constant:
         values = call.contents(0)
-        if values is not None and known(x.shape):
+        if values is not None and known(x.shape) and call.b.spend(len(values)):
             count: Dim = sum(1 for each in values if each)
             call.emit((len(x.shape), count), lambda: call.b.layer("identity"), [x], dtype=INT64)
             return

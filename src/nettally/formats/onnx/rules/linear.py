@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -226,25 +227,10 @@ def _terms(call: NodeCall, ranks: list[int]) -> tuple[list[str], str]:
     spread = "".join(free[:widest][::-1])
     if not arrow:
         letters = "".join(terms)
-        single = sorted(x for x in set(letters) if letters.count(x) == 1 and x not in spread)
+        counts = Counter(letters)
+        single = sorted(x for x, number in counts.items() if number == 1 and x not in spread)
         return terms, spread + "".join(single)
     return terms, output.replace("...", spread)
-
-
-def _block_quantized(call: NodeCall) -> None:
-    """MatMulNBits: weights packed in blocks, N x K of them."""
-    a = call.value(0)
-    rows, columns = call.int("K"), call.int("N")
-    if a.shape is None or rows < 1 or columns < 1:
-        raise Unknown
-    if type(a.shape[-1]) is int and a.shape[-1] != rows:
-        raise call.error("its K is not its input's last size", f"K {rows}, input {shown(a.shape)}")
-    call.emit(
-        (*a.shape[:-1], columns),
-        lambda: call.b.layer("linear", features=columns, bias=False, axis=-1),
-        [a],
-        weights={"weight": call.value(1)},
-    )
 
 
 RULES: dict[str, Callable[[NodeCall], None]] = {
@@ -258,5 +244,4 @@ RULES: dict[str, Callable[[NodeCall], None]] = {
     "com.microsoft:MatMulIntegerToFloat": _integer_to_float,
     "com.microsoft:DynamicQuantizeMatMul": _integer_to_float,
     "com.microsoft:QGemm": lambda call: gemm(call, (0, 3, 6)),
-    "com.microsoft:MatMulNBits": _block_quantized,
 }

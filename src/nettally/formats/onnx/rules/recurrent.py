@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ....network import Shape
     from ..builder import NodeCall
 
-GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+GATES = {"LSTM": 4, "DynamicQuantizeLSTM": 4, "GRU": 3, "RNN": 1}
 
 
 def recurrent(call: NodeCall, kind: str) -> None:
@@ -31,6 +31,8 @@ def recurrent(call: NodeCall, kind: str) -> None:
         raise Unknown
     w, r = weight.sizes, state.sizes
     gates = GATES[call.node.op]
+    if call.node.op == "DynamicQuantizeLSTM" and len(w) == len(r) == 3:  # its matrices lie turned
+        w, r = (w[0], w[2], w[1]), (r[0], r[2], r[1])
     word = call.word("direction", "forward").lower()
     directions = 2 if word == "bidirectional" else 1
     hidden = call.int("hidden_size", r[-1] if r else 0)
@@ -114,4 +116,5 @@ RULES: dict[str, Callable[[NodeCall], None]] = {
     "LSTM": partial(recurrent, kind="lstm"),
     "GRU": partial(recurrent, kind="gru"),
     "RNN": partial(recurrent, kind="rnn"),
+    "com.microsoft:DynamicQuantizeLSTM": partial(recurrent, kind="lstm"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..state import STALE
 from ..values import Unknown, Value, known, shown, times
 from .linear import broadcast_shapes
 
@@ -69,12 +70,12 @@ def reshape(call: NodeCall) -> None:
         rest = times([size for axis, size in enumerate(sizes) if axis != place])
         sizes[place] = None
         if type(total) is int and type(rest) is int:
-            if (rest and total % rest) or (not rest and total):
+            if not rest or total % rest:  # of no values, any size is as good as another
                 raise call.error(
                     "its shape does not divide its input",
                     f"{shown(x.shape)} = {total:,} values to {wanted}",
                 )
-            sizes[place] = total // rest if rest else 0
+            sizes[place] = total // rest
     shape = tuple(sizes)
     if known(shape) and type(total) is int and times(shape) != total:
         raise call.error(
@@ -93,6 +94,7 @@ def _stated(call: NodeCall, x: Value, target: Value) -> None:
         raise call.error(
             "the file states a shape for its output with another number of values",
             f"{shown(x.shape)} to {shown(shape)}",
+            STALE,
         )
     reshaped(call, x, shape)
 

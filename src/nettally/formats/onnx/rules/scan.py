@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..budget import NODE
 from ..builder import NodeCall
 from ..values import Unknown, Value, known
-from .control_flow import MAX_UNROLLED, body_of, gathered, opaque_output
+from .control_flow import MAX_UNROLLED, body_of, gathered, makers, opaque_output
 from .sequence import define
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def scan(call: NodeCall) -> None:
     inner.name = call.name
     outputs = body_of(inner, graph, [*states, *pieces], f"{call.name}.")
     b.note("a Scan of many rounds, or of a length that is not known: it is not counted")
-    data = values + b.outer([graph])
+    read = makers(values + b.outer([graph]))
     for place, value in enumerate(outputs[: len(call.node.outputs)]):
         shape = value.shape
         if place >= len(states) and shape is not None:
             shape = (steps, *shape)
-        opaque_output(call, shape, data, place, value.dtype)
+        opaque_output(call, shape, read, place, value.dtype)
 
 
 def _scan_unrolled(
@@ -72,6 +73,7 @@ def _scan_unrolled(
     if len(call.node.outputs) > len(graph.outputs):
         raise call.error("its body has fewer outputs than it has")
     for turn in range(rounds):
+        b.budget.write_out(NODE * len(pieces))
         taken = [
             call.step(
                 f"{turn}.piece{place}",

@@ -5,8 +5,10 @@ A sequence is a value that has its tensors as ``items``; no layer makes it.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
+from ..budget import NODE
 from ..builder import NodeCall
 from ..constants import sliced
 from ..proto import BOOL, INT64, Kind, NodeDef
@@ -28,6 +30,7 @@ def define(call: NodeCall, items: Sequence[Value], place: int = 0) -> None:
     """An output that is a sequence of these tensors."""
     if len(items) > MAX_ITEMS:
         raise Unknown
+    call.b.budget.write_out(len(items))
     value = Value(call.node.outputs[place], None, items[0].dtype if items else 0)
     value.items = tuple(items)
     call.b.define(value, call)
@@ -38,6 +41,7 @@ def items_of(call: NodeCall, place: int = 0) -> tuple[Value, ...]:
     items = call.value(place).items
     if items is None:
         raise Unknown
+    call.b.budget.write_out(2 * len(items))
     return items
 
 
@@ -132,8 +136,9 @@ def _piece(
             return call.b.layer("slice", axis=axis, start=start, stop=start + part)
         return arranged(call, shape, [x])
 
+    call.b.budget.write_out(NODE)
     piece = call.step(suffix, shape, make, [x])
-    if piece.constant and known(x.shape):
+    if piece.constant and known(shape) and known(x.shape) and call.b.spend(prod(shape) + 1):
         values = call.b.contents(x)
         if values is not None:
             places = [(start, part, 1) if a == axis else (0, n, 1) for a, n in enumerate(x.shape)]
@@ -167,6 +172,7 @@ def concat_from(call: NodeCall) -> None:
 
 
 def _unsqueezed(call: NodeCall, item: Value, shape: Dims, number: int) -> Value:
+    call.b.budget.write_out(NODE)
     tensor = call.step(f"item{number}", shape, lambda: arranged(call, shape, [item]), [item])
     if tensor.constant and known(shape) and (values := call.b.contents(item)) is not None:
         tensor.contents = values if len(values) <= MAX_CONTENTS else None

@@ -69,7 +69,7 @@ def _slice_out(call: NodeCall, x: Value, shape: Dims, axis: int, start: int, pla
 
     value = call.emit(shape, make, [x], place=place)
     if value.constant and known(shape) and known(x.shape):
-        values = b.contents(x)
+        values = b.contents(x) if b.spend(math.prod(shape) * len(shape) + 1) else None
         if values is not None:
             taken = [(start if a == axis else 0, n, 1) for a, n in enumerate(shape)]
             value.contents = sliced(values, x.shape, taken)
@@ -132,7 +132,7 @@ def _cut(call: NodeCall, x: Value, taken: list[tuple[int, int, int]], out: Dims)
         layer = b.layer("identity") if not changed else arranged(call, out, [x])
         output = call.emit(out, lambda: layer, [x])
         values = b.contents(x) if output.constant and math.prod(out) <= MAX_CONTENTS else None
-        if values is not None and b.spend(math.prod(out) + 1):
+        if values is not None and b.spend(math.prod(out) * (1 + len(out)) + 1):
             output.contents = sliced(values, sizes, taken)
         return
     value, partly = x, list(sizes)
