@@ -461,7 +461,7 @@ def conv_of(x: Tensor, weight: Tensor, options: Any) -> bytes:
 
 
 MALFORMED = {
-    "empty": (b"", "the file is too short"),
+    "empty": (b"", "this is an empty file"),
     "short": (GOOD[:20], "an offset leads out of the file"),
     "half": (GOOD[: len(GOOD) // 2], "an offset leads out of the file"),
     "an older version": (GOOD.replace(b"TFL3", b"TFL2", 1), "of a version that is not read"),
