@@ -214,6 +214,7 @@ CASES: list[tuple[Any, str]] = [
     (given("einsum", (2, 3), (4, 5), equation="ij,jk->ik"), "einsum's sizes do not agree\n  values: ij,jk->ik: j is 3 and 4"),
     (given("attention", (1, 4, 8)), "attention needs a query, a key and a value\n  values: 1 inputs"),
     (given("attention", (1, 4, 8), (1, 4, 8), (1, 4, 8), heads=3), "the heads do not divide the channels\n  values: 1x4x8, heads 3"),
+    (given("attention", (1, 8), (1, 8), (1, 8), heads=2), "attention reads a sequence: batch, places, channels\n  values: input 1x8\n  try: a linear layer before it keeps the places where it says 'axis 2'"),
     (given("attention", (1, 4, 8), (1, 4, 6), (1, 4, 8), heads=2), "query, key and value do not fit each other\n  values: 1x4x8, 1x4x6, 1x4x8"),
     (given("rms_norm", axes=4), "rms_norm has more axes than its input\n  values: axes 4, input 1x6x8x8"),
     (given("reshape", size=(3, 3), whole=True), "reshape must keep the number of values\n  values: input 1x6x8x8 = 384, output 3x3"),

@@ -543,7 +543,7 @@ def test_a_range_of_names_is_refused(name: str, message: str) -> None:
 def test_a_range_of_merges_is_refused() -> None:
     assert refused("a: relu", "b_{1..2}: add from a, data") == (
         "net.yaml:5: b_1: in a range of names each is fed by the one before\n"
-        "  values: from a, data\n  try: name one input, for the first"
+        "  values: from a, data\n  try: name one input, for the first; or say 'each from'"
     )
 
 

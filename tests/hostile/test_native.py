@@ -105,7 +105,7 @@ HOSTILE = {
     ),
     "nested blocks": (nested_blocks(10, 14), "the file stands for too many layers"),
     "deeper blocks": (nested_blocks(10, 40), "blocks nest too deep"),
-    "fan-out": (fan_out(), "the file stands for too many layers"),
+    "fan-out": (fan_out(), "the file stands for too many inputs of layers"),
     "commas": (LAYERS + "  - b: conv " + "1," * 40_000 + "1\n", "conv takes 2 values"),
     "quotes": (LAYERS + "  - b: conv " + "'" * 90_001 + "\n", "a quotation mark is never closed"),
     "brackets": (LAYERS + "  - b: conv " + "[" * 90_000 + "\n", "a bracket is never closed"),

@@ -1,0 +1,137 @@
+"""The law: what a file costs, in time and in memory, is in proportion to its size.
+
+Each module ``tests/hostile_growth_*.py`` has GENERATORS: by a name, what the file is called, and a
+function from a size in bytes to a file of about that size. Each file is read, counted and printed
+as ``nettally tally FILE`` does it, in a process with limits (tests/limited.py). Whether it is read
+or refused: at 1 MB it takes at most SECONDS of processor time and MEMORY above what Python and
+nettally take by themselves, and both grow at most linearly.
+
+    python tests/hostile/test_growth.py [WORD ...]     # all sizes; a line for each generator
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+HERE = Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[1]))
+
+from limited import Limited, Outcome  # noqa: E402 - it lies beside the generators
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KB = 2**10
+SIZES = (64 * KB, 128 * KB, 256 * KB, 512 * KB, 1024 * KB)
+SAMPLE = (256 * KB, 1024 * KB)
+"""The sizes that every run of the tests looks at."""
+
+SECONDS, MEMORY = 2.0, 200 * 2**20
+"""What a file of 1 MB may take."""
+
+STEEPEST = 1.25
+"""The exponent that is still linear: n·log n over these sizes is 1.1, and clocks are not exact."""
+
+NOISE_OF_TIME, NOISE_OF_MEMORY = 0.15, 20 * 2**20
+"""What is below this says nothing of how it grows: a start is no growth."""
+
+GENERATORS: dict[str, tuple[str, Callable[[int], bytes]]] = {}
+for _module in sorted(HERE.parents[1].glob("hostile_growth_*.py")):
+    GENERATORS.update(import_module(_module.stem).GENERATORS)
+
+
+class Cost(NamedTuple):
+    """What a generator's largest file took, and the exponents by which time and memory grow."""
+
+    outcome: Outcome
+    time_exponent: float
+    memory_exponent: float
+
+
+def cost(server: Limited, folder: Path, name: str, sizes: tuple[int, ...]) -> Cost:
+    """Reads a generator's files of these sizes."""
+    file, write = GENERATORS[name]
+    outcomes: list[Outcome] = []
+    for size in sizes:
+        path = folder / file
+        path.write_bytes(write(size))
+        outcomes.append(server.read(path, table=True, memory=2 * 2**30, seconds=5 * SECONDS))
+        if not outcomes[-1].survived:
+            break
+    sizes = sizes[: len(outcomes)]
+    return Cost(
+        outcomes[-1],
+        exponent(sizes, [each.seconds for each in outcomes], NOISE_OF_TIME),
+        exponent(sizes, [each.memory for each in outcomes], NOISE_OF_MEMORY),
+    )
+
+
+def exponent(sizes: tuple[int, ...], values: list[float], noise: float) -> float:
+    """The slope in log-log of the values that noise does not hide; 0 where there are none."""
+    points = [
+        (math.log(size), math.log(max(value, noise / 4)))
+        for size, value in zip(sizes, values, strict=True)
+    ]
+    if len(points) < 2 or values[-1] < noise:
+        return 0.0
+    middle = sum(x for x, _ in points) / len(points)
+    spread = sum((x - middle) ** 2 for x, _ in points)
+    return sum((x - middle) * y for x, y in points) / spread
+
+
+def complaints(found: Cost) -> list[str]:
+    """What breaks the law."""
+    how, text, seconds, memory, *_ = found.outcome
+    if how not in ("read", "refused"):
+        return [f"{how}: {text[-300:]}"]
+    wrong: list[str] = []
+    if seconds > SECONDS:
+        wrong.append(f"{seconds:.1f} s")
+    if memory > MEMORY:
+        wrong.append(f"{memory / 2**20:.0f} MB")
+    if found.time_exponent > STEEPEST:
+        wrong.append(f"time grows as n^{found.time_exponent:.2f}")
+    if found.memory_exponent > STEEPEST:
+        wrong.append(f"memory grows as n^{found.memory_exponent:.2f}")
+    if len(text) > 4000:
+        wrong.append(f"its message has {len(text):,} characters")
+    return wrong
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux holds to all limits")
+@pytest.mark.parametrize("name", GENERATORS)
+def test_growth(name: str, limited: Limited, tmp_path: Path) -> None:
+    assert not complaints(cost(limited, tmp_path, name, SAMPLE))
+
+
+def main(words: list[str]) -> int:
+    """Writes a line for each generator whose name has one of the words; for all without words."""
+    failed = 0
+    write = sys.stdout.write
+    write(f"{'generator':45} {'slope of time':>13} {'of memory':>9} {'seconds':>8} {'MB':>6}\n")
+    with Limited() as server, tempfile.TemporaryDirectory() as folder:
+        for name in GENERATORS:
+            if words and not any(word in name for word in words):
+                continue
+            found = cost(server, Path(folder), name, SIZES)
+            wrong = "; ".join(complaints(found))
+            failed += bool(wrong)
+            how, text, seconds, memory, *_ = found.outcome
+            write(
+                f"{name:45} {found.time_exponent:13.2f} {found.memory_exponent:9.2f} "
+                f"{seconds:8.2f} {memory / 2**20:6.0f}  {how}  "
+                f"{wrong or text.partition(chr(10))[0][:70]}\n"
+            )
+            sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
