@@ -8,7 +8,6 @@ from nettally.counting.tally import tally
 from nettally.errors import NettallyError
 from nettally.formats import Source, native
 from nettally.network import Network
-
 from test_native import layers, refused
 from test_native_write import again, assert_same
 
@@ -26,7 +25,7 @@ ALL_OF_IT = (
         (["e: embedding 9, 4", "fc: linear 2"], "12", "fc", "12x4", "48"),
         (["l: lstm 4", "fc: linear 2"], "3x8", "fc", "3x4", "12"),
         (["a: linear 6, axis 2", "b: linear 2"], "5x3", "b", "5x6", "30"),
-        (["q: linear 4, axis 2", "t: attention heads 2 from q, q, q", "n: layer_norm", "f: linear 3"],
+        (["q: linear 4, axis 2", "t: attention from q, q, q", "n: layer_norm", "f: linear 3"],
          "5x3", "f", "5x4", "20"),
         (["c: conv 6, 2x2", "r: reshape 9x6", "t: attention from r, r, r", "f: linear 3"],
          "3x4x4", "f", "9x6", "54"),
@@ -149,8 +148,8 @@ def test_what_stands_side_by_side_and_does_not_fit(
 
 
 def test_a_range_that_is_read_is_bounded() -> None:
-    text = "nettally: 1\ninput: 3\nlayers:\n  - a: relu\n" + "".join(
+    text = "nettally: 1\ninput: 3\nlayers:\n  - a_{1..90000}: relu\n" + "".join(
         f"  - b{i}: add from a_{{1..90000}}\n" for i in range(9)
     )
-    with pytest.raises(NettallyError, match="no input or layer is called|too many inputs"):
+    with pytest.raises(NettallyError, match="too many inputs of layers"):
         native.read(Source("x.yaml", text.encode()))

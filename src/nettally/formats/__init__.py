@@ -166,7 +166,7 @@ def _read_file(
     for reader in _formats():
         if reader.sniff(head, name):
             data = b"" if getattr(reader, "BINARY", False) else read_bytes(path)
-            return reader.read(Source(name, data, sizes, companion, path, options))
+            return _read_by(reader, Source(name, data, sizes, companion, path, options))
     raise _unrecognised(name, os.stat(path).st_size, head)
 
 
@@ -257,8 +257,18 @@ def _not_a_network(what: object) -> ReadError:
 def _read(source: Source, format_name: str | None = None) -> Network:
     for reader in _formats() if format_name is None else (format_module(format_name),):
         if format_name is not None or reader.sniff(source.data[:HEAD], source.name):
-            return reader.read(source)
+            return _read_by(reader, source)
     raise _unrecognised(source.name, len(source.data), source.data[:HEAD])
+
+
+def _read_by(reader: Any, source: Source) -> Network:
+    network = reader.read(source)
+    about = getattr(reader, "FORMAT", None)
+    if not source.inputs or about is None or not about.sizes_follow_input:
+        return network
+    from .input_sizes import with_note
+
+    return with_note(network, source, reader.read)
 
 
 def _unrecognised(name: str, size: int, head: bytes) -> ReadError:

@@ -45,6 +45,7 @@ FORMAT = Format(
     (".cfg",),
     "the programs of 2011 and 2012, and cuda-convnet2 of 2014",
     ("sizes of the classes of a treefc, which stand with the data",),
+    sizes_follow_input=True,
 )
 
 COSTS = (

@@ -31,6 +31,7 @@ FORMAT = Format(
         "trees of classes (tree=) lie in other files and are not read",
         "maxpool_depth, and smaller maps added to larger ones, are opaque",
     ),
+    sizes_follow_input=True,
 )
 
 TYPES: dict[str, tuple[str, Handler]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ...errors import ReadError, closest
+from ...errors import closest
 from ...layers.same_padding import resolve
 from ...network import MAX_SIZE, Network, Shape, Span, is_verified
 from ..encodings.yaml import compose
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["read", "resolve", "sniff", "write"]
 
 VERSION = 1
-FORMAT = Format("nettally's own", (".yaml", ".yml"), f"version {VERSION}")
+FORMAT = Format("nettally's own", (".yaml", ".yml"), f"version {VERSION}", sizes_follow_input=True)
 KEYS = (
     *("nettally", "name", "title", "source", "notes"),
     *("input", "batch", "blocks", "layers", "outputs"),

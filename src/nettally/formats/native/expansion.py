@@ -9,9 +9,9 @@ from ...layers.same_padding import resolve
 from ...network import NOTHING, Node, Span
 from ..budget import Budget
 from ..encodings.yaml.tree import clip
+from ..shapes import Shapes
 from . import field_values, sequences
 from .entry import MAX_NAME, Entry, Item, Items
-from .shapes import Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,7 @@ class Expansion:
         self.known = {name: name for name in inputs}
         self.lines = dict.fromkeys(inputs, line)
         self.layers: dict[tuple[Any, ...], tuple[Layer, Any]] = {}
+        self.resolved: dict[tuple[int, tuple[Shape, ...]], Layer] = {}
         self.by_name: dict[str, Node] = {}
         self.budget = Budget(size)
         self.settled: set[str] = set()  # layers whose line says their axis
@@ -167,7 +168,11 @@ class Expansion:
             module = name.rpartition(".")[0]
         node = Node(name, layer, inputs, NOTHING, module, Span(self.file, entry.line), written)
         if written and isinstance(written.get("padding"), str):
-            node = node.replace(layer=resolve(node, self.shapes.of(inputs)))
+            xs = self.shapes.of(inputs)
+            same = (id(layer), xs)
+            if same not in self.resolved:
+                self.resolved[same] = resolve(node, xs)
+            node = node.replace(layer=self.resolved[same])
         if item.weights:
             node = node.replace(shared=self._shared(node, item.weights, prefix))
         self.nodes.append(node)
@@ -235,7 +240,8 @@ class Expansion:
                 f"the block '{item.sig.name}' ends in {len(ends)} layers side by side",
                 hint="let it end in one that reads them all: '- join: concat'",
             )
-        return ends[0]
+        (end,) = ends
+        return end
 
     def _value(self, value: field_values.Value, env: dict[str, Any]) -> Any:
         """What a value is under a block's parameters."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...network import Node, Shape
-    from .shapes import Shapes
+    from ..shapes import Shapes
 
 SEQUENCES = frozenset(("embedding", "attention", "rnn", "gru", "lstm"))
 """Layers that put out a sequence: positions, then features."""
@@ -56,7 +56,7 @@ def note(whole: Mapping[str, Shape]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     sizes = "x".join(map(str, shape[1:]))
     return (
-        f"{', '.join(names[:SHOWN])}{more}: linear reads all of {sizes}, {product(shape[1:]):,} "
-        f"values for each output; 'axis {len(shape) - 1}' reads a sequence step by step, and 'axis 1' "
-        "says that all of it is meant"
+        f"{', '.join(names[:SHOWN])}{more}: linear reads all of {sizes}, "
+        f"{product(shape[1:]):,} values for each output; 'axis {len(shape) - 1}' reads a sequence "
+        "step by step, and 'axis 1' says that all of it is meant"
     )

@@ -8,8 +8,8 @@ from ...arith import Difference, FloorDiv, Num, Product, Sum
 from ...errors import NettallyError, ReadError
 from ...layers.same_padding import resolve
 from ...network import NOTHING, Node
+from ..shapes import Shapes
 from . import field_values, grammar, sequences
-from .shapes import Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
