@@ -1,7 +1,7 @@
 """Files in text that grow and do harm, for the law of tests/hostile/test_growth.py.
 
-GENERATORS: by a name, what the file is called, and a function from the size that is wanted, in
-bytes, to the file's bytes, which are about as many.
+GENERATORS: by a name, what the file is called, a function from the size that is wanted, in bytes,
+to the file's bytes, which are about as many, and, where there is any, what is asked of it.
 """
 # ruff: noqa: E501  (tables: a generator a line)
 
@@ -153,11 +153,11 @@ CAFFE: dict[str, Generator] = {
     "unknown fields of layers": growing(R, caffe("ReLU", "feild{i}: 1")),
     "misspelt fields of layers": growing(R, caffe("Convolution", "convolution_param {{ num_output: 1 kernel_size: 1 strdie: 1 pda{i}: 1 }}")),
     "fields twice": growing(R + "layer { name: 'b' type: 'ReLU' bottom: 'a' top: 'b' ", "name: 'b' ", "}"),
-    "sizes": growing("input: 'data' input_shape { ", "dim: 1 ", "}\n" + R[len(P):]),
-    "sizes in a list": growing("input: 'data' input_shape { dim: [1", ", 1", "] }\n" + R[len(P):]),
-    "inputs": growing("", lambda i: f"input: 'd{i}' input_shape {{ dim: 1 dim: 2 }}\n", "layer { name: 'a' type: 'ReLU' bottom: 'd0' top: 'a' }"),
+    "sizes": growing("layer { name: 'a' type: 'ReLU' bottom: 'data' top: 'a' } input: 'data' input_shape { ", "dim: 1 ", "}\n"),
+    "sizes in a list": growing("layer { name: 'a' type: 'ReLU' bottom: 'data' top: 'a' } input: 'data' input_shape { dim: [1", ", 1", "] }\n"),
+    "inputs": growing("layer { name: 'a' type: 'ReLU' bottom: 'd0' top: 'a' } ", lambda i: f"input: 'd{i}' input_shape {{ dim: 1 dim: 2 }}\n"),
     "inputs first": lambda size: (
-        growing("", lambda i: f"input: 'd{i}'\n")(size // 2) + growing("", "input_shape { dim: 1 dim: 2 }\n", "layer { name: 'a' type: 'ReLU' bottom: 'd0' top: 'a' }")(size // 2)
+        growing("layer { name: 'a' type: 'ReLU' bottom: 'd0' top: 'a' } ", lambda i: f"input: 'd{i}'\n")(2 * size // 5) + growing("", "input_shape { dim: 1 dim: 2 }\n")(size // 5 * 3)
     ),
     "strings that adjoin": growing(R + "name: ", "'x' "),
     "long name": growing(R + "layer { name: '", "x", "' type: 'ReLU' bottom: 'a' top: 'b' }"),
@@ -185,7 +185,8 @@ CAFFE: dict[str, Generator] = {
     "tops": growing(R + "layer { name: 'b' type: 'Split' bottom: 'a' ", lambda i: f"top: 't{i}' ", "}"),
     "tops of a slice": growing(R + "layer { name: 'b' type: 'Slice' bottom: 'a' ", lambda i: f"top: 't{i}' ", "}"),
     "tops of one name": growing(R + "layer { name: 'b' type: 'Split' bottom: 'a' ", "top: 't' ", "}"),
-    "tops of data": growing("layer { name: 'b' type: 'Input' ", lambda i: f"top: 't{i}' ", "input_param { shape { dim: 1 dim: 2 } } }"),
+    "tops of data": growing(R + "layer { name: 'b' type: 'Input' ", lambda i: f"top: 't{i}' ", "input_param { shape { dim: 1 dim: 2 } } }"),
+    "tops of data that are read": growing("layer { name: 'b' type: 'Input' ", lambda i: f"top: 't{i}' ", "input_param { shape { dim: 1 dim: 2 } } } layer { name: 'c' type: 'ReLU' bottom: 't1' top: 'c' }"),
     "points of a slice": growing(R + "layer { name: 'b' type: 'Slice' bottom: 'a' top: 't' top: 'u' slice_param { ", lambda i: f"slice_point: {i + 1} ", "} }"),
     "shared weights": growing(P, lambda i: f"layer {{ name: 'b{i}' type: 'InnerProduct' bottom: 'data' top: 'b{i}' param {{ name: 'w' }} param {{ name: 'v' }} inner_product_param {{ num_output: 2 }} }}\n"),
     "parameters": growing(R + "layer { name: 'b' type: 'ReLU' bottom: 'a' top: 'b' ", lambda i: f"param {{ name: 'w{i}' }} ", "}"),
@@ -250,6 +251,18 @@ DARKNET: dict[str, Generator] = {
 
 DATA = "[data]\ntype=data\ndataIdx=0\n[labels]\ntype=data\ndataIdx=1\n"
 F = DATA + "[fc]\ntype=fc\ninputs=data\noutputs=3\ninitW=0.01\n"
+V = DATA + """[conv]
+type=conv
+inputs=data
+channels=3
+filters=16
+padding=0
+stride=1
+filterSize=8
+initW=0.01
+partialSum=1
+sharedBiases=1
+"""
 
 
 def convnet(more: str) -> Callable[[int], str]:
@@ -287,6 +300,8 @@ CUDA_CONVNET: dict[str, Generator] = {
     "brackets": growing(F, "["),
     "neuron's values": growing(F + "[b]\ntype=neuron\ninputs=fc\nneuron=tanh[1", ",1", "]\n"),
     "weights of others": growing(F, convnet("type=fc\ninputs=fc\noutputs=3\ninitW=0.01\nweightSource=fc[0]\n")),
+    "sizes to try": growing(V, convnet("type=neuron\ninputs=conv\nneuron=relu\n"), "[fc]\ntype=fc\ninputs=conv\noutputs=10\ninitW=0.01\n"),
+    "sizes to try of a chain": growing(V, lambda i: f"[b{i}]\ntype=fc\ninputs={f'b{i - 1}' if i else 'conv'}\noutputs=10\ninitW=0.01\n"),
     "costs": growing(F, convnet("type=cost.logreg\ninputs=labels,fc\n")),
 }  # fmt: skip
 
@@ -314,10 +329,25 @@ def functional(layers: list[Any], end: str = "a") -> dict[str, Any]:
     return {"class_name": "Functional", "config": {**config, "output_layers": [[end, 0, 0]]}}
 
 
-def model(item: Callable[[int], dict[str, Any]]) -> Generator:
-    """A functional model of as many layers as the size allows."""
-    head, _, tail = json.dumps(functional([START, "HERE"])).partition('"HERE"')
-    return growing(head, lambda i: json.dumps(item(i)), tail, ", ")
+def model(item: Callable[[int], dict[str, Any]], *, all_out: bool = False) -> Generator:
+    """A functional model of as many layers as the size allows; the last one, or all, put out."""
+
+    def write(size: int) -> bytes:
+        layers = [json.dumps(START)]
+        names: list[str] = []
+        room = size - 300
+        while room > 0:
+            layer = item(len(names))
+            names.append(layer["name"])
+            layers.append(json.dumps(layer))
+            room -= len(layers[-1]) + 2 + all_out * (len(names[-1]) + 12)
+        outputs = [[name, 0, 0] for name in (names if all_out else names[-1:])]
+        config = f'"name": "m", "layers": [{", ".join(layers)}], "input_layers": [["a", 0, 0]]'
+        outs = json.dumps(outputs)
+        whole = f'{{"class_name": "Functional", "config": {{{config}, "output_layers": {outs}}}}}'
+        return whole.encode()
+
+    return write
 
 
 def sequential(item: Callable[[int], dict[str, Any]]) -> Generator:
@@ -347,9 +377,16 @@ def a_model_called_often(size: int) -> bytes:
     inner = functional(
         [START, *(dense(f"x{i}", "a" if not i else f"x{i - 1}") for i in range(size // 400))]
     )
-    calls = [[["inner", i, 0, {}]] if i else [["a", 0, 0, {}]] for i in range(size // 60)]
-    whole = {**inner, "name": "inner", "inbound_nodes": calls}
+    inner["config"]["output_layers"] = [[f"x{size // 400 - 1}", 0, 0]]
+    calls = [[["inner", i, 0, {}]] if i else [["a", 0, 0, {}]] for i in range(1, size // 60)]
+    whole = {**inner, "name": "inner", "inbound_nodes": [[["a", 0, 0, {}]], *calls]}
     return json.dumps(functional([START, whole], "inner")).encode()
+
+
+def a_chain_backwards(size: int) -> bytes:
+    count = size // 160
+    layers = [dense(f"d{i}", f"d{i - 1}" if i else "a") for i in range(count)]
+    return json.dumps(functional([START, *reversed(layers)], f"d{count - 1}")).encode()
 
 
 def models_in_models(size: int) -> bytes:
@@ -364,22 +401,23 @@ def models_in_models(size: int) -> bytes:
 
 
 KERAS: dict[str, Generator] = {
-    "a star": model(lambda i: dense(f"d{i}", "a")),
+    "a star": model(lambda i: dense(f"d{i}", "a"), all_out=True),
     "a chain": model(lambda i: dense(f"d{i}", f"d{i - 1}" if i else "a")),
     "a sequence": sequential(lambda i: keras_layer("Dense", f"d{i}", units=4)),
     "a sequence of one name": sequential(lambda i: keras_layer("Dense", "d", units=4)),
     "a sequence of no names": sequential(lambda i: {"class_name": "Dense", "config": {"units": 4}}),
     "a sequence that is unknown": sequential(lambda i: keras_layer(f"Desne{i}", f"d{i}", units=4)),
-    "layers of one name": model(lambda i: dense("d", "a")),
-    "unknown layers": model(lambda i: dense(f"d{i}", "a", kind=f"Desne{i}")),
-    "one unknown layer": model(lambda i: dense(f"d{i}", "a", kind="Desne")),
-    "lambdas": model(lambda i: dense(f"d{i}", "a", kind="Lambda")),
-    "activations": model(lambda i: dense(f"d{i}", "a", kind="Activation", activation=f"rleu{i}")),
+    "layers of one name": model(lambda i: dense("d", "a"), all_out=True),
+    "unknown layers": model(lambda i: dense(f"d{i}", "a", kind=f"Desne{i}"), all_out=True),
+    "one unknown layer": model(lambda i: dense(f"d{i}", "a", kind="Desne"), all_out=True),
+    "lambdas": model(lambda i: dense(f"d{i}", "a", kind="Lambda"), all_out=True),
+    "activations": model(lambda i: dense(f"d{i}", "a", kind="Activation", activation=f"rleu{i}"), all_out=True),
     "unknown sources": model(lambda i: dense(f"d{i}", f"zzz{i}")),
     "all before": model(lambda i: dense(f"d{i}", "a", "a", *(f"d{j}" for j in range(i)), kind="Concatenate", axis=-1)),
     "sources": model(lambda i: dense(f"d{i}", *["a"] * 2000, kind="Add")),
     "a layer called often": called_often,
     "a model called often": a_model_called_often,
+    "a chain backwards": a_chain_backwards,
     "models in models": models_in_models,
     "inputs": model(lambda i: {**START, "name": f"i{i}", "config": {"batch_input_shape": [None, 4], "name": f"i{i}"}}),
     "outputs": lambda size: json.dumps({"class_name": "Functional", "config": {"name": "m", "layers": [START, dense("d", "a")], "input_layers": [["a", 0, 0]], "output_layers": [["d", 0, 0]] * (size // 12)}}).encode(),
@@ -400,9 +438,9 @@ KERAS: dict[str, Generator] = {
     "deep": growing('{"class_name": "Model", "config": ', "["),
     "deep objects": growing('{"class_name": "Model", "config": ', '{"a": '),
     "blanks": growing('{"class_name": "Model", "config": ', " "),
-    "long names": model(lambda i: dense("x" * 200 + str(i), "a")),
-    "reshapes": model(lambda i: dense(f"d{i}", "a", kind="Reshape", target_shape=[2, 2])),
-    "wrappers": model(lambda i: dense(f"d{i}", "a", kind="TimeDistributed", layer=keras_layer("Dense", "x", units=1))),
+    "long names": model(lambda i: dense("x" * 200 + str(i), "a"), all_out=True),
+    "reshapes": model(lambda i: dense(f"d{i}", "a", kind="Reshape", target_shape=[2, 2]), all_out=True),
+    "wrappers": model(lambda i: dense(f"d{i}", "a", kind="TimeDistributed", layer=keras_layer("Dense", "x", units=1)), all_out=True),
     "axes": inside("1", kind="Reshape"),
 }  # fmt: skip
 
@@ -414,8 +452,15 @@ SUFFIXES = {
     "keras": "json",
 }
 
-GENERATORS: dict[str, tuple[str, Generator]] = {
-    f"{group}: {name}": (f"x.{SUFFIXES[group]}", write)
+ASKED = {"cuda-convnet": {"inputs": {"data": (3, 8, 8)}}}
+"""What is asked of a format's files, by the arguments of ``Limited.read``."""
+
+GENERATORS: dict[str, tuple[str, Generator, dict[str, Any]]] = {
+    f"{group}: {name}": (
+        f"x.{SUFFIXES[group]}",
+        write,
+        ASKED.get(group, {}) if "sizes to try" not in name else {},
+    )
     for group, table in (
         ("native", NATIVE),
         ("caffe", CAFFE),

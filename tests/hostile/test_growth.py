@@ -16,7 +16,7 @@ import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -39,16 +39,20 @@ SECONDS, MEMORY = 2.0, 200 * 2**20
 STEEPEST = 1.25
 """The exponent that is still linear: n·log n over these sizes is 1.1, and clocks are not exact."""
 
+TRIES = 3
+
 NOISE_OF_TIME, NOISE_OF_MEMORY = 0.15, 20 * 2**20
 """What is below this says nothing of how it grows: a start is no growth."""
 
-GENERATORS: dict[str, tuple[str, Callable[[int], bytes]]] = {}
+GENERATORS: dict[
+    str, tuple[str, Callable[[int], bytes]] | tuple[str, Callable[[int], bytes], dict[str, Any]]
+] = {}
 for _module in sorted(HERE.parents[1].glob("hostile_growth_*.py")):
     GENERATORS.update(import_module(_module.stem).GENERATORS)
 
 
 class Cost(NamedTuple):
-    """What a generator's largest file took, and the exponents by which time and memory grow."""
+    """The most that a generator's files took, and the exponents by which time and memory grow."""
 
     outcome: Outcome
     time_exponent: float
@@ -57,17 +61,21 @@ class Cost(NamedTuple):
 
 def cost(server: Limited, folder: Path, name: str, sizes: tuple[int, ...]) -> Cost:
     """Reads a generator's files of these sizes."""
-    file, write = GENERATORS[name]
+    file, write, *more = GENERATORS[name]
+    asked = more[0] if more else {}
     outcomes: list[Outcome] = []
     for size in sizes:
         path = folder / file
         path.write_bytes(write(size))
-        outcomes.append(server.read(path, table=True, memory=2 * 2**30, seconds=5 * SECONDS))
+        outcomes.append(server.read(path, table=True, memory=2**30, seconds=5 * SECONDS, **asked))
         if not outcomes[-1].survived:
             break
     sizes = sizes[: len(outcomes)]
+    seconds, memory = (
+        max(getattr(each, what) for each in outcomes) for what in ("seconds", "memory")
+    )
     return Cost(
-        outcomes[-1],
+        outcomes[-1]._replace(seconds=seconds, memory=memory),
         exponent(sizes, [each.seconds for each in outcomes], NOISE_OF_TIME),
         exponent(sizes, [each.memory for each in outcomes], NOISE_OF_MEMORY),
     )
@@ -108,6 +116,9 @@ def complaints(found: Cost) -> list[str]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux holds to all limits")
 @pytest.mark.parametrize("name", GENERATORS)
 def test_growth(name: str, limited: Limited, tmp_path: Path) -> None:
+    for _ in range(TRIES - 1):  # a machine may be busy; what is wrong is wrong each time
+        if not complaints(cost(limited, tmp_path, name, SAMPLE)):
+            return
     assert not complaints(cost(limited, tmp_path, name, SAMPLE))
 
 
