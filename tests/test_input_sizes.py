@@ -50,7 +50,7 @@ def test_a_size_that_the_user_gave(tmp_path: Path, name: str, text: str, layer: 
     assert nettally.read(path, (7, 3, 8, 8)).notes == ()  # another batch
     assert nettally.read(path, (3, 10, 10)).notes == (
         f"the parameters of {layer} follow from the size of the input: {AFTER:,} with 3x10x10, "
-        f"and {BEFORE:,} with 3x8x8, which the file states",
+        f"and {BEFORE:,} with 3x8x8, the size where none is given",
     )
 
 
@@ -70,14 +70,14 @@ def test_a_size_that_the_file_does_not_state(tmp_path: Path) -> None:
         ("  - c: conv 4, 3x3\n", (3, 10, 10), ""),
         ("  - c: conv 4, 3x3\n", (1, 8, 8),
          "the parameters of c follow from the size of the input: 40 with 1x8x8, and 112 with "
-         "3x8x8, which the file states"),
+         "3x8x8, the size where none is given"),
         ("".join(f"  - f{i}: linear 2 from data\n" for i in range(5)), (3, 1, 1),
          "the parameters of f0, f1, f2 and 2 more follow from the size of the input: 40 with "
-         "3x1x1, and 1,930 with 3x8x8, which the file states"),
+         "3x1x1, and 1,930 with 3x8x8, the size where none is given"),
         ("  - o: opaque what, size [4, 8, 8]\n  - fc: linear 1\n", (3, 10, 10), ""),
         ("  - f: linear 2\n  - g: linear 2, weights f from data\n", (3, 4, 4),
          "the parameters of f follow from the size of the input: 98 with 3x4x4, and 386 with "
-         "3x8x8, which the file states"),
+         "3x8x8, the size where none is given"),
     ],
 )  # fmt: skip
 def test_which_layers(tmp_path: Path, layers: str, size: tuple[int, ...], note: str) -> None:
@@ -92,8 +92,8 @@ def test_of_several_inputs_those_that_were_given_are_named(tmp_path: Path) -> No
         "nettally: 1\ninput: {a: 3x8x8, b: 4}\nlayers:\n  - f: linear 1\n  - g: linear 1 from b\n"
     )
     assert nettally.read(path, {"b": (6,)}).notes == (
-        "the parameters of g follow from the size of the input: 7 with b 6, and 5 with b 4, which "
-        "the file states",
+        "the parameters of g follow from the size of the input: 7 with b 6, and 5 with b 4, the "
+        "size where none is given",
     )
 
 

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 SHOWN = 3
 """How many layers the note names."""
 
+MOST = 10_000
+"""A network of more layers than this is not read twice."""
+
 
 def with_note(network: Network, source: Source, read: Callable[[Source], Network]) -> Network:
     """The network, with a note where its parameters would be others with another input.
 
     network: as ``read(source)`` gave it. Where the user gave no size, or the one that the file
-    states, there is nothing to say. The file is read once more, at its own size, or, where it
-    states none, at twice the user's.
+    states, there is nothing to say. The file is read once more, without the user's sizes,
+    or, where it needs them, with twice as large ones.
     """
-    if not source.inputs:
+    if not source.inputs or len(network.nodes) > MOST:
         return network
     stated = _read(read, source, NOTHING)
     other = stated or _read(read, source, _doubled(network.inputs))
@@ -69,7 +72,7 @@ def _note(network: Network, other: Network, states_size: bool) -> str:
     count, stated = (sum(table[name] for name in names) for table in (ours, others))
     return (
         f"{head}: {count:,} with {_sizes(network, moved)}, and {stated:,} with "
-        f"{_sizes(other, moved)}, which the file states"
+        f"{_sizes(other, moved)}, the size where none is given"
     )
 
 

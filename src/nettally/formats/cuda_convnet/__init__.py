@@ -203,7 +203,7 @@ def _plans(sections: Mapping[str, Section]) -> list[Plan]:
         if "type" not in section:
             raise section.error(
                 "the layer has no type",
-                values=f"given: {', '.join(section.keys()) or 'nothing'}",
+                values=f"given: {', '.join(section.keys())[:200] or 'nothing'}",
                 hint="add a line type=conv, fc, pool, ...",
             )
         kind = section.get("type")
