@@ -251,7 +251,9 @@ DARKNET: dict[str, Generator] = {
 
 DATA = "[data]\ntype=data\ndataIdx=0\n[labels]\ntype=data\ndataIdx=1\n"
 F = DATA + "[fc]\ntype=fc\ninputs=data\noutputs=3\ninitW=0.01\n"
-V = DATA + """[conv]
+V = (
+    DATA
+    + """[conv]
 type=conv
 inputs=data
 channels=3
@@ -263,6 +265,7 @@ initW=0.01
 partialSum=1
 sharedBiases=1
 """
+)
 
 
 def convnet(more: str) -> Callable[[int], str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...errors import ReadError
     from ..encodings.blob import Blob
 
-MAX_FIELDS = 1_000_000
+MAX_FIELDS = 300_000
 """How many fields a file may have; a tensor's values are one."""
 
 MAX_STRING = SMALL

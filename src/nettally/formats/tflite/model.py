@@ -19,8 +19,8 @@ MAX_GRAPHS = 10_000
 MAX_CODES = 10_000
 MAX_AXES = 32
 MAX_NAME = 2000
-MAX_NAMES = 32 * 2**20
-"""How long all the tensors' names may be together: many can be one and the same in the file."""
+NAMES_A_BYTE = 4
+"""How long all tensors' names may be, for each byte of the file: many can be one and the same."""
 MAX_CONTENTS = 4096
 """The longest constant that is read, in values: sizes, axes, paddings are far shorter."""
 
@@ -120,12 +120,13 @@ def model(blob: Blob) -> Graph:
         raise flat.error("the file has no network", root.at)
     buffers = root.vector(4, 4)
     graph = graphs[0]
-    tensors = [
-        _tensor(i, each, flat, buffers)
-        for i, each in enumerate(graph.tables(0, MAX_TENSORS, "tensors"))
-    ]
-    if sum(len(tensor.name) for tensor in tensors) > MAX_NAMES:
-        raise flat.error("the tensors' names are too long", graph.at)
+    tensors: list[TensorInfo] = []
+    room = NAMES_A_BYTE * flat.size
+    for i, each in enumerate(graph.tables(0, MAX_TENSORS, "tensors")):
+        tensors.append(_tensor(i, each, flat, buffers))
+        room -= len(tensors[-1].name)
+        if room < 0:
+            raise flat.error("the tensors' names are too long", each.at)
     inputs, outputs = graph.ints(1, MAX_TENSORS, "inputs"), graph.ints(2, MAX_TENSORS, "outputs")
     operators: list[Operator] = []
     edges = 0
