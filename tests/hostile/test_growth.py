@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,20 +29,23 @@ from limited import Limited, Outcome  # noqa: E402 - it lies beside the generato
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KB = 2**10
-SIZES = (64 * KB, 128 * KB, 256 * KB, 512 * KB, 1024 * KB)
-SAMPLE = (128 * KB, 1024 * KB)
+KB, MB = 2**10, 2**20
+SIZES = (64 * KB, 128 * KB, 256 * KB, 512 * KB, MB)
+SAMPLE = (128 * KB, MB)
 """The sizes that every run of the tests looks at."""
 
-SECONDS, MEMORY = 2.0, 200 * 2**20
-"""What a file of 1 MB may take."""
+SECONDS, MEMORY = 2.0, 200 * MB
+"""What a file of 1 MB may take, on a machine that nobody else uses: see ``slowness``."""
+
+QUIET = 0.06
+"""The seconds that ``slowness`` takes on a usual machine of 2023 that has nothing else to do."""
 
 STEEPEST = 1.25
 """The exponent that is still linear: n·log n over these sizes is 1.1, and clocks are not exact."""
 
 TRIES = 3
 
-NOISE_OF_TIME, NOISE_OF_MEMORY = 0.15, 20 * 2**20
+NOISE_OF_TIME, NOISE_OF_MEMORY = 0.15, 20 * MB
 """What is below this says nothing of how it grows: a start is no growth."""
 
 GENERATORS: dict[
@@ -74,11 +78,22 @@ def cost(server: Limited, folder: Path, name: str, sizes: tuple[int, ...]) -> Co
     seconds, memory = (
         max(getattr(each, what) for each in outcomes) for what in ("seconds", "memory")
     )
+    if seconds > SECONDS:
+        seconds /= slowness()
     return Cost(
         outcomes[-1]._replace(seconds=seconds, memory=memory),
         exponent(sizes, [each.seconds for each in outcomes], NOISE_OF_TIME),
         exponent(sizes, [each.memory for each in outcomes], NOISE_OF_MEMORY),
     )
+
+
+def slowness() -> float:
+    """How many times as long as on a quiet machine work like a reader's takes now; at least 1."""
+    begun = time.process_time()
+    texts = [f"layer {i}" for i in range(100_000)]
+    table = {text: (text, len(text)) for text in texts}
+    assert sum(len(table[text][0]) for text in texts) > 0
+    return max(1.0, (time.process_time() - begun) / QUIET)
 
 
 def exponent(sizes: tuple[int, ...], values: list[float], noise: float) -> float:
@@ -124,10 +139,9 @@ NOT_YET = {
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(reason=NOT_YET[name], strict=False)] * (name in NOT_YET),
-        )
+        pytest.param(name, marks=[pytest.mark.xfail(reason=NOT_YET[name], strict=False)])
+        if name in NOT_YET
+        else name
         for name in GENERATORS
     ],
 )
@@ -138,6 +152,24 @@ def test_growth(name: str, limited: Limited, tmp_path: Path) -> None:
         tries += 1  # a machine may be busy; what is wrong is wrong each time
         found = complaints(cost(limited, tmp_path, name, SAMPLE))
     assert not found
+
+
+def test_the_law_can_be_broken() -> None:
+    """The exponents of what is linear, of what is quadratic, and of noise."""
+    for power in (1.0, 2.0):
+        seconds = [(size / MB) ** power for size in SIZES]
+        assert math.isclose(exponent(SIZES, seconds, 0.0), power)
+    assert exponent(SIZES, [0.001, 0.01, 0.02, 0.04, 0.1], NOISE_OF_TIME) == 0.0
+    linear = Cost(Outcome("read", "", 1.0, 2**20), 1.1, 0.0)
+    assert not complaints(linear)
+    assert complaints(linear._replace(time_exponent=1.9)) == ["time grows as n^1.90"]
+    assert complaints(linear._replace(memory_exponent=1.5)) == ["memory grows as n^1.50"]
+    slow = linear.outcome._replace(seconds=3.0, memory=300 * MB)
+    assert complaints(linear._replace(outcome=slow)) == ["3.0 s", "300 MB"]
+    wordy = linear.outcome._replace(how="refused", text="x" * 5000)
+    assert complaints(linear._replace(outcome=wordy)) == ["its message has 5,000 characters"]
+    late = linear.outcome._replace(how="took too long", text="over 10 s")
+    assert complaints(linear._replace(outcome=late)) == ["took too long: over 10 s"]
 
 
 def main(words: list[str]) -> int:

@@ -235,13 +235,12 @@ class Expansion:
         body = self.items.body(item.sig.name)
         key = tuple((type(v), v, getattr(v, "how", None)) for v in params.values())
         ends = self.add(body, name + ".", params, key, inputs, depth + 1)
-        if len(ends) > 1:
+        if len(ends) != 1:
             raise ReadError(
                 f"the block '{item.sig.name}' ends in {len(ends)} layers side by side",
                 hint="let it end in one that reads them all: '- join: concat'",
             )
-        (end,) = ends
-        return end
+        return ends[0]
 
     def _value(self, value: field_values.Value, env: dict[str, Any]) -> Any:
         """What a value is under a block's parameters."""
