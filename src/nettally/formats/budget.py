@@ -10,8 +10,9 @@ NODES = 100_000
 EDGES = 500_000
 """Inputs that these layers may read together."""
 
-STEPS = 100_000
-"""Steps of any other work that any file may ask for, such as operations of arithmetic."""
+STEPS = 50_000
+"""Steps of any other work that any file may ask for: a layer that is built, a parameter that is
+passed, an operation of arithmetic."""
 
 BYTES_A_STEP = 16
 """A larger file may ask for one step more for so many of its bytes."""

@@ -62,7 +62,6 @@ class Expansion:
         previous = ins[:1]
         for entry in entries:
             names, item, line = entry
-            where = f"{self.file}:{line}"
             sources = item.sources
             side_by_side: list[str] = []
             for place, name in enumerate(names.each(prefix)):
@@ -85,7 +84,9 @@ class Expansion:
                         self._layer(entry, item.cls, name, inputs, prefix, env, env_key)
                         end = name
                 except NettallyError as error:
-                    raise error if error.where else error.at(where, clip(name)) from None
+                    if error.where:
+                        raise
+                    raise error.at(f"{self.file}:{line}", clip(name)) from None
                 self.known[name] = end
                 previous = (end,)
                 side_by_side.append(end)
@@ -158,6 +159,7 @@ class Expansion:
         key = (id(item), *(() if item.constant else env_key))
         built = self.layers.get(key)
         if built is None:
+            self.budget.spend(steps=1)
             values = {field: self._value(v, env) for field, v in item.values.items()}
             built = self.layers[key] = field_values.build(cls, values, item.sig)
         layer, written = built
@@ -227,6 +229,7 @@ class Expansion:
         if item.weights:
             raise ReadError("a block's weights can't be shared as a whole")
         params: dict[str, Any] = {}
+        self.budget.spend(steps=len(block.sig.types))
         for param in block.sig.types:
             if param in item.values:
                 params[param] = self._value(item.values[param], env)
