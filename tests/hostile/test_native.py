@@ -43,7 +43,7 @@ def nested_blocks(times: int, deep: int) -> str:
 
 def fan_out() -> str:
     wide = ", ".join(["in"] * 5000)
-    return HEAD + f"blocks:\n  b:\n    - a: add from {wide}\nlayers:\n  - a_{{1..90000}}: b\n"
+    return HEAD + f"blocks:\n  b:\n    - a: add from {wide}\nlayers:\n  - a_{{1..50000}}: b\n"
 
 
 HOSTILE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import ReadError
 
-NODES = 100_000
+NODES = 60_000
 """Layers that one file may stand for, with all that is repeated in it."""
 
 EDGES = 500_000
