@@ -11,6 +11,7 @@ Used by tests/hostile through its fixture, and by fuzz/ to judge what fuzzing fo
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -90,14 +91,15 @@ class Limited:
         options: dict[str, str] | None = None,
         companion: str | None = None,
         show: bool = False,
+        table: bool = False,
         memory: int = MEMORY,
         seconds: float = SECONDS,
     ) -> Outcome:
         """Read and count the file at ``path`` as ``nettally tally`` does.
 
         target: what fuzz/targets.py calls so is done with its bytes instead. show: also print the
-        network in each form. memory, seconds: the limits; of real time ten times as much is given,
-        as the machine may be busy.
+        network in each form; table: only as ``nettally tally`` does. memory, seconds: the limits;
+        of real time ten times as much is given, as the machine may be busy.
         """
         if self._server is None:
             self._server = subprocess.Popen(
@@ -114,6 +116,7 @@ class Limited:
             "options": options or {},
             "companion": companion,
             "show": show,
+            "table": table,
             "memory": memory,
             "seconds": seconds,
         }
@@ -189,7 +192,6 @@ def _forked(asked: dict[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:
 
 def _judge(asked: dict[str, Any], allowed: tuple[str, ...], out: int) -> None:
     """In the fork: read the file and say on ``out`` how it ended."""
-    import gc
     import resource
 
     def say(how: str, text: str, **more: object) -> None:
@@ -259,6 +261,8 @@ def _work(asked: dict[str, Any]) -> Any:
 
     if asked["show"]:
         import_module("nettally.rendering.html").style()  # read once, from a file of our own
+    if asked["table"]:
+        gc.set_threshold(2_000_000)  # as the command has it
 
     def read_and_count() -> dict[str, object]:
         inputs = {name: tuple(sizes) for name, sizes in asked["inputs"].items()}
@@ -277,6 +281,8 @@ def _work(asked: dict[str, Any]) -> Any:
         }
         if asked["show"]:
             _show(counted)
+        elif asked["table"]:
+            _table(counted)
         return found
 
     return read_and_count
@@ -285,12 +291,18 @@ def _work(asked: dict[str, Any]) -> Any:
 def _show(counted: Any) -> None:
     """Print it in each form, and away."""
     from nettally.rendering import output
+
+    _table(counted)
+    for form in ("json", "csv", "markdown", "latex", "html"):
+        output.tally(form, counted)
+
+
+def _table(counted: Any) -> None:
+    """Print the table, and away."""
     from nettally.rendering.tables.terminal import tally_text
     from nettally.rendering.terminal import Terminal
 
     tally_text(counted, Terminal())
-    for form in ("json", "csv", "markdown", "latex", "html"):
-        output.tally(form, counted)
 
 
 def _limit(memory: int, seconds: float) -> None:

@@ -12,7 +12,6 @@ from nettally.formats import Source
 from nettally.formats.cuda_convnet import TYPES, _plans, read, sniff
 from nettally.formats.cuda_convnet.ini import parse
 from nettally.formats.cuda_convnet.input import extents
-from nettally.formats.graph_builder import FROM_INPUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -481,15 +480,6 @@ def test_neurons_keep_their_numbers() -> None:
     assert layers["i.tanh"].layer.fields() == {"scale": 2.0, "slope": 0.5}
 
 
-def other_notes(found: Network) -> tuple[str, ...]:
-    """Without that on the size of the input, which most files here leave open."""
-    return tuple(note for note in found.notes if not note.startswith(FROM_INPUT))
-
-
-def test_that_parameters_follow_from_the_input_is_said() -> None:
-    assert network(cifar(10), (3, 28, 28)).notes == (f"{FROM_INPUT}: f",)
-
-
 def test_sizes_are_held_to_the_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A size worked out as the code does that our layers do not have is an error, not a count."""
     from nettally.formats.cuda_convnet.builder import Extent
@@ -657,7 +647,7 @@ def test_labels_and_costs_are_said_and_not_counted() -> None:
     found = network(FLAT + ENDS)
     assert list(found.inputs) == ["data"]
     assert found.outputs == ("probs",)
-    assert other_notes(found) == (
+    assert found.notes == (
         "logprob (cost.logreg of labels, probs) is training's cost: it has no output and is not "
         "counted",
         "labels: data that only costs read; no input of the network",
@@ -680,7 +670,7 @@ def test_a_tree_of_classes_is_unknown_and_not_zero() -> None:
     assert not counted.complete
     assert counted["t"].shape is None
     assert counted["g"].shape == (1, 3)
-    assert "the classes of a treefc stand with the data" in other_notes(found)[0]
+    assert "the classes of a treefc stand with the data" in found.notes[0]
 
 
 def test_a_local_layer_over_drawn_channels_is_unknown_and_not_zero() -> None:
@@ -732,7 +722,7 @@ def test_a_parameter_file_changes_norms_dropout_and_sums(tmp_path: Path) -> None
     assert found["e"].layer.rate == 0  # not enabled
     assert found["s"].inputs == ("d", "s.coeff1")
     assert found["s.coeff1"].layer.slope == 2
-    assert not other_notes(found)
+    assert not found.notes
 
 
 def test_a_parameter_file_with_too_few_values_is_refused(tmp_path: Path) -> None:
@@ -835,7 +825,7 @@ def test_the_user_may_say_the_size(size: tuple[int, ...], shape: tuple[int, ...]
     found = network(cifar(10), size)
     assert found.inputs == {"data": shape}
     assert tally(found)["c"].shape == (shape[0], 16, 24, 24)
-    assert not other_notes(found)
+    assert not found.notes
 
 
 @pytest.mark.parametrize(
@@ -1202,7 +1192,7 @@ def test_section_names_have_cases_and_keys_have_none() -> None:
 def test_repetitions_are_said() -> None:
     found = network(f"{FLAT}[f]\noutputs=7\noutputs=8\n")
     assert tally(found).neurons == 8
-    assert other_notes(found) == (
+    assert found.notes == (
         "[f] stands at lines 4 and 8: they are read as one, as Python 2 does",
         "f: 'outputs' is given at lines 7 and 9: the last holds, as in Python 2",
         "f: 'outputs' is given at lines 9 and 10: the last holds, as in Python 2",

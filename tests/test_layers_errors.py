@@ -214,6 +214,7 @@ CASES: list[tuple[Any, str]] = [
     (given("einsum", (2, 3), (4, 5), equation="ij,jk->ik"), "einsum's sizes do not agree\n  values: ij,jk->ik: j is 3 and 4"),
     (given("attention", (1, 4, 8)), "attention needs a query, a key and a value\n  values: 1 inputs"),
     (given("attention", (1, 4, 8), (1, 4, 8), (1, 4, 8), heads=3), "the heads do not divide the channels\n  values: 1x4x8, heads 3"),
+    (given("attention", (1, 8), (1, 8), (1, 8), heads=2), "attention reads a sequence: batch, places, channels\n  values: input 1x8\n  try: a linear layer before it keeps the places where it says 'axis 2'"),
     (given("attention", (1, 4, 8), (1, 4, 6), (1, 4, 8), heads=2), "query, key and value do not fit each other\n  values: 1x4x8, 1x4x6, 1x4x8"),
     (made("experts", experts=2, hidden=4, function="sine"), "an expert's function is silu, gelu or relu\n  values: function sine"),
     (made("experts", experts=2, hidden=4, top=3), "a token runs through more experts than there are\n  values: top 3, experts 2"),

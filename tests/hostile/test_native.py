@@ -43,7 +43,7 @@ def nested_blocks(times: int, deep: int) -> str:
 
 def fan_out() -> str:
     wide = ", ".join(["in"] * 5000)
-    return HEAD + f"blocks:\n  b:\n    - a: add from {wide}\nlayers:\n  - a_{{1..90000}}: b\n"
+    return HEAD + f"blocks:\n  b:\n    - a: add from {wide}\nlayers:\n  - a_{{1..50000}}: b\n"
 
 
 HOSTILE = {
@@ -105,7 +105,7 @@ HOSTILE = {
     ),
     "nested blocks": (nested_blocks(10, 14), "the file stands for too many layers"),
     "deeper blocks": (nested_blocks(10, 40), "blocks nest too deep"),
-    "fan-out": (fan_out(), "the file stands for too many layers"),
+    "fan-out": (fan_out(), "the file stands for too many inputs of layers"),
     "commas": (LAYERS + "  - b: conv " + "1," * 40_000 + "1\n", "conv takes 2 values"),
     "quotes": (LAYERS + "  - b: conv " + "'" * 90_001 + "\n", "a quotation mark is never closed"),
     "brackets": (LAYERS + "  - b: conv " + "[" * 90_000 + "\n", "a bracket is never closed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..arith import product, total
@@ -171,6 +172,7 @@ class Accounting(Record):
 _PLACES = {name: place for place, name in enumerate(Work._fields)}
 
 
+@lru_cache(1024)
 def is_bias(name: str) -> bool:
     """Whether a tensor of that name is a bias, by the last part of the name.
 

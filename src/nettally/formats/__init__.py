@@ -206,7 +206,7 @@ def _read(source: Source, head: bytes = b"", reader: Any = None) -> Network:
                 where=source.name,
                 hint="values are for the inputs of ONNX files",
             )
-        network: Network = reader.read(source)
+        network = _read_by(reader, source)
     except ReadError as error:
         from .kinds import identify
 
@@ -314,6 +314,17 @@ def _not_a_network(what: object) -> ReadError:
         values=values,
         hint=hint,
     )
+
+
+def _read_by(reader: Any, source: Source) -> Network:
+    """What a reader makes of a source, and which parameters follow from sizes that were given."""
+    network: Network = reader.read(source)
+    about = getattr(reader, "FORMAT", None)
+    if not source.inputs or about is None or not about.sizes_follow_input:
+        return network
+    from .input_sizes import with_note
+
+    return with_note(network, source, reader.read)
 
 
 def _unrecognised(name: str, size: int, head: bytes) -> ReadError:

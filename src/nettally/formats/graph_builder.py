@@ -35,9 +35,6 @@ MAX_HINTS = 20
 """How many suggestions are looked for while a file is read: each takes a millisecond."""
 
 
-FROM_INPUT = "the size of the input decides how many parameters these have"
-"""A note on fully connected layers of formats that state no sizes of weights."""
-
 MAX_AXES = 64
 """How many axes a tensor may have, as in numpy: one more each layer would be quadratic."""
 

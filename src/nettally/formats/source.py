@@ -27,13 +27,15 @@ class Format(Record):
     """What ``nettally formats`` says of a reader; each module has one, called ``FORMAT``.
 
     title: the format. suffixes: how its files are usually called. versions: which are read.
-    gaps: what is not, a sentence each.
+    gaps: what is not, a sentence each. sizes_follow_input: the file states no tensors, so that
+    those of a fully connected layer follow from the size of the input.
     """
 
     title: str
     suffixes: tuple[str, ...] = ()
     versions: str = ""
     gaps: tuple[str, ...] = ()
+    sizes_follow_input: bool = False
 
 
 class Source(Record):

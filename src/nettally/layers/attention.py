@@ -179,6 +179,12 @@ class Attention(Layer):
                 parts.append(x)
             elif len(x) == 3 and int(x[2]) % int(heads) == 0:
                 parts.append((x[0], heads, x[1], x[2] // heads))
+            elif len(x) < 3:
+                raise LayerError(
+                    "attention reads a sequence: batch, places, channels",
+                    values=f"input {by_axis(x)}",
+                    hint="a linear layer before it keeps the places where it says 'axis 2'",
+                )
             else:
                 raise LayerError(
                     "the heads do not divide the channels", values=f"{by_axis(x)}, heads {heads}"

@@ -121,6 +121,9 @@ class Field(NamedTuple):
 
 _UNSEEN = Field((), UNSEEN)
 
+MIN_SEEN, MAX_FIELDS = 8, 200_000
+"""In so many inputs a node's field is followed; in more where the network has few nodes."""
+
 
 def receptive_fields(
     network: Net,
@@ -151,8 +154,7 @@ def receptive_fields(
         )
     if source is not None or len(inputs) == 1:
         return _fields(tally, source or next(iter(inputs)))
-    by_input = {name: _fields(tally, name) for name in inputs}
-    return {row.node.name: _of_inputs(row.node.name, by_input) for row in tally.rows}
+    return _fields_of_inputs(tally)
 
 
 def padding_depends_on_input(tally: Tally | Network) -> frozenset[str]:
@@ -176,28 +178,65 @@ def padding_depends_on_input(tally: Tally | Network) -> frozenset[str]:
 
 
 def _fields(tally: Tally, source: str) -> dict[str, Field]:
+    """Each node's field in one input."""
     inputs = tally.network.inputs
     fields = dict.fromkeys(inputs, _UNSEEN)
-    sizes = inputs[source][2:]
-    if sizes:
-        fields[source] = Field(tuple([Axis(1, 1, 1, 0, int(size)) for size in sizes]))
-    else:
-        fields[source] = Field((), NO_SPACE, f"{source} has no axes of space", ())
+    fields[source] = _of_input(source, inputs[source])
     for row in tally.rows:
-        node = row.node
-        names = node.inputs
-        if len(names) == 1:
-            field = fields[names[0]]
-            if not field.status or field.reach is not None:  # else there is nothing to follow
-                windows = node.layer.window(row.inputs)
-                if windows != ():
-                    field = _through(field, windows, row.inputs[0], node)
-        else:
-            field = _merged(row, fields)
-        fields[node.name] = field
+        fields[row.node.name] = _of_row(row, fields)
     for name in inputs:
         del fields[name]
     return fields
+
+
+def _fields_of_inputs(tally: Tally) -> dict[str, Field]:
+    """Each node's field in the inputs that it sees, where that is the same in all of them.
+
+    Linear in nodes and edges: a node that sees very many inputs is not followed in each.
+    """
+    inputs = tally.network.inputs
+    order = {name: place for place, name in enumerate(inputs)}
+    most = max(MIN_SEEN, MAX_FIELDS // (1 + sum(len(row.node.inputs) for row in tally.rows)))
+    seen = {name: {name: _of_input(name, shape)} for name, shape in inputs.items()}
+    fields: dict[str, Field] = {}
+    many: set[str] = set()
+    for row in tally.rows:
+        name = row.node.name
+        views = {each: seen.get(each, {}) for each in row.node.inputs}
+        sources = {source for view in views.values() for source in view}
+        if not many.isdisjoint(views) or len(sources) > most:
+            many.add(name)
+            fields[name] = Field((), SEVERAL, f"it sees over {most} inputs")
+            continue
+        by_source: dict[str, Field] = {}
+        for source in sorted(sources, key=order.__getitem__):
+            field = _of_row(row, {each: view.get(source, _UNSEEN) for each, view in views.items()})
+            if field is not _UNSEEN:
+                by_source[source] = field
+        seen[name] = by_source
+        fields[name] = _of_all(by_source)
+    return fields
+
+
+def _of_input(name: str, shape: Shape) -> Field:
+    """The field of an input in itself."""
+    if sizes := shape[2:]:
+        return Field(tuple([Axis(1, 1, 1, 0, int(size)) for size in sizes]))
+    return Field((), NO_SPACE, f"{name} has no axes of space", ())
+
+
+def _of_row(row: Row, fields: Mapping[str, Field]) -> Field:
+    """The field of a layer, from those of what it reads."""
+    node = row.node
+    names = node.inputs
+    if len(names) != 1:
+        return _merged(row, fields)
+    field = fields[names[0]]
+    if not field.status or field.reach is not None:  # else there is nothing to follow
+        windows = node.layer.window(row.inputs)
+        if windows != ():
+            field = _through(field, windows, row.inputs[0], node)
+    return field
 
 
 def _through(
@@ -306,17 +345,12 @@ def _reach_of_all(fields: Iterable[Field], y: Shape) -> tuple[Axis, ...] | None:
     return union
 
 
-def _of_inputs(name: str, by_input: Mapping[str, Mapping[str, Field]]) -> Field:
-    """One field for a node of a network with several inputs."""
-    seen = {
-        source: fields[name] for source, fields in by_input.items() if fields[name] is not _UNSEEN
-    }
-    if not seen:
-        return _UNSEEN
-    distinct = list(seen.values())
-    if all(field == distinct[0] for field in distinct):
-        return distinct[0]
-    return Field((), SEVERAL, "; ".join(f"{source}: {field}" for source, field in seen.items()))
+def _of_all(by_source: Mapping[str, Field]) -> Field:
+    """One field for a node that sees several inputs."""
+    fields = [*by_source.values(), _UNSEEN]
+    if all(field == fields[0] for field in fields[:-1]):
+        return fields[0]
+    return Field((), SEVERAL, "; ".join(f"{name}: {field}" for name, field in by_source.items()))
 
 
 def _same_moves(node: Node) -> bool:

@@ -22,6 +22,7 @@ FORMAT = Format(
         "Python layers and those of unknown forks are opaque",
         "losses and accuracies are left out",
     ),
+    sizes_follow_input=True,
 )
 
 NET = (b"layer", b"layers", b"net_param", b"train_net_param", b"test_net_param")

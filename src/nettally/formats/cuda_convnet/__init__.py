@@ -46,6 +46,7 @@ FORMAT = Format(
     (".cfg",),
     "the programs of 2011 and 2012, and cuda-convnet2 of 2014",
     ("sizes of the classes of a treefc, which stand with the data",),
+    sizes_follow_input=True,
 )
 
 COSTS = (
@@ -146,7 +147,6 @@ def read(source: Source) -> Network:
     channels = images(plans)
     known, batch = input_from_user(data, channels, source)
     builder = CudaConvnetBuilder(source.name, plans, joined=source.companion is not None)
-    builder.sized = all(plan.values for plan in data)
     unknown = [plan for plan in data if plan.name not in known]
     if unknown:
         side, why = infer(plans, unknown, channels, known, source.name)
@@ -171,7 +171,7 @@ def _plans(sections: Mapping[str, Section]) -> list[Plan]:
         if "type" not in section:
             raise section.error(
                 "the layer has no type",
-                values=f"given: {', '.join(section.keys()) or 'nothing'}",
+                values=f"given: {', '.join(section.keys())[:200] or 'nothing'}",
                 hint="add a line type=conv, fc, pool, ...",
             )
         kind = section.get("type")

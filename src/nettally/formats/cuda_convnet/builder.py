@@ -11,7 +11,7 @@ from math import isqrt
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ...network import MAX_SIZE, NOTHING
-from ..graph_builder import FROM_INPUT, GraphBuilder, by_axis
+from ..graph_builder import GraphBuilder, by_axis
 from .neurons import neurons
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ class Plan:
     arity: ClassVar[int] = 0  # how many inputs; 0 for one or more
     keeps_shape: ClassVar[bool] = False  # its first input's size is its output's
     trained: ClassVar[bool] = False  # it must have a section in the parameter file
-    sized_by_input: ClassVar[bool] = False  # it has parameters for each place of the maps it reads
     sizeless: ClassVar[bool] = False  # its nodes ask for no size
     unknown: ClassVar[str] = ""  # why its output's size is not known
 
@@ -122,7 +121,6 @@ class CudaConvnetBuilder(GraphBuilder):
         super().__init__(file)
         self.heads: dict[str, str] = {}
         self.joined = joined
-        self.sized = False
         for plan in plans:
             self.free(plan.name)
 
@@ -178,8 +176,6 @@ class CudaConvnetBuilder(GraphBuilder):
         """
         ready = [x for x in xs if x is not None]
         if len(ready) == len(xs) and y is not None:
-            if plan.sized_by_input and not self.sized and any(x.side > 1 for x in ready):
-                self.note(FROM_INPUT, plan.name)
             head = plan.build(self, ready, y)
             shape = self.shapes[head]
             if shape is not None and shape[1:] != y.shape:

@@ -84,7 +84,7 @@ class Section:
                 return default
             raise self.error(
                 f"'{key}' is missing",
-                values=f"given: {', '.join(self.keys())}",
+                values=f"given: {_short(', '.join(self.keys()))}",
                 hint=_missing(key, self.keys()),
             )
         value = option.value
@@ -300,7 +300,8 @@ class _Parser:
 
     def _option(self, line: str, bare: str, number: int) -> None:
         """One ``key=value`` or ``key: value``."""
-        at = min((i for i in (line.find("="), line.find(":")) if i >= 0), default=-1)
+        equals, colon = line.find("="), line.find(":")
+        at = min(equals, colon) if equals >= 0 and colon >= 0 else max(equals, colon)
         if self.options is None:
             raise self._error(
                 "the file does not begin with a [layer]",

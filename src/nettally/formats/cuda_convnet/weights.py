@@ -144,7 +144,6 @@ class FullyConnected(Weighted):
     """
 
     parts = 1
-    sized_by_input = True
 
     def read(self) -> None:
         super().read()

@@ -31,6 +31,7 @@ FORMAT = Format(
         "trees of classes (tree=) lie in other files and are not read",
         "maxpool_depth, and smaller maps added to larger ones, are opaque",
     ),
+    sizes_follow_input=True,
 )
 
 HANDLERS: tuple[Handler, ...] = (
@@ -138,7 +139,6 @@ def read(source: Source) -> Network:
         raise net.error("the file has no layers")
     user_shape = sizes_from_user(source, ("input",)).get("input")
     builder = DarknetBuilder(source.name, _input_shape(net, user_shape))
-    builder.resized = user_shape is not None
     for section in rest:
         _layer(builder, section)
     _note_ignored(builder, sections)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...network import NOTHING
-from ..graph_builder import FROM_INPUT, GraphBuilder, by_axis
+from ..graph_builder import GraphBuilder, by_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,6 @@ class DarknetBuilder(GraphBuilder):
         self.built: list[BuiltLayer] = []
         self.head = self.input("input", input_shape)
         self.name = ""
-        self.resized = False  # the input's size is the user's
         self.without_map: dict[str, str] = {}  # routes of maps of different sizes, and the sizes
 
     @property
@@ -102,12 +101,6 @@ class DarknetBuilder(GraphBuilder):
         self.head = self.append(section, self.name + suffix, layer, names, shared=shared)
         self.by_name[self.head] = self.nodes[-1]
         return self.head
-
-    def note_size(self) -> None:
-        """Say it where the user's size of the input decides how many parameters a layer has."""
-        shape = self.shapes[self.head]
-        if self.resized and shape is not None and any(size > 1 for size in shape[2:]):
-            self.note(FROM_INPUT, self.name)
 
     def layers(self, section: Section, key: str) -> list[BuiltLayer]:
         """The layers that ``key`` names, by their numbers, or counted back from this one."""

@@ -18,7 +18,7 @@ from ...network import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_SECTIONS = 50_000
+MAX_SECTIONS = 25_000
 MAX_OPTIONS = 500_000
 MAX_INT = 2**31 - 1
 

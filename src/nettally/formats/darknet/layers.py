@@ -231,14 +231,12 @@ def local(b: DarknetBuilder, s: Section) -> None:
         for axis, length in enumerate(image[1:]):
             whole = max((length - 1) // stride * stride + size - length, 0)
             pairs[axis] = (min(pad, whole), whole - min(pad, whole))
-    b.note_size()
     b.make(s, "local", filters=filters, kernel=(size, size), stride=stride, padding=tuple(pairs))
     activate(b, s, "logistic")
 
 
 def connected(b: DarknetBuilder, s: Section) -> None:
     normalised = bool(s.integer("batch_normalize", 0))
-    b.note_size()
     b.make(s, "linear", features=s.integer("output", 1, 1), bias=not normalised)
     if normalised:
         _normalise(b, s)

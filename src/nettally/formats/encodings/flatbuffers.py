@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 BLOCK = 2**14
 """How many bytes are fetched at once."""
 
+BYTES_A_TABLE = 16
+"""What a table takes at least, with its place in a vector; many places may hold the same one."""
+
 MAX_BLOCKS = 256
 """How many of them are kept."""
 
@@ -142,9 +145,9 @@ class Table:
         return start + 4, count
 
     def tables(self, number: int, most: int, what: str) -> list[Table]:
-        """The tables of a vector. Raises ReadError for more than ``most``."""
+        """The tables of a vector. Raises ReadError for more than ``most`` or than a file holds."""
         start, count = self.vector(number, 4)
-        self._bound(start, count, most, what)
+        self._bound(start, count, min(most, self.flat.size // BYTES_A_TABLE), what)
         flat = self.flat
         flat.tables += count
         if flat.tables > flat.size // LEAST_TABLE:

@@ -1,35 +1,30 @@
 """Our own file: one line a layer, blocks with parameters, repetition by a range of names.
 
 See docs/file-format.md. The file is data: expressions are computed by ``expression``, never by
-Python, and what a file can stand for is bounded (``MAX_LAYERS``), however small the file is.
+Python, and what a file can stand for is bounded (``Budget``), however small the file is.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...errors import NettallyError, ReadError, closest
+from ...errors import closest
 from ...layers.same_padding import resolve
-from ...network import MAX_SIZE, NOTHING, Network, Node, Shape, Span, is_verified
+from ...network import MAX_SIZE, Network, Shape, Span, is_verified
 from ..encodings.yaml import compose
 from ..encodings.yaml.tree import Mapping, Scalar, Sequence, Yaml, clip
 from ..source import Format
-from . import field_values
-from .entry import MAX_LAYERS, MAX_NAME, Entry, Items, shown
-from .shapes import Shapes
+from .entry import Items, shown
+from .expansion import Expansion
 
 if TYPE_CHECKING:
-    from ...network import Layer
     from ..source import Source
 
 __all__ = ["read", "resolve", "sniff", "write"]
 
 VERSION = 1
-FORMAT = Format("nettally's own", (".yaml", ".yml"), f"version {VERSION}")
-MAX_NESTING = 16
-"""How deep calls of blocks may nest."""
-
+FORMAT = Format("nettally's own", (".yaml", ".yml"), f"version {VERSION}", sizes_follow_input=True)
 KEYS = (
     *("nettally", "name", "title", "source", "notes"),
     *("input", "batch", "blocks", "layers", "outputs"),
@@ -67,12 +62,6 @@ class _Reader:
         self.file = source.name
         self.items = Items(source.name)
         self.error = self.items.error
-        self.nodes: list[Node] = []
-        self.known: dict[str, str] = {}  # a name, or a call's name, to the node it stands for
-        self.lines: dict[str, int] = {}  # where each was defined
-        self.layers: dict[tuple[Any, ...], tuple[Layer, Any]] = {}
-        self.by_name: dict[str, Node] = {}
-        self.spent = 0
 
     def read(self) -> Network:
         root = compose(self.source)
@@ -83,9 +72,6 @@ class _Reader:
         name = self._text(top, "name") or _stem(self.file)
         notes = self._notes(top)
         inputs = self._inputs(top)
-        for each in inputs:
-            self.known[each] = each
-            self.lines[each] = top["input"][0].line
         if "blocks" in top:
             self.items.read_blocks(top["blocks"][1])
         title = self._text(top, "title")
@@ -94,16 +80,17 @@ class _Reader:
             raise self.error(
                 "'layers' is a list of layers", layers.line, "as in '- conv1: conv 96, 11x11'"
             )
-        self.shapes = Shapes(inputs, self.nodes)
         entries = [self.items.entry(item, ()) for item in layers.items]
-        self._expand(entries, "", {}, (), (next(iter(inputs), ""),), 0)
+        line = top["input"][0].line
+        expansion = Expansion(self.items, inputs, line, len(self.source.data))
+        expansion.add(entries, "", {}, (), (next(iter(inputs), ""),), 0)
         network = Network(
             name,
             inputs,
-            tuple(self.nodes),
-            self._outputs(top),
+            tuple(expansion.nodes),
+            self._outputs(top, expansion.known),
             Span(self.file, 1),
-            notes,
+            (*notes, *(note for note in expansion.notes(inputs) if note not in notes)),
             title,
         )
         network.once(is_verified)
@@ -218,176 +205,21 @@ class _Reader:
             )
         return tuple(int(p) for p in parts)
 
-    def _outputs(self, top: dict[str, tuple[Scalar, Yaml]]) -> tuple[str, ...]:
+    def _outputs(
+        self, top: dict[str, tuple[Scalar, Yaml]], known: dict[str, str]
+    ) -> tuple[str, ...]:
         if "outputs" not in top:
             return ()
         value = top["outputs"][1]
         outputs: list[str] = []
         for item in value.items if isinstance(value, Sequence) else [value]:
             name = item.text if isinstance(item, Scalar) else ""
-            if name not in self.known:
+            if name not in known:
                 raise self.error(
-                    f"the output '{clip(name)}' is no layer", item.line, closest(name, self.known)
+                    f"the output '{clip(name)}' is no layer", item.line, closest(name, known)
                 )
-            outputs.append(self.known[name])
+            outputs.append(known[name])
         return tuple(outputs)
-
-    def _expand(
-        self,
-        entries: list[Entry],
-        prefix: str,
-        env: dict[str, Any],
-        env_key: tuple[Any, ...],
-        ins: tuple[str, ...],
-        depth: int,
-    ) -> str:
-        """Add the nodes of a list of layers. The name of the last node, which is its output."""
-        previous = ins[0]
-        for entry in entries:
-            where = f"{self.file}:{entry.line}"
-            sources = entry.inputs
-            for end in entry.ends:
-                name = f"{prefix}{entry.stem}{end}{entry.tail}"
-                try:
-                    inputs = (previous,)
-                    if sources is not None:
-                        inputs = tuple([self._find(s, prefix, ins) for s in sources])
-                        if len(entry.ends) > 1:
-                            if len(inputs) > 1:
-                                raise ReadError(
-                                    "in a range of names each is fed by the one before",
-                                    values="from " + ", ".join(sources),
-                                    hint="name one input, for the first",
-                                )
-                            sources = None
-                    self._define(name, entry.line, len(inputs))
-                    if entry.cls is None:
-                        previous = self._call(entry, name, env, inputs, depth)
-                    else:
-                        self._layer(entry, entry.cls, name, inputs, prefix, env, env_key)
-                        previous = name
-                except NettallyError as error:
-                    raise error if error.where else error.at(where, clip(name)) from None
-                self.known[name] = previous
-        return previous
-
-    def _define(self, name: str, line: int, inputs: int) -> None:
-        if name in self.lines:
-            raise ReadError(
-                "this name is used twice",
-                values=f"the first stands at {self.file}:{self.lines[name]}",
-                hint="rename one of them",
-            )
-        if len(name) > MAX_NAME:
-            raise ReadError("the name is too long", values=f"at most {MAX_NAME} characters")
-        self.lines[name] = line
-        self.spent += 1 + inputs
-        if self.spent > 2 * MAX_LAYERS:
-            raise ReadError("the file stands for too many layers", values=f"over {MAX_LAYERS:,}")
-
-    def _find(self, name: str, prefix: str, ins: tuple[str, ...]) -> str:
-        """The node that a name means where it stands; the name itself where there is none yet."""
-        if prefix:
-            if name == "in":
-                return ins[0]
-            if name[:2] == "in" and name[2:].isdigit() and 1 <= int(name[2:4]) <= len(ins):
-                return ins[int(name[2:4]) - 1]
-        full = prefix + name
-        if full in self.known:
-            return self.known[full]
-        if prefix or name in self.items.blocks:
-            near = [each[len(prefix) :] for each in self.known if each.startswith(prefix)]
-            raise ReadError(
-                f"no layer before this one is called '{clip(name)}' in its block",
-                hint=closest(name, [*near, "in"]),
-            )
-        return full  # verify says whether it comes later, or never
-
-    def _layer(
-        self,
-        entry: Entry,
-        cls: type[Layer],
-        name: str,
-        inputs: tuple[str, ...],
-        prefix: str,
-        env: dict[str, Any],
-        env_key: tuple[Any, ...],
-    ) -> None:
-        # a block is expanded many times with few different parameters: each layer is made once
-        key = (id(entry), *(() if entry.constant else env_key))
-        built = self.layers.get(key)
-        if built is None:
-            values = {field: field_values.evaluate(v, env) for field, v in entry.values.items()}
-            built = self.layers[key] = field_values.build(cls, values, entry.sig)
-        layer, written = built
-        module = entry.module
-        if module is None:
-            module = name.rpartition(".")[0]
-        node = Node(name, layer, inputs, NOTHING, module, Span(self.file, entry.line), written)
-        if written and isinstance(written.get("padding"), str):
-            node = node.replace(layer=resolve(node, self.shapes.of(inputs)))
-        if entry.weights:
-            node = node.replace(shared=self._shared(node, entry.weights, prefix))
-        self.nodes.append(node)
-        self.by_name[name] = node
-
-    def _shared(self, node: Node, weights: str | dict[str, str], prefix: str) -> dict[str, str]:
-        """The node's tensors that another layer owns, and their owner's names for them."""
-        if isinstance(weights, dict):
-            return dict(weights)
-        owner = self.by_name.get(self.known.get(prefix + weights, ""))
-        if owner is None:
-            raise ReadError(
-                f"no layer before this one is called '{clip(weights)}'",
-                hint=closest(
-                    weights, [n[len(prefix) :] for n in self.known if n.startswith(prefix)]
-                ),
-            )
-        theirs = owner.layer.parameters(self.shapes.of(owner.inputs))
-        ours = node.layer.parameters(self.shapes.of(node.inputs))
-        same = [tensor for tensor in ours if tensor in theirs]
-        if not same:
-            raise ReadError(f"{owner.name} has no weights that this layer could share")
-        for tensor in same:
-            if ours[tensor] != theirs[tensor]:
-                raise ReadError(
-                    f"the weights shared with {owner.name} have another shape",
-                    values=f"{tensor} {_by(ours[tensor])} here, {_by(theirs[tensor])} there",
-                )
-        return {t: owner.shared.get(t, f"{owner.name}.{t}") for t in same}
-
-    def _call(
-        self,
-        entry: Entry,
-        name: str,
-        env: dict[str, Any],
-        inputs: tuple[str, ...],
-        depth: int,
-    ) -> str:
-        block = self.items.blocks[entry.block]
-        if depth >= MAX_NESTING:
-            raise ReadError(
-                "blocks nest too deep",
-                values=f"{entry.block}, more than {MAX_NESTING} deep",
-                hint="a block can't contain itself",
-            )
-        for source in inputs:
-            if source not in self.lines:
-                raise ReadError(
-                    f"no input or layer before this one is called '{clip(source)}'",
-                    hint=closest(source, self.known),
-                )
-        if entry.weights:
-            raise ReadError("a block's weights can't be shared as a whole")
-        params: dict[str, Any] = {}
-        for param in block.sig.types:
-            if param in entry.values:
-                params[param] = field_values.evaluate(entry.values[param], env)
-            else:
-                params[param] = field_values.evaluate(block.defaults[param], params)
-        body = self.items.body(entry.block)
-        key = tuple((type(v), v, getattr(v, "how", None)) for v in params.values())
-        return self._expand(body, name + ".", params, key, inputs, depth + 1)
 
 
 def _by(shape: tuple[int, ...]) -> str:

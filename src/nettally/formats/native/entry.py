@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import LayerError, NettallyError, ReadError, closest
 from ...layers import closest_kind, kinds, layer_class
@@ -10,36 +10,35 @@ from ...network import NOTHING
 from ..encodings.yaml.tree import Mapping, Scalar, Sequence, Yaml, clip
 from . import field_values, grammar
 from .field_values import Signature, Value
-from .grammar import RESERVED
+from .grammar import RESERVED, Range, Sources, span
 
 if TYPE_CHECKING:
     from ...network import Layer
-
-MAX_LAYERS = 100_000
-"""Layers, and inputs of layers, that one file may stand for."""
 
 MAX_NAME = 255
 """Characters of a name, the names of the blocks around it included."""
 
 
 class Entry(NamedTuple):
-    """One item: which layer or block, with which fields.
+    """One item of a list of layers: its names, and what it says of the layer or the block."""
 
-    Its names are stem + each of ends + tail. cls: None where it calls ``block``. inputs: None
-    where it does not say ``from``. constant: no value hangs on a block's parameters.
+    names: Range
+    item: Item
+    line: int
+
+
+class Item(NamedTuple):
+    """Which layer or block, with which fields. Lines of the same text share one.
+
+    cls: None where ``sig`` is that of a block. constant: no value depends on a block's parameters.
     """
 
-    stem: str
-    ends: tuple[str, ...] | range
-    tail: str
     cls: type[Layer] | None
-    block: str
     sig: Signature
     values: dict[str, Value]
-    inputs: tuple[str, ...] | None
+    sources: Sources | None
     weights: str | dict[str, str]
     module: str | None
-    line: int
     constant: bool
 
 
@@ -59,6 +58,7 @@ class Items:
         self.file = file
         self.blocks: dict[str, Block] = {}
         self.bodies: dict[str, list[Entry]] = {}
+        self.lines: dict[tuple[str, tuple[str, ...]], Item] = {}
 
     def error(self, what: str, line: int, hint: str = "", values: str = "") -> ReadError:
         return ReadError(what, where=f"{self.file}:{line}", values=values, hint=hint)
@@ -70,10 +70,11 @@ class Items:
             params = tuple(block.sig.types)
             entries = [self.entry(item, params) for item in block.body.items]
             for entry in entries:
-                after = entry.stem[2:] + entry.tail
-                if entry.stem[:2] == "in" and (not after or after.isdecimal()):
+                stem, _, tail = entry.names
+                after = stem[2:] + tail
+                if stem[:2] == "in" and (not after or after.isdecimal()):
                     raise self.error(
-                        f"in a block, '{entry.stem}' is what the block reads",
+                        f"in a block, '{stem}' is what the block reads",
                         entry.line,
                         "give the layer another name",
                     )
@@ -127,29 +128,29 @@ class Items:
         line = key.line
         self.check_name(key.text, line)
         try:
-            stem, ends, tail = _range(key.text) if key.plain else (key.text, ("",), "")
+            names = span(key.text) if key.plain else Range(key.text, ("",), "")
             if isinstance(value, Scalar):
-                cut = grammar.split(value.text)
-                cls, sig = self._kind(cut.kind)
-                weights: str | dict[str, str] = ""
-                parts = cut.parts
-                for part in parts:
-                    if part.startswith("weights "):
-                        (weights,) = grammar.names(part[8:])
-                        parts = tuple(p for p in parts if p is not part)
-                values = grammar.bind(cut._replace(parts=parts), sig, params)
-                inputs, module = cut.inputs, None
-            elif isinstance(value, Mapping):
-                cls, sig, values, inputs, weights, module = self._written_out(value)
-            else:
-                raise ReadError("a layer is a line or a mapping, not a list")
+                same = (value.text, params)
+                if same not in self.lines:
+                    self.lines[same] = self._line(value.text, params)
+                return Entry(names, self.lines[same], line)
+            if isinstance(value, Mapping):
+                return Entry(names, self._written_out(value), line)
+            raise ReadError("a layer is a line or a mapping, not a list")
         except NettallyError as error:
             raise error.at(f"{self.file}:{line}", clip(key.text)) from None
-        constant = all(isinstance(v, field_values.Constant) for v in values.values())
-        return Entry(
-            *(stem, ends, tail, cls, "" if cls else sig.name, sig),
-            *(values, inputs, weights, module, line, constant),
-        )
+
+    def _line(self, text: str, params: tuple[str, ...]) -> Item:
+        """The one-line form: ``conv 96, 11x11 from data``."""
+        line = grammar.split(text)
+        cls, sig = self._kind(line.kind)
+        weights = ""
+        for part in line.parts:
+            if part.startswith("weights "):
+                weights = grammar.name(part[8:])
+        parts = tuple(part for part in line.parts if not part.startswith("weights "))
+        values = grammar.bind(line._replace(parts=parts), sig, params)
+        return _item(cls, sig, values, line.sources, weights, None)
 
     def _kind(self, kind: str) -> tuple[type[Layer] | None, Signature]:
         if kind in self.blocks:
@@ -163,25 +164,28 @@ class Items:
             ) from None
         return cls, field_values.signature(cls)
 
-    def _written_out(self, value: Mapping) -> Any:
+    def _written_out(self, value: Mapping) -> Item:
         """The fully written form: ``{layer: conv, filters: 96, kernel: [11, 11], from: data}``."""
         fields = {key.text: (key, each) for key, each in value.pairs.items()}
         head = fields.pop("layer", None)
         if head is None or not isinstance(head[1], Scalar):
             raise ReadError("a mapping says which layer it is", hint="'layer: conv'")
         cls, sig = self._kind(head[1].text)
-        inputs: tuple[str, ...] | None = None
+        sources: Sources | None = None
         weights: str | dict[str, str] = ""
         module: str | None = None
         values: dict[str, Value] = {}
         for name, (key, each) in fields.items():
             try:
-                if name == "from":
-                    inputs = _names(each)
+                if name in ("from", "each from"):
+                    if sources is not None:
+                        raise ReadError("'from' stands here twice")
+                    sources = _sources(each)._replace(each=name != "from")
                 elif name == "weights" and isinstance(each, Mapping):
                     weights = {k.text: _scalar(v) for k, v in each.pairs.items()}
                 elif name == "weights":
-                    weights = _names(each)[0]
+                    text = _scalar(each)
+                    weights = grammar.name(text) if _is_plain(each) else text
                 elif name == "module":
                     module = _scalar(each)
                 elif name not in sig.types:
@@ -196,7 +200,7 @@ class Items:
             except NettallyError as error:
                 raise error.at(f"{self.file}:{key.line}") from None
         grammar.missing(values, sig)
-        return cls, sig, values, inputs, weights, module
+        return _item(cls, sig, values, sources, weights, module)
 
     def _layers(self, value: Yaml) -> tuple[Layer, ...]:
         """The layers within a layer (the parts of a conv_sum), each a line."""
@@ -204,7 +208,7 @@ class Items:
         for item in value.items if isinstance(value, Sequence) else [value]:
             cut = grammar.split(_scalar(item))
             cls, sig = self._kind(cut.kind)
-            if cls is None or cut.inputs is not None:
+            if cls is None or cut.sources is not None:
                 raise ReadError("a layer within a layer is a line of its own, without 'from'")
             values = grammar.bind(cut, sig, ())
             layer, written = field_values.build(
@@ -214,6 +218,18 @@ class Items:
                 raise ReadError("'same' can't be said of a layer within a layer")
             layers.append(layer)
         return tuple(layers)
+
+
+def _item(
+    cls: type[Layer] | None,
+    sig: Signature,
+    values: dict[str, Value],
+    sources: Sources | None,
+    weights: str | dict[str, str],
+    module: str | None,
+) -> Item:
+    constant = all(isinstance(value, field_values.Constant) for value in values.values())
+    return Item(cls, sig, values, sources, weights, module, constant)
 
 
 def _parameters(text: str) -> tuple[dict[str, str], dict[str, Value]]:
@@ -235,34 +251,6 @@ def _parameters(text: str) -> tuple[dict[str, str], dict[str, Value]]:
     return types, defaults
 
 
-def _range(name: str) -> tuple[str, Any, str]:
-    """``conv4_{2..36}`` as stem, ends and tail; a name without a range has the one end ""."""
-    stem, opened, rest = name.partition("{")
-    if not opened:
-        if "}" in name:
-            raise ReadError("'}' without '{' in a name", hint="put the name in quotes")
-        return name, ("",), ""
-    inside, closed, tail = rest.partition("}")
-    first, dots, last = inside.partition("..")
-    if not closed or not dots or "{" in tail or "}" in tail:
-        raise ReadError("this is no range of names", hint="as in 'conv4_{2..36}' or 'conv3_{b..d}'")
-    if first.isascii() and last.isascii():
-        if first.isdigit() and last.isdigit() and max(len(first), len(last)) <= 10:
-            low, high = int(first), int(last)
-            if high - low >= MAX_LAYERS:
-                raise ReadError(
-                    "the file stands for too many layers", values=f"over {MAX_LAYERS:,}"
-                )
-            if low <= high:
-                return stem, range(low, high + 1), tail
-        if len(first) == len(last) == 1 and first.isalpha() and last.isalpha() and first <= last:
-            return stem, tuple(chr(c) for c in range(ord(first), ord(last) + 1)), tail
-    raise ReadError(
-        "a range goes up, from number to number or from letter to letter",
-        values="{" + clip(inside) + "}",
-    )
-
-
 def _given(value: Yaml, kind: str) -> Value:
     if isinstance(value, Mapping) and kind == "tensors":
         return field_values.several(
@@ -282,11 +270,15 @@ def _given(value: Yaml, kind: str) -> Value:
     raise ReadError("a value is a text or a list")
 
 
-def _names(value: Yaml) -> tuple[str, ...]:
+def _sources(value: Yaml) -> Sources:
     if isinstance(value, Sequence):
-        return tuple(_scalar(item) for item in value.items)
+        return Sources(tuple(_scalar(item) for item in value.items), False)
     text = _scalar(value)
-    return grammar.names(text) if value.plain else (text,)  # type: ignore[union-attr] - _scalar refused the rest
+    return grammar.sources(text) if _is_plain(value) else Sources((text,), False)
+
+
+def _is_plain(value: Yaml) -> bool:
+    return isinstance(value, Scalar) and value.plain
 
 
 def _scalar(value: Yaml) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ... import expression
 from ...arith import Num
 from ...errors import LayerError, ReadError, closest
-from ...expression import FunctionCall, Name, Number, Tree
+from ...expression import FunctionCall, Name, Number, Operation, Tree
 from ...network import NOTHING
 from ..encodings.yaml.tree import clip
 
@@ -204,6 +204,15 @@ def evaluate(value: Value, env: Mapping[str, Any]) -> Any:
     if isinstance(value, Several):
         return tuple(evaluate(item, env) for item in value.items)
     return _compute(value, env)
+
+
+def operations(value: Value) -> int:
+    """How many steps of arithmetic the value asks for."""
+    if isinstance(value, Several):
+        return sum(map(operations, value.items))
+    if isinstance(value, Operation):
+        return 1 + operations(value.left) + operations(value.right)
+    return 0
 
 
 def _compute(tree: Tree, env: Mapping[str, Any]) -> Any:

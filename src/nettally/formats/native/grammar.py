@@ -10,22 +10,43 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ReadError, closest
 from ...expression import ExpressionError
+from ..budget import NODES
 from ..encodings.yaml.tree import clip
 from .field_values import Constant, Signature, Value, closing, pieces, read_value, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-RESERVED = ("layer", "from", "weights", "module")
+RESERVED = ("layer", "from", "each", "weights", "module")
 """Words of a line or mapping that are no fields; no layer may have a field of such a name."""
 
 
+class Range(NamedTuple):
+    """The names stem + each of ends + tail: ``conv4_{2..36}``."""
+
+    stem: str
+    ends: tuple[str, ...] | range
+    tail: str
+
+    def each(self, prefix: str = "") -> Iterator[str]:
+        """The names, behind a prefix."""
+        stem, ends, tail = self
+        return (f"{prefix}{stem}{end}{tail}" for end in ends)
+
+
+class Sources(NamedTuple):
+    """What a line reads. each: every layer of a range reads it, so that they stand side by side."""
+
+    names: tuple[str | Range, ...]
+    each: bool
+
+
 class Line(NamedTuple):
-    """A line cut up, its fields not known yet. inputs: None where it does not say ``from``."""
+    """A line cut up, its fields not known yet. sources: None where it does not say ``from``."""
 
     kind: str
     parts: tuple[str, ...]
-    inputs: tuple[str, ...] | None
+    sources: Sources | None
 
 
 # --- cutting ------------------------------------------------------------------------------------
@@ -49,28 +70,65 @@ def split(text: str) -> Line:
     parts = tuple(pieces(rest)) if rest else ()
     if "" in parts:
         raise ReadError("there is nothing between two commas", values=repr(clip(text)))
-    return Line(kind, parts, None if sources is None else names(sources))
+    return Line(kind, parts, sources)
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Names between commas, each plain or in quotes."""
-    words: list[str] = []
+def name(text: str) -> str:
+    """One name, plain or in quotes. Raises ReadError."""
+    (first, *others), _ = sources(text)
+    if others or not isinstance(first, str):
+        raise ReadError("here stands the name of one layer", values=repr(clip(text)))
+    return first
+
+
+def sources(text: str, each: bool = False) -> Sources:
+    """What stands after ``from``: names between commas, plain, in quotes, or as a range."""
+    listed: list[str | Range] = []
     for piece in pieces(text):
-        name = unquote(piece)
-        if name is None:
-            name = piece
-            if not name or any(c.isspace() or c in "'\"[](){}" for c in name):
+        source: str | Range | None = unquote(piece)
+        if source is None:
+            source = piece
+            if not piece or any(c.isspace() or c in "'\"[]()" for c in piece):
                 raise ReadError(
                     "after 'from' stand names of layers, with commas between them",
                     values=repr(clip(text)),
                     hint="a name with blanks or brackets in it needs quotes",
                 )
-        words.append(name)
-    return tuple(words)
+            if "{" in piece or "}" in piece:
+                source = span(piece)
+        listed.append(source)
+    return Sources(tuple(listed), each)
 
 
-def _cut_from(text: str) -> tuple[str, str | None]:
-    """The line before ``from``, and the names after it."""
+def span(name: str) -> Range:
+    """``conv4_{2..36}`` as a range; a name without one has the one end ""."""
+    stem, opened, rest = name.partition("{")
+    if not opened:
+        if "}" in name:
+            raise ReadError("'}' without '{' in a name", hint="put the name in quotes")
+        return Range(name, ("",), "")
+    inside, closed, tail = rest.partition("}")
+    first, dots, last = inside.partition("..")
+    if not closed or not dots or "{" in tail or "}" in tail:
+        raise ReadError("this is no range of names", hint="as in 'conv4_{2..36}' or 'conv3_{b..d}'")
+    if first.isascii() and last.isascii():
+        if first.isdigit() and last.isdigit() and max(len(first), len(last)) <= 10:
+            low, high = int(first), int(last)
+            if high - low >= NODES:
+                raise ReadError("the file stands for too many layers", values=f"over {NODES:,}")
+            if low <= high:
+                return Range(stem, range(low, high + 1), tail)
+        if len(first) == len(last) == 1 and first.isalpha() and last.isalpha() and first <= last:
+            ends = tuple(chr(c) for c in range(ord(first), ord(last) + 1))
+            return Range(stem, ends, tail)
+    raise ReadError(
+        "a range goes up, from number to number or from letter to letter",
+        values="{" + clip(inside) + "}",
+    )
+
+
+def _cut_from(text: str) -> tuple[str, Sources | None]:
+    """The line before ``from`` or ``each from``, and what is read."""
     if "from" not in text:
         return text.strip(), None
     at = 0
@@ -80,7 +138,11 @@ def _cut_from(text: str) -> tuple[str, str | None]:
         elif text.startswith("from", at) and (
             text[at - 1 : at].strip() == text[at + 4 : at + 5].strip() == ""  # a word of its own
         ):
-            return text[:at].strip(), text[at + 4 :].strip()
+            body = text[:at].strip()
+            each = body == "each" or body.endswith((" each", ",each"))
+            if each:
+                body = body[:-4].strip().removesuffix(",")
+            return body, sources(text[at + 4 :].strip(), each)
         at += 1
     return text.strip(), None
 

@@ -8,10 +8,12 @@ from ...arith import Difference, FloorDiv, Num, Product, Sum
 from ...errors import NettallyError, ReadError
 from ...layers.same_padding import resolve
 from ...network import NOTHING, Node
-from . import field_values, grammar
-from .shapes import Shapes
+from ..shapes import Shapes
+from . import field_values, grammar, sequences
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ...network import Layer, Network, Shape
 
 
@@ -61,12 +63,22 @@ def _inputs(inputs: Any) -> list[str]:
     return lines
 
 
+def _flattening(network: Network) -> Collection[str]:
+    """The layers whose axis has to be written, since a reader would ask whether it is meant."""
+    try:
+        shapes = Shapes(network.inputs, list(network.nodes))
+        return sequences.flattening(network.nodes, network.inputs, shapes)
+    except NettallyError:
+        return ()  # no reader gets so far
+
+
 class _Writer:
     def __init__(self, network: Network) -> None:
         self.before = next(iter(network.inputs), "")
         self.nodes: list[Node] = []
         self.shapes = Shapes(network.inputs, self.nodes)
         self.by_name = {node.name: node for node in network.nodes}
+        self.flattening = _flattening(network)
 
     def node(self, node: Node) -> str:
         """One item of the list of layers."""
@@ -77,6 +89,8 @@ class _Writer:
         self.nodes.append(node)
         key = "- " + quote(node.name)
         parts = line(node.layer, written)
+        if parts is not None and node.name in self.flattening:
+            parts += ", axis 1"
         plain = node.module == node.name.rpartition(".")[0] and not isinstance(weights, dict)
         if parts is None or not plain or inputs == ():
             return f"  {key}: " + self._mapping(node, written, inputs, weights)
@@ -135,6 +149,8 @@ class _Writer:
                 inner = [line(each, {}) for each in value]
                 text = "[" + ", ".join(quote(t or "", flow=True) for t in inner) + "]"
             elif value == layer._defaults.get(name) and name not in required:
+                if name == "axis" and node.name in self.flattening:
+                    parts.append("axis: 1")
                 continue
             elif isinstance(value, str):
                 text = _double(value)

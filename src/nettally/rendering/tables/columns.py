@@ -84,9 +84,13 @@ def _input(tally: Tally, line: TreeLine) -> str | None:
 
 
 def _share(tally: Tally, line: TreeLine) -> float | None:
-    total = plain(tally.parameters)
+    total = tally.once(_all_parameters)
     amount = _sum("parameters")(tally, line)
     return None if amount is None or not total else 100 * amount / total
+
+
+def _all_parameters(tally: Tally) -> int:
+    return plain(tally.parameters)
 
 
 def _by_axis_of(field: str) -> Callable[[Tally, TreeLine], Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import LayerError
+from ..errors import LayerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...network import Node, Shape
+    from ..network import Node, Shape
 
 
 class Shapes:
