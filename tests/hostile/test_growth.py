@@ -131,28 +131,12 @@ def complaints(found: Cost, leeway: float = 1.0) -> list[str]:
     return wrong
 
 
-NOT_YET = {
-    "caffe: pyramids": "a layer becomes 30 nodes, and 500,000 nodes are more than 2 seconds",
-    "keras: models in models": "a layer of a model that is called over and over costs 80 µs a call",
-    "caffemodel: layers of one name": "each looks for a number that no layer before it has",
-}
-"""What breaks the law and is to be mended where the formats share a builder."""
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux holds to all limits")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(reason=NOT_YET[name], strict=False)])
-        if name in NOT_YET
-        else name
-        for name in GENERATORS
-    ],
-)
+@pytest.mark.parametrize("name", GENERATORS)
 def test_growth(name: str, limited: Limited, tmp_path: Path) -> None:
     found = complaints(cost(limited, tmp_path, name, SAMPLE), LEEWAY)
     tries = 1
-    while found and tries < TRIES and name not in NOT_YET:
+    while found and tries < TRIES:
         tries += 1  # a machine may be busy; what is wrong is wrong each time
         found = complaints(cost(limited, tmp_path, name, SAMPLE), LEEWAY)
     assert not found
