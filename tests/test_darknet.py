@@ -407,7 +407,14 @@ def test_routes_and_shortcuts_count_back_or_from_the_first_layer() -> None:
 
 
 @pytest.mark.parametrize(
-    "after", ["[conv]\nfilters=2\n", "[maxpool]\n", "[avgpool]\n", "[local]\nfilters=2\n"]
+    "after",
+    [
+        "[conv]\nfilters=2\n",
+        "[maxpool]\n",
+        "[avgpool]\n",
+        "[local]\nfilters=2\n",
+        "[shortcut]\nfrom=0\n",
+    ],
 )
 def test_a_route_of_maps_of_different_sizes_has_no_map(after: str) -> None:
     """Darknet gives it no height, width or channels, and stops at a layer that asks for them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -101,7 +102,10 @@ def refusal(error: click.UsageError, group: click.Group, words: Sequence[str]) -
         return _bad_value(error, error.param, subject, manual)
     unexpected = error.message.partition("extra argument")[2].partition("(")[2]
     if unexpected:
-        return NettallyError(f"unexpected argument: {unexpected.removesuffix(')')}", hint=manual)
+        word = unexpected.removesuffix(")")
+        if re.search(r"-\d+-of-\d+\.\w+$", word):
+            manual = "a model in several files is read through its index, FILE.index.json"
+        return NettallyError(f"unexpected argument: {word}", hint=manual)
     return NettallyError(_in_lower_case(error.format_message()), hint=manual)
 
 

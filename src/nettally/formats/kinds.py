@@ -76,8 +76,6 @@ BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (rb"(?i)(?:Entry not found|Not Found|Access denied|Unauthorized|Forbidden|Invalid username)",
      "a web server's answer that reports an error, and not a model", _DOWNLOAD),
     # --- models of other tools, in binary
-    (rb"GGUF", "a GGUF file of llama.cpp",
-     "name the safetensors files that it was made of, or the config of the model"),
     (rb"(?:lmgg|tjgg|fmgg|algg)", "a GGML file of an old llama.cpp or whisper.cpp",
      "name the checkpoint or safetensors files that it was made of"),
     (rb"....ET\d\d", "a program of ExecuTorch (.pte)", "name the module it was exported from"),

@@ -67,7 +67,7 @@ def read(source: Source) -> Network:
 
     tensors, notes = tensors_of(source)
     stem = os.path.splitext(os.path.basename(source.name))[0]
-    return table(stem or "network", source.name, tensors, [*notes, *one_of_several(source)])
+    return table(stem or "network", source.name, tensors, notes, one_of_several(source))
 
 
 def tensors_of(source: Source) -> tuple[list[NamedTensor], list[str]]:

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 
 
 def table(
-    name: str, file: str, tensors: Iterable[NamedTensor], notes: Iterable[str] = ()
+    name: str,
+    file: str,
+    tensors: Iterable[NamedTensor],
+    notes: Iterable[str] = (),
+    elsewhere: Sequence[str] = (),
 ) -> Network:
     """The network of such a file: a node for each module that holds tensors.
 
     A module that holds modules has a node for each tensor of its own, and so has one that holds a
     weight of which it is not known how many parameters it stands for. What a weight is packed in
     stands as that weight. Buffers are kept and not learned, and so are whole numbers that are
-    neither weights nor may hold any.
+    neither weights nor may hold any. elsewhere: sentences on other files that hold the rest, so that
+    the total is "at least".
     """
     stored = list(tensors)
     if not stored:
@@ -55,7 +60,10 @@ def table(
         )
         for home, group in members.items()
     )
-    sentences = [*_notes(stored, entries, reasons), *how, *notes]
+    if elsewhere:
+        rest = Opaque(type="tensors in other files")
+        nodes = (*nodes, Node("the other files", rest, (), source=span))
+    sentences = [*_notes(stored, entries, reasons), *how, *notes, *elsewhere]
     alike = sum(map(len, shared.values()))
     if alike:
         pairs = [

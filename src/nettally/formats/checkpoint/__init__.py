@@ -52,9 +52,12 @@ bytes may become: torch.save packs none, and names and sizes shrink to a tenth."
 
 
 def sniff(head: bytes, name: str) -> bool:
-    """Whether this is a pickle, or a zip archive with torch's ``data.pkl`` in it."""
+    """Whether this is a pickle, or a zip archive that has torch's ``data.pkl`` early in it.
+
+    An archive that has it later is told by its directory (``packings``).
+    """
     if head.startswith(ZIP):
-        return b"/data.pkl" in head or name.endswith(FORMAT.suffixes)
+        return b"/data.pkl" in head
     if head[257:262] == b"ustar" and head.startswith((b"sys_info\0", b"./sys_info\0")):
         return True
     return head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")
@@ -70,7 +73,7 @@ def read(source: Source) -> Network:
 
     tensors, notes = tensors_of(source)
     stem = os.path.splitext(os.path.basename(source.name))[0]
-    return table(stem or "network", source.name, tensors, [*notes, *one_of_several(source)])
+    return table(stem or "network", source.name, tensors, notes, one_of_several(source))
 
 
 def tensors_of(source: Source) -> tuple[list[NamedTensor], list[str]]:
@@ -107,7 +110,8 @@ def _what(root: Any) -> str:
 
     if isinstance(root, Dictionary):
         keys = [key[:40] for key, _ in root.pairs[:8] if isinstance(key, str)]
-        return f"a dictionary of {len(root.pairs):,}: {', '.join(keys)}"
+        named = f": {', '.join(keys)}" if keys else ""
+        return f"a dictionary of {len(root.pairs):,}{named}"
     return words_for(root.maker if isinstance(root, Thing) else root)
 
 

@@ -64,9 +64,13 @@ def network_tensors(root: Any, blob: Blob) -> tuple[list[NamedTensor], list[str]
 def _of_dictionary(root: Dictionary, search: _Search, notes: list[str]) -> list[NamedTensor]:
     parts: dict[str, Any] = {}
     aside: dict[str, Any] = {}
+    groups: dict[int, bool] = {}  # by identity: one dictionary may stand under many keys
     for key, value in root.pairs:
         name = _key(key)
-        (aside if _is_optimizer(name, value) else parts)[name] = value
+        if id(value) not in groups:
+            groups[id(value)] = _has_groups(value)
+        optimizer = "optim" in name.lower() and not isinstance(value, Described)
+        (aside if optimizer or groups[id(value)] else parts)[name] = value
     if any(isinstance(value, Described) for value in parts.values()):
         whole_table = Dictionary()
         whole_table.add(parts.items())
@@ -101,12 +105,11 @@ def _key(key: Any) -> str:
     return str(key) if type(key) is int and abs(key) < 2**64 else "?"
 
 
-def _is_optimizer(name: str, value: Any) -> bool:
-    if isinstance(value, Dictionary):
-        keys = [key for key, _ in value.pairs if isinstance(key, str)]
-        if "param_groups" in keys:
-            return True
-    return "optim" in name.lower() and not isinstance(value, Described)
+def _has_groups(value: Any) -> bool:
+    """Whether it is the state of an optimizer."""
+    return isinstance(value, Dictionary) and any(
+        isinstance(key, str) and key == "param_groups" for key, _ in value.pairs
+    )
 
 
 class _Search:

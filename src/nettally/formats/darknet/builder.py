@@ -69,12 +69,7 @@ class DarknetBuilder(GraphBuilder):
         shape = self.shapes[self.head]
         if shape is None:
             return None
-        if self.head in self.without_map:
-            raise section.error(
-                "it reads a route that joins maps of different sizes, and has none itself",
-                values=self.without_map[self.head],
-                hint="Darknet stops here: the maps that a route joins are of one size",
-            )
+        self.check_map(section, self.head)
         if len(shape) == 2:  # values without space stand at one place
             self.make(section, "reshape", suffix=".image", size=(shape[1], 1, 1))
             return (shape[1], 1, 1)
@@ -84,6 +79,15 @@ class DarknetBuilder(GraphBuilder):
                 values=f"it puts out {by_axis(shape[1:])}",
             )
         return (shape[1], shape[2], shape[3])
+
+    def check_map(self, section: Section, head: str) -> None:
+        """ReadError where a node is a route of maps of different sizes, which has no map."""
+        if head in self.without_map:
+            raise section.error(
+                "it reads a route that joins maps of different sizes, and has none itself",
+                values=self.without_map[head],
+                hint="Darknet stops here: the maps that a route joins are of one size",
+            )
 
     def make(
         self,

@@ -75,6 +75,8 @@ def shortcut(b: DarknetBuilder, s: Section) -> None:
     if s.text("weights_normalization", "none") != "none":
         b.note("weights_normalization: its few steps are not counted", b.name)
     terms = [b.head, *(layer.head for layer in b.layers(s, "from"))]
+    for term in terms:
+        b.check_map(s, term)
     y = b.shapes[terms[0]]
     if any(b.shapes[term] is None for term in terms):
         b.make(s, "opaque", terms, type="shortcut", size=None if y is None else y[1:])

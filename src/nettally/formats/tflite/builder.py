@@ -41,7 +41,7 @@ class TfliteBuilder(GraphBuilder):
         self.rules = rules
         self.values: dict[int, Value] = {}
         self.aliases: dict[int, int] = {}
-        self.names: dict[tuple[int, int], str] = {}
+        self.output_names: dict[tuple[int, int], str] = {}
         self.first = layouts(graph)
         self.stated = True
         self._open_inputs(source)
@@ -236,9 +236,9 @@ class TfliteBuilder(GraphBuilder):
     def _name(self, op: Operator, place: int) -> str:
         """The name of the node that makes an operator's output."""
         key = (op.number, place)
-        if key not in self.names:
-            self.names[key] = self.free(node_name(self.graph, op, place))
-        return self.names[key]
+        if key not in self.output_names:
+            self.output_names[key] = self.free(node_name(self.graph, op, place))
+        return self.output_names[key]
 
     def _node(
         self,
