@@ -41,7 +41,13 @@ def combines(draw: Any) -> Any:
     x = draw(sizes)
     operation = draw(st.sampled_from(OPERATIONS))
     first, learned = draw(booleans), draw(booleans)
-    layer = layer_class("combine")(operation, draw(stretched(x, 0)), first=first, learned=learned)
+    layer = layer_class("combine")(
+        operation,
+        draw(stretched(x, 0)),
+        first=first,
+        learned=learned,
+        tensor=draw(st.sampled_from(("", "gamma"))),
+    )
     return layer, (x,)
 
 
@@ -157,10 +163,13 @@ def rms_norms(draw: Any) -> Any:
 @st.composite
 def mixtures(draw: Any) -> Any:
     experts = draw(st.integers(1, 4))
+    stored = (
+        {"stacked": True} if draw(booleans) else
+        {"gated": draw(booleans), "bias": draw(booleans), "transposed": draw(booleans)}
+    )  # fmt: skip
     layer = layer_class("experts")(
-        experts, draw(st.integers(1, experts)), draw(small), gated=draw(booleans),
-        function=draw(st.sampled_from(("silu", "gelu", "relu"))), bias=draw(booleans),
-        transposed=draw(booleans),
+        experts, draw(st.integers(1, experts)), draw(small),
+        function=draw(st.sampled_from(("silu", "gelu", "relu"))), **stored,
     )  # fmt: skip
     tokens = draw(st.lists(small, min_size=1, max_size=3).map(tuple))
     return layer, ((*tokens, draw(small)), (*tokens, experts))

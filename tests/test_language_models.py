@@ -66,6 +66,32 @@ def test_gpt_2_with_the_vocabulary_of_gpt_has_the_published_count() -> None:
     assert counted({**fields, "vocab_size": 40478}).parameters == 116_929_536
 
 
+PUBLISHED = {
+    # Baichuan 2 of 7B (Yang et al. 2023), with 125,696 tokens
+    "baichuan": ({"vocab_size": 125696, "hidden_size": 4096, "intermediate_size": 11008,
+                  "num_hidden_layers": 32, "num_attention_heads": 32}, 7_505_973_248),
+    # the index of ChatGLM3-6B's checkpoint: 12,487,168,064 bytes of two each, of which 64 are
+    # rotary frequencies
+    "chatglm": ({"padded_vocab_size": 65024, "hidden_size": 4096, "ffn_hidden_size": 13696,
+                 "num_layers": 28, "num_attention_heads": 32, "kv_channels": 128,
+                 "add_qkv_bias": True, "multi_query_attention": True, "multi_query_group_num": 2},
+                6_243_584_000),
+    # Phi-2, 2.7B
+    "phi-msft": ({"vocab_size": 51200, "n_embd": 2560, "n_layer": 32, "n_head": 32,
+                  "activation_function": "gelu_new"}, 2_779_683_840),
+    # InternLM2-7B's checkpoint
+    "internlm2": ({"vocab_size": 92544, "hidden_size": 4096, "intermediate_size": 14336,
+                   "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+                   "bias": False}, 7_737_708_544),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_types_without_a_class_have_the_count_of_their_checkpoints(kind: str) -> None:
+    fields, parameters = PUBLISHED[kind]
+    assert counted({"model_type": kind, "hidden_act": "silu", **fields}).parameters == parameters
+
+
 # --- laws -----------------------------------------------------------------------------------------
 
 
@@ -162,21 +188,36 @@ def test_parameters_and_work_of_published_configurations(shared: Path) -> None:
             assert 2 * int(found.macs) == int(flops), row["file"]
 
 
-TYPES = sorted(ARCHITECTURES.keys() - {"kimi_k2", "mimo", "deepseek_v2"})
-"""All but those that transformers knows by other names, or whose defaults it can't build."""
+BY_ANOTHER_NAME = {"kimi_k2", "mimo", "deepseek_v2"}
+"""Those that transformers knows by other names, or whose defaults it can't build."""
+OF_THEIR_OWN_CODE = {
+    "baichuan", "chatglm", "internlm", "internlm2", "minicpm", "orion", "phi-msft",
+}  # fmt: skip
+"""Those that transformers has no class for."""
+TYPES = sorted(ARCHITECTURES.keys() - BY_ANOTHER_NAME - OF_THEIR_OWN_CODE - {"dbrx"})
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "glm4_moe": {"head_dim": 128},  # its 96 heads do not divide its width
+}
+"""What the defaults of transformers' classes lack."""
 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_tensors_are_those_of_transformers(kind: str) -> None:
-    """Names and shapes, at the class's own defaults with two layers."""
+    """Names and shapes, at the class's own defaults with few layers."""
     torch = pytest.importorskip("torch")
     from torch_models import quiet, torchvision_ready
 
     torchvision_ready()
     transformers = pytest.importorskip("transformers")
     theirs = transformers.AutoConfig.for_model(kind)
+    for name, value in DEFAULTS.get(kind, {}).items():
+        setattr(theirs, name, value)
     if hasattr(theirs, "num_hidden_layers"):
         theirs.num_hidden_layers = min(theirs.num_hidden_layers, 5)
+    if getattr(theirs, "num_key_value_heads", 0) is None:
+        theirs.num_key_value_heads = theirs.num_attention_heads
+    if getattr(theirs, "head_dim", 0) is None:
+        theirs.head_dim = theirs.hidden_size // theirs.num_attention_heads
     fields = theirs.to_dict()
     for name in ("layer_types", "mlp_layer_types", "indexer_types"):
         if isinstance(fields.get(name), list):

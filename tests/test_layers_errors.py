@@ -217,6 +217,7 @@ CASES: list[tuple[Any, str]] = [
     (given("attention", (1, 4, 8), (1, 4, 6), (1, 4, 8), heads=2), "query, key and value do not fit each other\n  values: 1x4x8, 1x4x6, 1x4x8"),
     (made("experts", experts=2, hidden=4, function="sine"), "an expert's function is silu, gelu or relu\n  values: function sine"),
     (made("experts", experts=2, hidden=4, top=3), "a token runs through more experts than there are\n  values: top 3, experts 2"),
+    (made("experts", experts=2, hidden=4, stacked=True, bias=True), "stacked experts have a gate and no bias, and are not transposed"),
     (given("experts", (1, 5, 8), (1, 5, 3), experts=2, hidden=4), "the router gives one score for each token and expert\n  values: tokens 1x5x8, scores 1x5x3, experts 2"),
     (given("rotary", (1, 5, 9), size=4), "rotary's heads do not divide the channels\n  values: 1x5x9, heads of 4, of which 0 are turned"),
     (given("position_embedding", (1, 5, 8), rows=4), "the sequence is longer than the table of positions\n  values: input 1x5x8, rows 4"),

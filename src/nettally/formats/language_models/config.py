@@ -20,6 +20,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
         "intermediate_size": "n_inner ffn_dim d_ff ffn_hidden_size hidden_dim",
         "max_position_embeddings": "n_positions n_ctx max_seq_len max_sequence_length seq_length",
         "vocab_size": "padded_vocab_size",
+        "decoder_sparse_step": "interleave_moe_layer_step moe_layer_interval expert_layer_period",
         "num_experts": "num_local_experts n_routed_experts moe_num_experts",
         "num_experts_per_tok": "moe_topk num_experts_per_token moe_top_k num_selected_experts",
     }.items()
@@ -52,7 +53,10 @@ class Config:
         return ReadError(what[:300], where=where, values=values[:300], hint=hint)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The field under this or another name; null is as good as missing."""
+        """The field under this or another name, with dots within others; null is missing."""
+        outer, dot, inner = name.partition(".")
+        if dot:
+            return self.part(outer).get(inner, default)
         for each in (name, *OTHER_NAMES.get(name, ())):
             value = self.fields.get(each)
             if value is not None:

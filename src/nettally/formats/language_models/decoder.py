@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...record import Record
-from .parts import Attention, FeedForward, Latent, Mixture, Norm, Stack
+from .parts import Attention, FeedForward, Mixture, Norm, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ...network import Network
     from ..source import Source
     from .config import Config
+    from .parts import Part
 
 MAX_LAYERS = 2_000
 """More blocks than any language model has: a few bytes name a number, and each block costs."""
@@ -29,10 +30,11 @@ class Decoder(Record):
     table of positions before the first. after_attention, after_feed: normalisations of what a part
     puts out, before it is added. parallel: attention and feed-forward read the same. after_sum: the
     normalisations stand behind the sums (Vaswani et al. 2017) and not before the parts.
-    attentions: those of other types than ``attention``, by what the field ``types_in`` lists for
-    each block. embedding_width: the field that has it, where it is another than the width, with
-    ``project_in`` and ``project_out`` between. tied: whether the head is the embedding where the
-    configuration does not say.
+    attentions: those of other types than ``attention``, by what ``types`` has for each block, or
+    where it is empty the field ``types_in`` of the configuration. feed: None where a block is one
+    part alone, the one in ``attention``'s place. embedding_width: the field that has it, where it
+    is another than the width, with ``project_in`` and ``project_out`` between. tied: whether the
+    head is the embedding where the configuration does not say.
     """
 
     embedding: str = "model.embed_tokens"
@@ -42,12 +44,13 @@ class Decoder(Record):
     layers: str = "model.layers"
     norm: Norm = Norm()
     before_attention: str = "input_layernorm"
-    attention: Attention | Latent = Attention()
-    attentions: Mapping[str, Attention | Latent] = {}
+    attention: Part = Attention()
+    attentions: Mapping[str, Part] = {}
+    types: tuple[str, ...] = ()
     types_in: str = "layer_types"
     after_attention: str = ""
     before_feed: str = "post_attention_layernorm"
-    feed: FeedForward = FeedForward()
+    feed: Part | None = FeedForward()
     mixture: Mixture | None = None
     after_feed: str = ""
     parallel: bool = False
@@ -63,7 +66,8 @@ class Decoder(Record):
         """The network, of one sequence."""
         b = Stack(config)
         x = self.start(b, source)
-        for i in range(config.whole("num_hidden_layers", most=MAX_LAYERS)):
+        count = len(self.types) or config.whole("num_hidden_layers", most=MAX_LAYERS)
+        for i in range(count):
             x = self.block(b, i, x)
         if self.last_norm:
             x = self.norm.build(b, self.last_norm, x)
@@ -112,6 +116,9 @@ class Decoder(Record):
             b, name, read := self._normal(b, name, self.before_attention, x)
         )
         y = self._normal(b, name, self.after_attention, y, behind=True)
+        feed = self.fed(b, i)
+        if feed is None:
+            return b.make(f"{name}.residual", "add", x, y)
         if self.parallel:
             read = self._normal(b, name, self.before_feed, x) if self.before_feed else read
         else:
@@ -119,7 +126,7 @@ class Decoder(Record):
             if self.after_sum:
                 x = self._normal(b, name, self.before_attention, x, behind=True)
             read = self._normal(b, name, self.before_feed, x)
-        z = self.fed(b, i).build(b, name, read)
+        z = feed.build(b, name, read)
         z = self._normal(b, name, self.after_feed, z, behind=True)
         if self.parallel:
             return b.make(f"{name}.residual", "add", x, y, z)
@@ -132,17 +139,17 @@ class Decoder(Record):
             return x
         return self.norm.build(b, f"{block}.{name}", x)
 
-    def fed(self, b: Stack, i: int) -> FeedForward | Mixture:
+    def fed(self, b: Stack, i: int) -> Part | None:
         """Block i's feed-forward network, or its mixture."""
         if self.mixture is None:
             return self.feed
         return self.mixture if is_sparse(b.config, i) else self.feed
 
-    def attends(self, b: Stack, i: int) -> Attention | Latent:
+    def attends(self, b: Stack, i: int) -> Part:
         """Block i's attention: by the type that the configuration lists for it."""
         if not self.attentions:
             return self.attention
-        types = b.config.list(self.types_in)
+        types = self.types or b.config.list(self.types_in)
         if not types:
             return self.attention
         if i >= len(types):
@@ -170,10 +177,13 @@ def is_sparse(c: Config, i: int) -> bool:
     """Whether block i has experts, by whichever of the ways to say so the configuration uses."""
     types = c.list("mlp_layer_types")
     if i < len(types):
-        return types[i] == "sparse"
+        return types[i] != "dense"
     if isinstance(c.get("moe_layer_freq"), list):
         frequency = c.list("moe_layer_freq")
         return bool(frequency[i]) if i < len(frequency) else True
-    if i < c.whole("first_k_dense_replace", 0, 0) or i in c.list("mlp_only_layers"):
+    first = c.whole("first_k_dense_replace", c.whole("moe_layer_start_index", 0, 0), 0)
+    last = c.whole("moe_layer_end_index", i, -1)
+    if not first <= i <= (i if last < 0 else last) or i in c.list("mlp_only_layers"):
         return False
-    return not (i + 1) % c.whole("decoder_sparse_step", c.whole("moe_layer_freq", 1))
+    step = c.whole("decoder_sparse_step", c.whole("moe_layer_freq", 1))
+    return i % step == c.whole("expert_layer_offset", step - 1, 0)

@@ -6,7 +6,7 @@ builds its nodes. A setting is a value, or the name of the configuration's field
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...record import Record
 from ..graph_builder import GraphBuilder
@@ -71,6 +71,14 @@ class Stack(GraphBuilder):
         return self.make(name, kind, x)
 
 
+class Part(Protocol):
+    """What a block is made of: attention, another mixer of tokens, a feed-forward network."""
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        """Append the part's nodes under a prefix, behind x; the last one's name."""
+        ...
+
+
 class Norm(Record):
     """A normalisation of each token. weight, bias: whether they are learned."""
 
@@ -91,7 +99,8 @@ class Attention(Record):
     query, key, value, output: their names within ``name``; fused: the name of one matrix for the
     first three. bias: of those, output_bias: of the last. head_norm: queries and keys are
     normalised, each head's ("head", or "heads" with weights of its own) or all together ("all"),
-    under the names in norms.
+    under the names in norms. size, value_size: the fields that have a head's, of queries and keys
+    and of values. gated: queries come with a gate for what the heads put out.
     rotary: the share of a head's values that are turned is the field's, or all; "" for none.
     """
 
@@ -108,6 +117,9 @@ class Attention(Record):
     norm: Norm = Norm()
     heads: str = "num_attention_heads"
     groups: int | str = "num_key_value_heads"
+    size: str = "head_dim"
+    value_size: str = ""
+    gated: bool = False
     rotary: bool = True
     transposed: bool = False
     sinks: bool = False
@@ -116,24 +128,14 @@ class Attention(Record):
         c, name = b.config, joined(prefix, self.name)
         width, heads = b.width(x), c.whole(self.heads)
         groups = self.groups if isinstance(self.groups, int) else c.whole(self.groups, heads)
-        size = c.get("head_dim")
-        if size is None:
-            if width % heads:
-                raise c.error(
-                    "the heads do not divide the width",
-                    values=f"hidden_size {width:,}, {heads} heads",
-                    hint=f"{round(width / heads) * heads:,} would be {heads} heads of "
-                    f"{round(width / heads)}",
-                )
-            size = width // heads
-        else:
-            size = c.whole("head_dim")
         if heads % groups:
             raise c.error(
                 "the heads of keys and values do not divide those of queries",
                 values=f"{heads} heads, {groups} of keys and values",
             )
-        q, k, v = self._projected(b, name, x, (heads * size, groups * size))
+        size = self._size(c, width, heads)
+        values = c.whole(self.value_size, size) if self.value_size else size
+        q, gate, k, v = self._projected(b, name, x, heads * size, groups * size, groups * values)
         if self.head_norm:
             q = self._normal(b, f"{name}.{self.norms[0]}", q, heads, size)
             k = self._normal(b, f"{name}.{self.norms[1]}", k, groups, size)
@@ -146,29 +148,50 @@ class Attention(Record):
             name if self.sinks else f"{name}.attention", "attention", q, k, v,
             heads=heads, key_heads=groups, **fields,
         )  # fmt: skip
+        if gate:
+            gate = b.make(f"{name}.gate_sigmoid", "sigmoid", gate)
+            x = b.make(f"{name}.product", "multiply", x, gate)
         return b.linear(
             f"{name}.{self.output}", x, width, bias=c.flag(self.output_bias),
             transposed=self.transposed,
         )  # fmt: skip
 
-    def _projected(self, b: Stack, name: str, x: str, sizes: tuple[int, int]) -> list[str]:
-        """Queries, keys and values."""
-        bias, (all_, grouped) = b.config.flag(self.bias), sizes
+    def _size(self, c: Config, width: int, heads: int) -> int:
+        """Of a head's queries and keys; where no field has it, the heads share the width out."""
+        if c.get(self.size) is not None:
+            return c.whole(self.size)
+        if width % heads:
+            raise c.error(
+                "the heads do not divide the width",
+                values=f"hidden_size {width:,}, {heads} heads",
+                hint=f"{round(width / heads) * heads:,} would be {heads} heads of "
+                f"{round(width / heads)}",
+            )
+        return width // heads
+
+    def _projected(
+        self, b: Stack, name: str, x: str, queries: int, keys: int, values: int
+    ) -> list[str]:
+        """Queries, their gate or "", keys and values."""
+        bias = b.config.flag(self.bias)
         if not self.fused:
-            return [
-                b.linear(f"{name}.{each}", x, size, bias=bias)
-                for each, size in zip(
-                    (self.query, self.key, self.value), (all_, grouped, grouped), strict=True
-                )
-            ]
+            q = b.linear(f"{name}.{self.query}", x, queries * (2 if self.gated else 1), bias=bias)
+            k = b.linear(f"{name}.{self.key}", x, keys, bias=bias)
+            v = b.linear(f"{name}.{self.value}", x, values, bias=bias)
+            if not self.gated:
+                return [q, "", k, v]
+            gate = b.make(f"{name}.gate", "slice", q, axis=2, start=queries, stop=2 * queries)
+            return [b.make(f"{name}.query", "slice", q, axis=2, start=0, stop=queries), gate, k, v]
         x = b.linear(
-            f"{name}.{self.fused}", x, all_ + 2 * grouped, bias=bias, transposed=self.transposed
-        )
-        ends = (0, all_, all_ + grouped, all_ + 2 * grouped)
-        return [
+            f"{name}.{self.fused}", x, queries + keys + values, bias=bias,
+            transposed=self.transposed,
+        )  # fmt: skip
+        ends = (0, queries, queries + keys, queries + keys + values)
+        q, k, v = (
             b.make(f"{name}.{part}", "slice", x, axis=2, start=ends[i], stop=ends[i + 1])
             for i, part in enumerate(("query", "key", "value"))
-        ]
+        )
+        return [q, "", k, v]
 
     def _normal(self, b: Stack, name: str, x: str, heads: int, size: int) -> str:
         if self.head_norm == "all":
@@ -181,59 +204,6 @@ class Attention(Record):
         else:
             x = self.norm.build(b, name, x)
         return b.make(f"{name}.joined", "reshape", x, size=shape[1:])
-
-
-class Latent(Record):
-    """Attention whose keys and values come from one small vector a token (DeepSeek-V2, 2024).
-
-    What a cache keeps of a token is that vector and one rotated key for all heads. index: small
-    heads choose the tokens that are attended to (DeepSeek-V3.2, 2025).
-    """
-
-    name: str = "self_attn"
-    index: bool = False
-
-    def build(self, b: Stack, prefix: str, x: str) -> str:
-        c, name = b.config, joined(prefix, self.name)
-        width, heads = b.width(x), c.whole("num_attention_heads")
-        plain, turned = c.whole("qk_nope_head_dim"), c.whole("qk_rope_head_dim")
-        value, latent = c.whole("v_head_dim"), c.whole("kv_lora_rank")
-        bias, small = c.flag("attention_bias"), x
-        if c.get("q_lora_rank") is None:
-            q = b.linear(f"{name}.q_proj", x, heads * (plain + turned), bias=False)
-        else:
-            small = b.linear(f"{name}.q_a_proj", x, c.whole("q_lora_rank"), bias=bias)
-            small = b.make(f"{name}.q_a_layernorm", "rms_norm", small)
-            q = b.linear(f"{name}.q_b_proj", small, heads * (plain + turned), bias=False)
-        q = b.make(f"{name}.q_rotary", "rotary", q, size=plain + turned, turned=turned)
-        both = b.linear(f"{name}.kv_a_proj_with_mqa", x, latent + turned, bias=bias)
-        key = b.make(f"{name}.key", "slice", both, axis=2, start=latent, stop=latent + turned)
-        key = b.make(f"{name}.k_rotary", "rotary", key, size=turned, turned=turned)
-        key = b.make(f"{name}.key_for_all", "tile", key, times=(1, 1, heads))
-        both = b.make(f"{name}.latent", "slice", both, axis=2, start=0, stop=latent)
-        both = b.make(f"{name}.kv_a_layernorm", "rms_norm", both)
-        both = b.linear(f"{name}.kv_b_proj", both, heads * (plain + value), bias=False)
-        ends = (heads * plain, heads * (plain + value))
-        keys = b.make(f"{name}.keys", "slice", both, axis=2, start=0, stop=ends[0])
-        v = b.make(f"{name}.values", "slice", both, axis=2, start=ends[0], stop=ends[1])
-        k = b.make(f"{name}.all_keys", "concat", keys, key, axis=2)
-        if self.index:
-            self._index(b, f"{name}.indexer", x, small)
-        y = b.make(f"{name}.attention", "attention", q, k, v, heads=heads)
-        return b.linear(f"{name}.o_proj", y, width, bias=bias)
-
-    def _index(self, b: Stack, name: str, x: str, small: str) -> str:
-        """Scores of all tokens by small heads: a mask for the attention, which is counted whole."""
-        c = b.config
-        heads, size = c.whole("index_n_heads"), c.whole("index_head_dim")
-        q = b.linear(f"{name}.wq_b", small, heads * size, bias=False)
-        k = b.linear(f"{name}.wk", x, size, bias=False)
-        k = b.make(f"{name}.k_norm", "layer_norm", k)
-        share = b.linear(f"{name}.weights_proj", x, heads, bias=False)
-        tokens = (b.shapes[x] or (0, 0))[1]
-        q = b.make(f"{name}.heads", "reshape", q, size=(tokens, heads, size))
-        scores = b.make(f"{name}.scores", "einsum", q, k, equation="bqhd,bkd->bqhk")
-        return b.make(f"{name}.sum", "einsum", share, scores, equation="bqh,bqhk->bqk")
 
 
 class FeedForward(Record):
@@ -276,7 +246,9 @@ class Mixture(Record):
     """Experts, of which a router chooses some for each token; and those that all run through.
 
     shared: the experts that are never left out, a FeedForward, whose width is that of an expert
-    times ``shared_count``, or the field of its own.
+    times ``shared_count``, or the field of its own. latent: the field that has the width of what
+    the experts read and put out, with a matrix before and behind them, where it is there.
+    correction: a learned bias that only decides who is chosen: its module and its name.
     """
 
     name: str = "mlp"
@@ -292,18 +264,34 @@ class Mixture(Record):
     shared: FeedForward | None = None
     shared_count: str = ""
     shared_gate: str = ""
+    latent: str = ""
+    stacked: bool = False
+    correction: tuple[str, str] | None = None
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
         c, name = b.config, joined(prefix, self.name)
         count = c.whole(self.count)
         scores = b.linear(f"{name}.{self.router}", x, count, bias=self.router_bias)
+        if self.correction:
+            module, tensor = self.correction
+            scores = b.make(f"{name}.{module}", "combine", scores, size=(1, count), tensor=tensor)
+        latent = bool(self.latent) and c.get(self.latent) is not None
+        y = x
+        if latent:
+            y = b.linear(
+                f"{name}.fc1_latent_proj", y, c.whole(self.latent), bias=c.flag("mlp_bias")
+            )
         y = b.make(
-            f"{name}.{self.experts}", "experts", x, scores, experts=count, top=c.whole(self.top),
+            f"{name}.{self.experts}", "experts", y, scores, experts=count, top=c.whole(self.top),
             hidden=c.whole(self.hidden), gated=self.gated, bias=self.bias,
-            transposed=self.transposed,
+            transposed=self.transposed, stacked=self.stacked,
         )  # fmt: skip
-        if self.shared is not None:
-            count = c.whole(self.shared_count) if self.shared_count else 1
+        if latent:
+            y = b.linear(f"{name}.fc2_latent_proj", y, b.width(x), bias=c.flag("mlp_bias"))
+        count = 1
+        if self.shared is not None and self.shared_count:
+            count = c.whole(self.shared_count, 0, 0)
+        if self.shared is not None and count:
             beside = self.shared.build(b, name, x, count)
             if self.shared_gate:
                 share = b.linear(f"{name}.{self.shared_gate}", x, 1, bias=False)
