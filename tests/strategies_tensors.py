@@ -189,6 +189,36 @@ def positions(draw: Any) -> Any:
     return layer, ((batch, places, channels),)
 
 
+@st.composite
+def scans(draw: Any) -> Any:
+    batch, places, channels, state = (draw(st.integers(2, 4)) for _ in range(4))
+    x, inner = (batch, places, channels), (batch, places, state)
+    return layer_class("selective_scan")(state), (x, x, inner, inner)
+
+
+@st.composite
+def state_spaces(draw: Any) -> Any:
+    batch, places, groups, times, size, state, chunk = (
+        draw(st.integers(2, 4))
+        for _ in range(7)  # torch skips sizes of 1
+    )
+    heads = groups * times
+    layer = layer_class("state_space")(heads, state, groups=groups, chunk=chunk)
+    x, inner = (batch, places, heads * size), (batch, places, groups * state)
+    return layer, (x, (batch, places, heads), inner, inner)
+
+
+@st.composite
+def delta_rules(draw: Any) -> Any:
+    batch, places, keys, times, size, values, chunk = (draw(st.integers(1, 4)) for _ in range(7))
+    heads = keys * times
+    layer = layer_class("delta_rule")(
+        heads, size, key_heads=keys if times > 1 or draw(booleans) else 0, chunk=chunk
+    )
+    key, rates = (batch, places, keys * size), (batch, places, heads)
+    return layer, (key, key, (batch, places, heads * values), rates, rates)
+
+
 TENSOR_CASES: dict[str, Any] = {
     "tensor": tensors(),
     "combine": combines(),
@@ -204,6 +234,9 @@ TENSOR_CASES: dict[str, Any] = {
     "rms_norm": rms_norms(),
     "experts": mixtures(),
     "rotary": rotations(),
+    "selective_scan": scans(),
+    "state_space": state_spaces(),
+    "delta_rule": delta_rules(),
     "position_embedding": positions(),
 }
 

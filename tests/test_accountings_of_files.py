@@ -30,6 +30,7 @@ SUMMING = [
     "conv_map",
     "conv_sum",
     "conv_transpose",
+    "delta_rule",
     "einsum",
     "elman",
     "experts",
@@ -40,6 +41,8 @@ SUMMING = [
     "matmul",
     "rbf",
     "rnn",
+    "selective_scan",
+    "state_space",
 ]
 """The kinds of layers that do multiply-accumulates; a law below holds them to be all."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,7 +96,13 @@ def test_types_without_a_class_have_the_count_of_their_checkpoints(kind: str) ->
 # --- laws -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "qwen3_moe", "deepseek_v3", "gpt_oss", "opt"])
+KINDS = [
+    "llama", "gpt2", "qwen3_moe", "deepseek_v3", "gpt_oss", "opt", "mamba2", "jamba", "nemotron_h",
+    "qwen3_5_moe",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_parameters_do_not_depend_on_the_sequence(kind: str) -> None:
     counts = {counted(config(kind), size).parameters for size in ((1, 1), (1, 7), (3, 16), (5,))}
     assert len(counts) == 1
@@ -194,6 +201,54 @@ OF_THEIR_OWN_CODE = {
     "baichuan", "chatglm", "internlm", "internlm2", "minicpm", "orion", "phi-msft",
 }  # fmt: skip
 """Those that transformers has no class for."""
+
+
+def test_of_a_model_with_a_tower_the_text_is_counted(shared: Path) -> None:
+    """The work of a text, and the blocks of its model, are those of transformers."""
+    path = shared / "llm" / "oracle.csv"
+    if not path.is_file():
+        pytest.skip("the folder llm of ../shared is not there")
+    with path.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["model_type"] in BESIDE_TOWERS]
+    assert rows
+    for row in rows:
+        fields = json.loads((shared / "llm" / "configs" / row["file"]).read_text())
+        tally = counted(fields, (1, 128))
+        assert not tally.complete
+        assert any("is no text" in note for note in tally.network.notes)
+        blocks = row["blocks"].partition("model.language_model.layers: ")[2]
+        expected = sum(
+            int(count) * int(size)
+            for count, _, size in (each.partition("x") for each in blocks.split(" + "))
+        )
+        within = "model.language_model.layers."
+        assert expected == sum(
+            math.prod(shape) for name, shape in tensors(tally).items() if name.startswith(within)
+        )
+        if row["flops_128"]:
+            assert 2 * int(tally.macs) == int(row["flops_128"]), row["file"]
+
+
+BESIDE_TOWERS = {"qwen3_5", "qwen3_5_moe"}
+
+
+def test_modules_that_predict_further_tokens_are_counted_apart() -> None:
+    """A block, which its README_WEIGHTS has as 11.5B, a matrix and three normalisations."""
+    fields = {
+        "model_type": "deepseek_v3", "vocab_size": 129280, "hidden_size": 7168,
+        "intermediate_size": 18432, "moe_intermediate_size": 2048, "num_hidden_layers": 61,
+        "num_attention_heads": 128, "n_routed_experts": 256, "n_shared_experts": 1,
+        "num_experts_per_tok": 8, "kv_lora_rank": 512, "q_lora_rank": 1536,
+        "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128, "hidden_act": "silu",
+    }  # fmt: skip
+    tally = counted({**fields, "num_nextn_predict_layers": 1}, (1, 8))
+    assert tally.parameters == counted(fields, (1, 8)).parameters == 671_026_404_352
+    (note,) = tally.network.notes
+    assert "num_nextn_predict_layers 1" in note
+    size = 11_507_286_016 + 2 * 7168 * 7168 + 3 * 7168
+    assert f"{size:,} parameters" in note
+
+
 TYPES = sorted(ARCHITECTURES.keys() - BY_ANOTHER_NAME - OF_THEIR_OWN_CODE - {"dbrx"})
 DEFAULTS: dict[str, dict[str, Any]] = {
     "glm4_moe": {"head_dim": 128},  # its 96 heads do not divide its width
@@ -220,7 +275,7 @@ def test_tensors_are_those_of_transformers(kind: str) -> None:
         theirs.head_dim = theirs.hidden_size // theirs.num_attention_heads
     fields = theirs.to_dict()
     for name in ("layer_types", "mlp_layer_types", "indexer_types"):
-        if isinstance(fields.get(name), list):
+        if isinstance(fields.get(name), list) and kind != "nemotron_h":
             cut = fields[name][: theirs.num_hidden_layers]
             setattr(theirs, name, cut)
             fields[name] = cut

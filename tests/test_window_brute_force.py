@@ -37,6 +37,9 @@ NO_WINDOW = {
     "attention": "each place reads all the others, of axes that are no space",
     "rotary": "a head's values are turned in pairs",
     "experts": "which experts a token runs through depends on its values",
+    "selective_scan": "each place reads all before it, of axes that are no space",
+    "state_space": "as selective_scan",
+    "delta_rule": "as selective_scan",
     "conv_elman": "through its state a step sees further at each step",
     "conv_lstm": "as conv_elman",
 }

@@ -38,7 +38,7 @@ def read(source: Source) -> Network:
 def network(fields: Any, source: Source) -> Network:
     """The network of a configuration's fields."""
     from .architectures import ARCHITECTURES
-    from .config import Config
+    from .config import Config, beside_text
     from .decoder import Decoder
 
     if not isinstance(fields, dict):
@@ -46,6 +46,11 @@ def network(fields: Any, source: Source) -> Network:
     config = Config(fields, source.name)
     type_ = config.word("model_type")
     architecture = ARCHITECTURES.get(type_)
+    towers: dict[str, str] = {}
+    if isinstance(fields.get("text_config"), dict) and isinstance(architecture, Decoder | None):
+        towers, config = beside_text(config)
+        type_ = config.word("model_type", type_)
+        architecture = ARCHITECTURES.get(type_)
     if architecture is None:
         raise config.error(
             f"the model type '{type_[:60]}' is not known",
@@ -54,5 +59,7 @@ def network(fields: Any, source: Source) -> Network:
         )
     if not isinstance(architecture, Decoder):
         architecture = architecture(config)
-    config.defaults = architecture.defaults
-    return architecture.network(config, source)
+    config.defaults = {**architecture.defaults, **config.defaults}
+    if config.path:
+        architecture = architecture.within("model.language_model")
+    return architecture.network(config, source, towers)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import families as f
 from .decoder import Decoder
+from .hybrids import HYBRIDS
 from .latent import Latent
 from .parts import Attention, FeedForward, Mixture, Norm
 
@@ -159,6 +160,7 @@ ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
         attention=Attention(head_norm="all"), mixture=Mixture(hidden="intermediate_size"),
     ),
     "mimo_v2_flash": f.mimo_v2_flash,
+    **HYBRIDS,
     # those that came with code of their own: by that code, and the counts that were published
     "baichuan": Decoder(attention=Attention(fused="W_pack")),
     "chatglm": f.chatglm,

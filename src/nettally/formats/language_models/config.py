@@ -27,6 +27,9 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 """By the name that most configurations use, the names that others use for the same."""
 
+TOWERS = {"vision_config": "model.vision_tower", "audio_config": "model.audio_tower"}
+"""What stands beside a text model, by the field that describes it, and its usual name."""
+
 
 class Config:
     """A model's configuration. Getters raise ReadError with the field's name.
@@ -111,3 +114,20 @@ class Config:
         if not isinstance(value, dict):
             raise self.error(f"'{name}' must be an object", values=f"{name}: {value!r}"[:120])
         return Config(value, self.file, path=f"{self.path}.{name}" if self.path else name)
+
+
+def beside_text(config: Config) -> tuple[dict[str, str], Config]:
+    """The towers beside a text model, and the configuration of the text model.
+
+    Whether the head is tied is what the whole says, if it does.
+    """
+    towers = {
+        name: field.removesuffix("_config")
+        for field, name in TOWERS.items()
+        if config.get(field) is not None
+    }
+    text = config.part("text_config")
+    tied = config.get("tie_word_embeddings")
+    if tied is not None:
+        text.fields = {**text.fields, "tie_word_embeddings": tied}
+    return towers, text

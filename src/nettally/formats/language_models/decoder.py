@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...arith import product
+from ...network import NOTHING
 from ...record import Record
 from .parts import Attention, FeedForward, Mixture, Norm, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from ...network import Network
+    from ...network import Network, Node
     from ..source import Source
     from .config import Config
     from .parts import Part
@@ -62,13 +64,26 @@ class Decoder(Record):
     tied: bool = False
     defaults: Mapping[str, Any] = {}
 
-    def network(self, config: Config, source: Source) -> Network:
-        """The network, of one sequence."""
+    def network(
+        self, config: Config, source: Source, towers: Mapping[str, str] = NOTHING
+    ) -> Network:
+        """The network, of one sequence.
+
+        towers: names of what turns other things than words into places of the sequence, and what
+        each is called. They stand behind the embedding, opaque.
+        """
         b = Stack(config)
         x = self.start(b, source)
+        for name, kind in towers.items():
+            x = b.unknown(
+                config, b.free(name), kind, (x,), size=b.shape(x)[1:],
+                why="what is no text is not described, so the model is counted without it",
+            )  # fmt: skip
         count = len(self.types) or config.whole("num_hidden_layers", most=MAX_LAYERS)
+        first = 0
         for i in range(count):
-            x = self.block(b, i, x)
+            first, x = len(b.nodes), self.block(b, i, x)
+        further_tokens(b, b.nodes[first:])
         if self.last_norm:
             x = self.norm.build(b, self.last_norm, x)
         x = self.end(b, x)
@@ -104,6 +119,15 @@ class Decoder(Record):
         if self.embedding_norm:
             embedded = self.norm.build(b, self.embedding_norm, embedded)
         return embedded
+
+    def within(self, root: str) -> Decoder:
+        """The same with a text model's names where it is a part of another model."""
+        names = {
+            field: getattr(self, field).replace("model.", f"{root}.", 1)
+            for field in ("embedding", "positions", "embedding_norm", "layers", "last_norm")
+            if getattr(self, field).startswith("model.")
+        }
+        return self.replace(**names)
 
     @property
     def _root(self) -> str:
@@ -171,6 +195,34 @@ class Decoder(Record):
             self.head, "linear", x, shared=shared, features=c.whole("vocab_size"),
             bias=c.flag(self.head_bias), axis=-1,
         )  # fmt: skip
+
+
+FURTHER = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
+
+
+def further_tokens(b: Stack, last: Sequence[Node]) -> None:
+    """Say what modules that predict further tokens would add: they are not built.
+
+    last: the nodes of the last block. DeepSeek-V3 (2024, section 2.2) and those after it have a
+    block like the last for each, three normalisations, and a matrix from twice the width to it;
+    embedding and head are the model's own.
+    """
+    c = b.config
+    for field in FURTHER:
+        count = c.whole(field, 0, 0)
+        if not count:
+            continue
+        sentence = f"{field} {count}: modules that predict further tokens are not counted"
+        if not c.list("mtp_layers_block_type"):
+            width = c.whole("hidden_size")
+            block = sum(
+                product(shape)
+                for node in last
+                for shape in node.layer.parameters(tuple(map(b.shape, node.inputs))).values()
+            )
+            size = count * (block + 2 * width * width + 3 * width)
+            sentence += f"; like DeepSeek-V3's, they would have {size:,} parameters"
+        b.note(sentence)
 
 
 def is_sparse(c: Config, i: int) -> bool:

@@ -47,7 +47,8 @@ FIELDS = {
 
 TYPES = {
     "qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "gptneox": "gpt_neox",
-    "gemma3": "gemma3_text", "command-r": "cohere", "phi2": "phi", "gpt-oss": "gpt_oss", "granitemoe": "granitemoe",
+    "gemma3": "gemma3_text", "command-r": "cohere", "phi2": "phi", "gpt-oss": "gpt_oss",
+    "granitemoe": "granitemoe",
 }  # fmt: skip
 """The model types that architectures of GGUF are, where the names differ."""
 
@@ -172,7 +173,7 @@ def _described(header: Header, architecture: str, decoder: Decoder, source: Sour
 
 
 def _difference(network: Network, entries: list[Entry]) -> str:
-    """A tensor that one of the two has, and the other not; experts' are three there and two here."""
+    """A tensor that one of the two has, and the other not; experts' are three there, two here."""
     shapes: dict[str, Any] = dict(network.inputs)
     ours: dict[str, int] = {}
     for node in network.nodes:

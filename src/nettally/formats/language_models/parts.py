@@ -12,6 +12,9 @@ from ...record import Record
 from ..graph_builder import GraphBuilder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...network import Shape
     from .config import Config
 
 ACTIVATIONS = {
@@ -50,11 +53,24 @@ class Stack(GraphBuilder):
         fields = {"transposed": True} if transposed else {}
         return self.make(name, "linear", x, features=features, bias=bias, axis=-1, **fields)
 
-    def width(self, name: str) -> int:
-        """The size of a node's last axis."""
+    def shape(self, name: str) -> Shape:
+        """A node's."""
         shape = self.shapes[name]
         assert shape is not None, "all sizes follow from the configuration"
-        return shape[-1]
+        return shape
+
+    def width(self, name: str) -> int:
+        """The size of a node's last axis."""
+        return self.shape(name)[-1]
+
+    def parted(self, name: str, x: str, sizes: Mapping[str, int]) -> list[str]:
+        """Parts of the last axis one behind the other, each a node under the name."""
+        start, parts = 0, list[str]()
+        for part, size in sizes.items():
+            stop = start + size
+            parts.append(self.make(f"{name}.{part}", "slice", x, axis=2, start=start, stop=stop))
+            start = stop
+        return parts
 
     def activation(self, name: str, x: str, field: str) -> str:
         """The activation that the configuration names in a field."""
@@ -180,23 +196,18 @@ class Attention(Record):
             v = b.linear(f"{name}.{self.value}", x, values, bias=bias)
             if not self.gated:
                 return [q, "", k, v]
-            gate = b.make(f"{name}.gate", "slice", q, axis=2, start=queries, stop=2 * queries)
-            return [b.make(f"{name}.query", "slice", q, axis=2, start=0, stop=queries), gate, k, v]
+            return [*b.parted(name, q, {"query": queries, "gate": queries}), k, v]
         x = b.linear(
             f"{name}.{self.fused}", x, queries + keys + values, bias=bias,
             transposed=self.transposed,
         )  # fmt: skip
-        ends = (0, queries, queries + keys, queries + keys + values)
-        q, k, v = (
-            b.make(f"{name}.{part}", "slice", x, axis=2, start=ends[i], stop=ends[i + 1])
-            for i, part in enumerate(("query", "key", "value"))
-        )
+        q, k, v = b.parted(name, x, {"query": queries, "key": keys, "value": values})
         return [q, "", k, v]
 
     def _normal(self, b: Stack, name: str, x: str, heads: int, size: int) -> str:
         if self.head_norm == "all":
             return self.norm.build(b, name, x)
-        shape = b.shapes[x] or (1, 1, 1)
+        shape = b.shape(x)
         x = b.make(f"{name}.heads", "reshape", x, size=(shape[1], heads, size))
         if self.head_norm == "heads":
             x = b.make(f"{name}.normal", self.norm.kind, x, weight=False, bias=False)
@@ -231,8 +242,7 @@ class FeedForward(Record):
         bias = c.flag(self.bias)
         if self.fused:
             both = b.linear(f"{name}.{self.fused}", x, 2 * hidden, bias=bias)
-            gate = b.make(f"{name}.gate", "slice", both, axis=2, start=0, stop=hidden)
-            up = b.make(f"{name}.up", "slice", both, axis=2, start=hidden, stop=2 * hidden)
+            gate, up = b.parted(name, both, {"gate": hidden, "up": hidden})
         else:
             gate = b.linear(f"{name}.{self.gate}", x, hidden, bias=bias) if self.gate else ""
             up = b.linear(f"{name}.{self.up}", x, hidden, bias=bias, transposed=self.transposed)
