@@ -219,6 +219,33 @@ def delta_rules(draw: Any) -> Any:
     return layer, (key, key, (batch, places, heads * values), rates, rates)
 
 
+@st.composite
+def wkvs(draw: Any) -> Any:
+    x = (draw(small), draw(small), draw(small))
+    return layer_class("wkv")(), (x, x)
+
+
+@st.composite
+def grouped_linears(draw: Any) -> Any:
+    groups, size, features = (draw(small) for _ in range(3))
+    lead = draw(st.lists(small, min_size=1, max_size=3).map(tuple))
+    return layer_class("grouped_linear")(groups * features, groups), ((*lead, groups * size),)
+
+
+@st.composite
+def hyper_connections(draw: Any) -> Any:
+    streams, size = draw(st.integers(1, 3)), draw(small)
+    layer = layer_class("hyper_connection")(streams, draw(st.integers(1, 3)), head=draw(booleans))
+    return layer, ((draw(small), draw(small), streams * size),)
+
+
+@st.composite
+def compressions(draw: Any) -> Any:
+    rate, windows, more = draw(small), draw(small), draw(st.integers(0, 2))
+    x = (draw(small), rate * windows + min(more, rate - 1), 2 * draw(small))
+    return layer_class("compress")(rate, overlap=draw(booleans)), (x, x)
+
+
 TENSOR_CASES: dict[str, Any] = {
     "tensor": tensors(),
     "combine": combines(),
@@ -237,6 +264,10 @@ TENSOR_CASES: dict[str, Any] = {
     "selective_scan": scans(),
     "state_space": state_spaces(),
     "delta_rule": delta_rules(),
+    "wkv": wkvs(),
+    "grouped_linear": grouped_linears(),
+    "hyper_connection": hyper_connections(),
+    "compress": compressions(),
     "position_embedding": positions(),
 }
 

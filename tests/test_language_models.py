@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -229,7 +230,7 @@ def test_of_a_model_with_a_tower_the_text_is_counted(shared: Path) -> None:
             assert 2 * int(tally.macs) == int(row["flops_128"]), row["file"]
 
 
-BESIDE_TOWERS = {"qwen3_5", "qwen3_5_moe"}
+BESIDE_TOWERS = {"qwen3_5", "qwen3_5_moe", "gemma4", "minimax_m3_vl"}
 
 
 def test_modules_that_predict_further_tokens_are_counted_apart() -> None:
@@ -249,7 +250,7 @@ def test_modules_that_predict_further_tokens_are_counted_apart() -> None:
     assert f"{size:,} parameters" in note
 
 
-TYPES = sorted(ARCHITECTURES.keys() - BY_ANOTHER_NAME - OF_THEIR_OWN_CODE - {"dbrx"})
+TYPES = sorted(ARCHITECTURES.keys() - BY_ANOTHER_NAME - OF_THEIR_OWN_CODE - {"dbrx", "rwkv"})
 DEFAULTS: dict[str, dict[str, Any]] = {
     "glm4_moe": {"head_dim": 128},  # its 96 heads do not divide its width
 }
@@ -268,14 +269,15 @@ def test_tensors_are_those_of_transformers(kind: str) -> None:
     for name, value in DEFAULTS.get(kind, {}).items():
         setattr(theirs, name, value)
     if hasattr(theirs, "num_hidden_layers"):
-        theirs.num_hidden_layers = min(theirs.num_hidden_layers, 5)
-    if getattr(theirs, "num_key_value_heads", 0) is None:
+        theirs.num_hidden_layers = min(theirs.num_hidden_layers, 6)
+    stated = theirs.to_dict()
+    if stated.get("num_key_value_heads", 0) is None:
         theirs.num_key_value_heads = theirs.num_attention_heads
-    if getattr(theirs, "head_dim", 0) is None:
+    if stated.get("head_dim", 0) is None:
         theirs.head_dim = theirs.hidden_size // theirs.num_attention_heads
     fields = theirs.to_dict()
     for name in ("layer_types", "mlp_layer_types", "indexer_types"):
-        if isinstance(fields.get(name), list) and kind != "nemotron_h":
+        if isinstance(fields.get(name), list) and kind != "nemotron_h" and settable(theirs, name):
             cut = fields[name][: theirs.num_hidden_layers]
             setattr(theirs, name, cut)
             fields[name] = cut
@@ -284,6 +286,23 @@ def test_tensors_are_those_of_transformers(kind: str) -> None:
     model.tie_weights()
     expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
     assert tensors(counted(fields, (1, 8))) == expected
+
+
+def test_rwkv_has_the_tensors_of_transformers_but_for_the_names_of_shares() -> None:
+    """A share of what is new stands in a layer of its own: attention.mix_key.time_mix_key."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.RwkvConfig(hidden_size=16, num_hidden_layers=2, vocab_size=50)
+    with torch.device("meta"):
+        model = transformers.RwkvForCausalLM(theirs)
+    expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
+    found = tensors(counted(theirs.to_dict(), (1, 8)))
+    assert {re.sub(r"\.mix_\w+", "", name): shape for name, shape in found.items()} == expected
+
+
+def settable(config: Any, name: str) -> bool:
+    """Whether a field is one, and not worked out from others."""
+    return not isinstance(getattr(type(config), name, None), property)
 
 
 def tensors(found: Tally) -> dict[str, tuple[int, ...]]:

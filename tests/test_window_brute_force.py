@@ -40,6 +40,10 @@ NO_WINDOW = {
     "selective_scan": "each place reads all before it, of axes that are no space",
     "state_space": "as selective_scan",
     "delta_rule": "as selective_scan",
+    "wkv": "as selective_scan",
+    "grouped_linear": "each group of channels reads its own",
+    "hyper_connection": "channels become weights",
+    "compress": "places become fewer, of axes that are no space",
     "conv_elman": "through its state a step sees further at each step",
     "conv_lstm": "as conv_elman",
 }

@@ -186,3 +186,27 @@ class DeltaRule(Layer):
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
+
+
+@layer("wkv")
+class Wkv(Layer):
+    """A mean of the values so far that decays, weighted by keys (RWKV-4: Peng et al. 2023).
+
+    Inputs: keys and values, each (batch, places, channels). Each channel remembers the sum of
+    e^k·v, of e^k, and the greatest k: a place's output is the first with e^(time_first + k)·v of
+    its own, over the second with e^(time_first + k); both decay by exp(-exp(time_decay)) a place.
+    It is worked out value by value: no multiply-accumulates are those of a product of matrices.
+    """
+
+    arity = 2
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        x = _sequence("wkv", xs[0])
+        _agree("wkv", xs, (x, x))
+        return x
+
+    def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        return {"time_decay": (xs[0][2],), "time_first": (xs[0][2],)}
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return None

@@ -143,3 +143,25 @@ class DeltaRule(State):
 @makes("delta_rule")
 def _delta_rule(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     return DeltaRule(layer, xs)
+
+
+class Wkv(State):
+    def forward(self, k: Tensor, v: Tensor) -> Tensor:
+        decay = -torch.exp(self.get_parameter("time_decay"))
+        first = self.get_parameter("time_first")
+        above = below = torch.zeros_like(k[:, 0])
+        top = torch.full_like(above, -1e38)
+        ys: list[Tensor] = []
+        for key, value in zip(k.unbind(1), v.unbind(1), strict=True):
+            most = torch.maximum(top, first + key)
+            old, new = torch.exp(top - most), torch.exp(first + key - most)
+            ys.append((old * above + new * value) / (old * below + new))
+            most = torch.maximum(top + decay, key)
+            old, new = torch.exp(top + decay - most), torch.exp(key - most)
+            above, below, top = old * above + new * value, old * below + new, most
+        return torch.stack(ys, 1)
+
+
+@makes("wkv")
+def _wkv(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return Wkv(layer, xs)

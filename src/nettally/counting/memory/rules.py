@@ -358,7 +358,8 @@ SOURCES = {
 
 UNKNOWN = (
     "opaque", "procedure", "elman", "conv_elman", "conv_lstm", "experts",
-    "selective_scan", "state_space", "delta_rule",
+    "selective_scan", "state_space", "delta_rule", "wkv", "grouped_linear", "hyper_connection",
+    "compress",
 )  # fmt: skip
 """Kinds without a rule: torch has no such layer, or it is not known which function it was."""
 

@@ -50,7 +50,7 @@ def network(fields: Any, source: Source) -> Network:
     if isinstance(fields.get("text_config"), dict) and isinstance(architecture, Decoder | None):
         towers, config = beside_text(config)
         type_ = config.word("model_type", type_)
-        architecture = ARCHITECTURES.get(type_)
+        architecture = ARCHITECTURES.get(type_) or ARCHITECTURES.get(f"{type_}_text")
     if architecture is None:
         raise config.error(
             f"the model type '{type_[:60]}' is not known",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from . import families as f
 from .decoder import Decoder
+from .deepseek_v4 import deepseek_v4
+from .gemma4 import gemma4
 from .hybrids import HYBRIDS
 from .latent import Latent
 from .parts import Attention, FeedForward, Mixture, Norm
@@ -160,6 +162,8 @@ ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
         attention=Attention(head_norm="all"), mixture=Mixture(hidden="intermediate_size"),
     ),
     "mimo_v2_flash": f.mimo_v2_flash,
+    "deepseek_v4": deepseek_v4,
+    "gemma4_text": gemma4,
     **HYBRIDS,
     # those that came with code of their own: by that code, and the counts that were published
     "baichuan": Decoder(attention=Attention(fused="W_pack")),

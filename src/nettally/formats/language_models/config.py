@@ -18,7 +18,8 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
         "num_attention_heads": "n_head num_heads n_heads encoder_attention_heads",
         "num_key_value_heads": "n_kv_heads num_kv_heads n_head_kv multi_query_group_num",
         "intermediate_size": "n_inner ffn_dim d_ff ffn_hidden_size hidden_dim",
-        "max_position_embeddings": "n_positions n_ctx max_seq_len max_sequence_length seq_length",
+        "max_position_embeddings": "n_positions n_ctx max_seq_len max_sequence_length seq_length "
+        "context_length",
         "vocab_size": "padded_vocab_size",
         "decoder_sparse_step": "interleave_moe_layer_step moe_layer_interval expert_layer_period",
         "num_experts": "num_local_experts n_routed_experts moe_num_experts",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...arith import product
 from ...network import NOTHING
 from ...record import Record
-from .parts import Attention, FeedForward, Mixture, Norm, Stack
+from .parts import Attention, FeedForward, Mixture, Norm, Part, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ...network import Network, Node
     from ..source import Source
     from .config import Config
-    from .parts import Part
 
 MAX_LAYERS = 2_000
 """More blocks than any language model has: a few bytes name a number, and each block costs."""
@@ -33,10 +32,10 @@ class Decoder(Record):
     puts out, before it is added. parallel: attention and feed-forward read the same. after_sum: the
     normalisations stand behind the sums (Vaswani et al. 2017) and not before the parts.
     attentions: those of other types than ``attention``, by what ``types`` has for each block, or
-    where it is empty the field ``types_in`` of the configuration. feed: None where a block is one
-    part alone, the one in ``attention``'s place. embedding_width: the field that has it, where it
-    is another than the width, with ``project_in`` and ``project_out`` between. tied: whether the
-    head is the embedding where the configuration does not say.
+    where it is empty the field ``types_in`` of the configuration. alone: a block is one part, the
+    one in ``attention``'s place. embedding_width: the field that has it, where it is another than
+    the width, with ``project_in`` and ``project_out`` between. tied: whether the head is the
+    embedding where the configuration does not say.
     """
 
     embedding: str = "model.embed_tokens"
@@ -52,9 +51,10 @@ class Decoder(Record):
     types_in: str = "layer_types"
     after_attention: str = ""
     before_feed: str = "post_attention_layernorm"
-    feed: Part | None = FeedForward()
+    feed: Part = FeedForward()
     mixture: Mixture | None = None
     after_feed: str = ""
+    alone: bool = False
     parallel: bool = False
     after_sum: bool = False
     embedding_width: str = ""
@@ -84,8 +84,6 @@ class Decoder(Record):
         for i in range(count):
             first, x = len(b.nodes), self.block(b, i, x)
         further_tokens(b, b.nodes[first:])
-        if self.last_norm:
-            x = self.norm.build(b, self.last_norm, x)
         x = self.end(b, x)
         return b.network(outputs=(x,), dtypes={"input_ids": "int64"})
 
@@ -140,8 +138,7 @@ class Decoder(Record):
             b, name, read := self._normal(b, name, self.before_attention, x)
         )
         y = self._normal(b, name, self.after_attention, y, behind=True)
-        feed = self.fed(b, i)
-        if feed is None:
+        if self.alone:
             return b.make(f"{name}.residual", "add", x, y)
         if self.parallel:
             read = self._normal(b, name, self.before_feed, x) if self.before_feed else read
@@ -150,7 +147,7 @@ class Decoder(Record):
             if self.after_sum:
                 x = self._normal(b, name, self.before_attention, x, behind=True)
             read = self._normal(b, name, self.before_feed, x)
-        z = feed.build(b, name, read)
+        z = self.fed(b, i).build(b, name, read)
         z = self._normal(b, name, self.after_feed, z, behind=True)
         if self.parallel:
             return b.make(f"{name}.residual", "add", x, y, z)
@@ -163,7 +160,7 @@ class Decoder(Record):
             return x
         return self.norm.build(b, f"{block}.{name}", x)
 
-    def fed(self, b: Stack, i: int) -> Part | None:
+    def fed(self, b: Stack, i: int) -> Part:
         """Block i's feed-forward network, or its mixture."""
         if self.mixture is None:
             return self.feed
@@ -184,8 +181,10 @@ class Decoder(Record):
         return self.attentions.get(types[i], self.attention)
 
     def end(self, b: Stack, x: str) -> str:
-        """A score for each token of the vocabulary."""
+        """The last normalisation, and a score for each token of the vocabulary."""
         c = b.config
+        if self.last_norm:
+            x = self.norm.build(b, self.last_norm, x)
         if self.embedding_width and c.whole(self.embedding_width, b.width(x)) != b.width(x):
             size = c.whole(self.embedding_width)
             x = b.linear(f"{self._root}.project_out", x, size, bias=False)

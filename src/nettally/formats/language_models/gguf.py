@@ -113,7 +113,7 @@ def _decoder(header: Header, architecture: str) -> Decoder | None:
     entry = ARCHITECTURES.get(type_)
     if entry is not None and not isinstance(entry, Decoder):
         entry = entry(Config(_fields(header, architecture), ""))
-    if entry is None or not isinstance(entry.feed, FeedForward):
+    if entry is None or entry.alone or not isinstance(entry.feed, FeedForward):
         return None
     return renamed(entry, {each.name for each in header.tensors})
 

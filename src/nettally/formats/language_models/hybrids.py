@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from . import families as f
 from .decoder import MAX_LAYERS, Decoder
-from .parts import Attention, FeedForward, Mixture
-from .states import DeltaNet, Mamba, Mamba2
+from .latent import Indexed
+from .parts import Attention, Both, FeedForward, Mixture
+from .rwkv import RWKV
+from .states import DeltaNet, Mamba, Mamba2, ShortConv
 
 if TYPE_CHECKING:
     from .config import Config
 
 MAMBA = Decoder(
     embedding="backbone.embeddings", layers="backbone.layers", before_attention="norm",
-    attention=Mamba(), feed=None, last_norm="backbone.norm_f", tied=True,
+    attention=Mamba(), alone=True, last_norm="backbone.norm_f", tied=True,
 )  # fmt: skip
 MAMBA2 = MAMBA.replace(
     attention=Mamba2(), tied=False,
@@ -108,13 +110,109 @@ def nemotron_h(c: Config) -> Decoder:
         )
     return Decoder(
         embedding="model.embeddings", before_attention="norm", attentions=attentions,
-        types=tuple(types), feed=None, last_norm="model.norm_f",
+        types=tuple(types), alone=True, last_norm="model.norm_f",
         defaults={"mlp_hidden_act": "relu2", "head_dim": 128, "n_groups": 8, "chunk_size": 128},
     )  # fmt: skip
 
 
+MAMBA2_INSIDE = Mamba2(
+    "mamba", heads="mamba_n_heads", size="mamba_d_head", groups="mamba_n_groups",
+    state="mamba_d_state", kernel="mamba_d_conv", chunk="mamba_chunk_size", bias="mamba_proj_bias",
+    conv_bias="mamba_conv_bias",
+)  # fmt: skip
+MAMBA2_SIZES = {"mamba_n_heads": 128, "mamba_d_state": 256}
+
+
+def bamba(c: Config) -> Decoder:
+    """Attention in the layers that the configuration lists."""
+    count = c.whole("num_hidden_layers", 32, most=MAX_LAYERS)
+    places = c.list("attn_layer_indices")
+    return f.LLAMA.replace(
+        attentions={"mamba": MAMBA2_INSIDE}, before_feed="pre_ff_layernorm",
+        types=tuple("attention" if i in places else "mamba" for i in range(count)),
+        feed=FeedForward("feed_forward", bias="mlp_bias"), last_norm="model.final_layernorm",
+        defaults={**MAMBA2_SIZES, "partial_rotary_factor": 0.5, "num_key_value_heads": 8},
+    )  # fmt: skip
+
+
+def falcon_h1(c: Config) -> Decoder:
+    """Attention and a state space beside each other in each layer."""
+    mamba = MAMBA2_INSIDE.replace(norm=c.flag("mamba_rms_norm"), output_bias="projectors_bias")
+    attention = Attention(bias="attention_bias", output_bias="attention_bias")
+    return Decoder(
+        attention=Both((mamba, attention)), before_feed="pre_ff_layernorm",
+        feed=FeedForward("feed_forward", bias="mlp_bias"), last_norm="model.final_layernorm",
+        defaults=MAMBA2_SIZES,
+    )  # fmt: skip
+
+
+def granitemoehybrid(c: Config) -> Decoder:
+    """Granite 4: a network that all tokens run through, and where there are experts, these."""
+    shared = FeedForward(
+        "shared_mlp", fused="input_linear", down="output_linear", hidden="shared_intermediate_size"
+    )
+    experts = Mixture("block_sparse_moe", router="router", hidden="intermediate_size")
+    mixed = bool(c.whole("num_local_experts", 8, 0))
+    count = c.whole("num_hidden_layers", 32, most=MAX_LAYERS)
+    types = [str(each) for each in c.list("layer_types") or c.list("layers_block_type")]
+    return Decoder(
+        attention=Attention(bias="attention_bias", output_bias="attention_bias"),
+        attentions={"mamba": MAMBA2_INSIDE, "linear_attention": MAMBA2_INSIDE},
+        types=tuple(types or ["mamba"] * count),
+        feed=Both((experts, shared) if mixed else (shared,)),
+        defaults={**MAMBA2_SIZES, "num_local_experts": 8, "num_experts_per_tok": 2},
+    )
+
+
+def lfm2(c: Config) -> Decoder:
+    """Short convolutions in most layers."""
+    hidden = c.whole("block_ff_dim", c.whole("intermediate_size"))
+    if c.flag("block_auto_adjust_ff_dim", True):
+        several = c.whole("block_multiple_of", 256)
+        hidden = int(c.get("block_ffn_dim_multiplier", 1.0) * (2 * hidden // 3))
+        hidden = -(-hidden // several) * several
+    count = c.whole("num_hidden_layers", most=MAX_LAYERS)
+    places = c.list("full_attn_idxs") or range(count)
+    types = tuple(map(str, c.list("layer_types")))
+    return Decoder(
+        before_attention="operator_norm", before_feed="ffn_norm", last_norm="model.embedding_norm",
+        attention=Attention(output="out_proj", head_norm="head",
+                            norms=("q_layernorm", "k_layernorm")),
+        attentions={"conv": ShortConv()},
+        types=types or tuple("full_attention" if i in places else "conv" for i in range(count)),
+        feed=FeedForward("feed_forward", gate="w1", up="w3", down="w2", hidden=hidden,
+                         activation="silu"),
+        tied=c.flag("tie_embedding", True),
+    )  # fmt: skip
+
+
+def minimax_m3(c: Config) -> Decoder:
+    """Most layers have small heads that choose what is attended to, and experts."""
+    attention = Attention(head_norm="head")
+    chosen = c.get("sparse_attention_config.sparse_attention_freq", [])
+    types = [str(each) for each in c.list("layer_types") or chosen]
+    indexed = Indexed(attention)
+    return Decoder(
+        attention=attention, attentions={"minimax_m3_sparse": indexed, "1": indexed},
+        types=tuple(types), feed=FeedForward(fused="gate_up_proj", hidden="dense_intermediate_size",
+                         activation="silu"),
+        mixture=Mixture(
+            count="num_local_experts", hidden="intermediate_size",
+            shared=FeedForward("shared_experts", fused="gate_up_proj",
+                               hidden="shared_intermediate_size",
+                               activation="silu"),
+        ),
+    )  # fmt: skip
+
+
 HYBRIDS = {
+    "rwkv": RWKV,
     "mamba": MAMBA,
+    "bamba": bamba,
+    "falcon_h1": falcon_h1,
+    "granitemoehybrid": granitemoehybrid,
+    "lfm2": lfm2,
+    "minimax_m3_vl_text": minimax_m3,
     "falcon_mamba": MAMBA,
     "mamba2": MAMBA2,
     "jamba": jamba,

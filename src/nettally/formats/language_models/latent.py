@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...record import Record
-from .parts import joined
+from .parts import Part, joined
 
 if TYPE_CHECKING:
     from .parts import Stack
 
 
-class Latent(Record):
+class Indexed(Part):
+    """Attention, beside small heads that choose the blocks of places that it attends to.
+
+    The choice is a mask: the attention is counted whole (MiniMax-M3, 2026).
+    """
+
+    attention: Part = Part()
+    name: str = "self_attn.indexer"
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        c, name, places = b.config, joined(prefix, self.name), b.shape(x)[1]
+        heads = c.whole("index_n_heads", c.whole("sparse_attention_config.sparse_num_index_heads"))
+        size = c.whole("index_head_dim", c.whole("sparse_attention_config.sparse_index_dim"))
+        q = b.linear(f"{name}.q_proj", x, heads * size, bias=False)
+        k = b.linear(f"{name}.k_proj", x, size, bias=False)
+        q = b.make(f"{name}.heads", "reshape", q, size=(places, heads, size))
+        q = b.make(f"{name}.q_norm", "rms_norm", q)
+        k = b.make(f"{name}.k_norm", "rms_norm", k)
+        b.make(f"{name}.scores", "einsum", q, k, equation="bqhd,bkd->bhqk")
+        return self.attention.build(b, prefix, x)
+
+
+class Latent(Part):
     """Attention whose keys and values come from one small vector a token (DeepSeek-V2, 2024).
 
     What a cache keeps of a token is that vector and one rotated key for all heads. index: small

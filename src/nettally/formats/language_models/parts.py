@@ -6,7 +6,7 @@ builds its nodes. A setting is a value, or the name of the configuration's field
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ...record import Record
 from ..graph_builder import GraphBuilder
@@ -87,12 +87,22 @@ class Stack(GraphBuilder):
         return self.make(name, kind, x)
 
 
-class Part(Protocol):
+class Part(Record):
     """What a block is made of: attention, another mixer of tokens, a feed-forward network."""
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
         """Append the part's nodes under a prefix, behind x; the last one's name."""
-        ...
+        raise NotImplementedError
+
+
+class Both(Part):
+    """Parts that read the same, and whose outputs are summed."""
+
+    parts: tuple[Part, ...] = ()
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        outputs = [part.build(b, prefix, x) for part in self.parts]
+        return outputs[0] if len(outputs) == 1 else b.make(f"{prefix}.parts", "add", *outputs)
 
 
 class Norm(Record):
@@ -109,7 +119,7 @@ class Norm(Record):
         return b.make(name, self.kind, x, **fields)
 
 
-class Attention(Record):
+class Attention(Part):
     """Attention of each token to all, with grouped heads (Ainslie et al. 2023).
 
     query, key, value, output: their names within ``name``; fused: the name of one matrix for the
@@ -217,7 +227,7 @@ class Attention(Record):
         return b.make(f"{name}.joined", "reshape", x, size=shape[1:])
 
 
-class FeedForward(Record):
+class FeedForward(Part):
     """down(act(up(x))), or with a gate down(act(gate(x)) · up(x)) (Shazeer 2020).
 
     gate: "" for none. fused: the name of one matrix for gate and up.
@@ -230,15 +240,17 @@ class FeedForward(Record):
     fused: str = ""
     bias: bool | str = False
     activation: str = "hidden_act"
-    hidden: str = "intermediate_size"
+    hidden: str | int = "intermediate_size"
     times: int = 0  # hidden is so many times the width where the field is missing
     transposed: bool = False
 
     def build(self, b: Stack, prefix: str, x: str, count: int = 1) -> str:
         """count: so many of them side by side, stored as one."""
         c, name, width = b.config, joined(prefix, self.name), b.width(x)
-        hidden = c.whole(self.hidden, self.times * width or None) if self.hidden else 0
-        hidden = (hidden or self.times * width) * count
+        hidden: Any = self.hidden or self.times * width
+        if isinstance(hidden, str):
+            hidden = c.whole(hidden, self.times * width or None)
+        hidden *= count
         bias = c.flag(self.bias)
         if self.fused:
             both = b.linear(f"{name}.{self.fused}", x, 2 * hidden, bias=bias)
@@ -252,7 +264,7 @@ class FeedForward(Record):
         return b.linear(f"{name}.{self.down}", y, width, bias=bias, transposed=self.transposed)
 
 
-class Mixture(Record):
+class Mixture(Part):
     """Experts, of which a router chooses some for each token; and those that all run through.
 
     shared: the experts that are never left out, a FeedForward, whose width is that of an expert

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...record import Record
-from .parts import joined
+from .parts import Part, joined
 
 if TYPE_CHECKING:
     from .config import Config
     from .parts import Stack
 
 
-def convolved(b: Stack, name: str, x: str, kernel: int, *, bias: bool) -> str:
-    """Each channel's last few places, weighted: a causal convolution, then SiLU.
+def convolved(
+    b: Stack, name: str, x: str, kernel: int, *, bias: bool, activated: bool = True
+) -> str:
+    """Each channel's last few places, weighted: a causal convolution, then SiLU where activated.
 
     Both ends are padded, and what is behind the last place is cut off, as transformers has it.
     """
@@ -25,7 +26,7 @@ def convolved(b: Stack, name: str, x: str, kernel: int, *, bias: bool) -> str:
     )  # fmt: skip
     y = b.make(f"{name}.causal", "slice", y, axis=2, start=0, stop=places)
     y = b.make(f"{name}.places", "permute", y, order=(0, 2, 1))
-    return b.make(f"{name}.act", "silu", y)
+    return b.make(f"{name}.act", "silu", y) if activated else y
 
 
 def step_rank(c: Config, name: str, width: int) -> int:
@@ -33,7 +34,7 @@ def step_rank(c: Config, name: str, width: int) -> int:
     return -(-width // 16) if c.get(name, "auto") == "auto" else c.whole(name)
 
 
-class Mamba(Record):
+class Mamba(Part):
     """A selective state space between two projections, with a gate (Gu and Dao 2023, section 3.4).
 
     norms: the steps and the state's projections are normalised, each, with weights of its own
@@ -72,11 +73,11 @@ class Mamba(Record):
         return b.linear(f"{name}.out_proj", y, width, bias=bias)
 
 
-class Mamba2(Record):
+class Mamba2(Part):
     """A state space with one decay a head, its gate before a normalisation (Dao and Gu 2024).
 
     heads, size: the fields of their number and of each one's values, which share the inner width
-    out where the field is missing.
+    out where the field is missing. output_bias: the field, where it is another than ``bias``.
     """
 
     name: str = "mixer"
@@ -88,6 +89,8 @@ class Mamba2(Record):
     chunk: str = "chunk_size"
     bias: str = "use_bias"
     conv_bias: str = "use_conv_bias"
+    output_bias: str = ""
+    norm: bool = True
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
         c, name, width = b.config, joined(prefix, self.name), b.width(x)
@@ -107,12 +110,14 @@ class Mamba2(Record):
         )  # fmt: skip
         gate = b.make(f"{name}.act", "silu", gate)
         y = b.make(f"{name}.product", "multiply", y, gate)
-        y = b.make(f"{name}.norm", "rms_norm", y)
+        if self.norm:
+            y = b.make(f"{name}.norm", "rms_norm", y)
+        bias = c.flag(self.output_bias or self.bias)
         return b.linear(f"{name}.out_proj", y, width, bias=bias)
 
     def _share(self, c: Config, width: int, heads: int) -> int:
         """A head's values where they share twice the width out."""
-        inner = width * c.whole("mamba_expand", c.whole("expand", 2))
+        inner = c.whole("mamba_d_ssm", width * c.whole("mamba_expand", c.whole("expand", 2)))
         if inner % heads:
             raise c.error(
                 "the heads do not divide the inner width",
@@ -121,7 +126,26 @@ class Mamba2(Record):
         return inner // heads
 
 
-class DeltaNet(Record):
+class ShortConv(Part):
+    """A causal convolution of each channel, gated before and behind (LFM2, 2025)."""
+
+    name: str = "conv"
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        c, name, width = b.config, joined(prefix, self.name), b.width(x)
+        bias = c.flag("conv_bias")
+        both = b.linear(f"{name}.in_proj", x, 3 * width, bias=bias)
+        before, behind, y = b.parted(
+            name, both, {"before": width, "behind": width, "values": width}
+        )
+        y = b.make(f"{name}.input", "multiply", before, y)
+        kernel = c.whole("conv_L_cache", 3)
+        y = convolved(b, f"{name}.conv", y, kernel, bias=bias, activated=False)
+        y = b.make(f"{name}.product", "multiply", behind, y)
+        return b.linear(f"{name}.out_proj", y, width, bias=bias)
+
+
+class DeltaNet(Part):
     """Gated delta rule between projections (Yang et al. 2024), as Qwen3-Next has it.
 
     joint: queries, keys, values and the gate come from one matrix, and both rates from another;
