@@ -198,6 +198,8 @@ def test_parameters_and_work_of_published_configurations(shared: Path) -> None:
 
 BY_ANOTHER_NAME = {"kimi_k2", "mimo", "deepseek_v2"}
 """Those that transformers knows by other names, or whose defaults it can't build."""
+WITHIN_OTHERS = {"qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text"}
+"""Those that transformers has within other models alone."""
 OF_THEIR_OWN_CODE = {
     "baichuan", "chatglm", "internlm", "internlm2", "minicpm", "orion", "phi-msft",
 }  # fmt: skip
@@ -230,7 +232,9 @@ def test_of_a_model_with_a_tower_the_text_is_counted(shared: Path) -> None:
             assert 2 * int(tally.macs) == int(row["flops_128"]), row["file"]
 
 
-BESIDE_TOWERS = {"qwen3_5", "qwen3_5_moe", "gemma4", "minimax_m3_vl"}
+BESIDE_TOWERS = {
+    "qwen3_5", "qwen3_5_moe", "gemma4", "minimax_m3_vl", "qwen3_vl", "qwen3_vl_moe", "llava",
+}  # fmt: skip
 
 
 def test_modules_that_predict_further_tokens_are_counted_apart() -> None:
@@ -250,7 +254,9 @@ def test_modules_that_predict_further_tokens_are_counted_apart() -> None:
     assert f"{size:,} parameters" in note
 
 
-TYPES = sorted(ARCHITECTURES.keys() - BY_ANOTHER_NAME - OF_THEIR_OWN_CODE - {"dbrx", "rwkv"})
+TYPES = sorted(
+    ARCHITECTURES.keys() - BY_ANOTHER_NAME - OF_THEIR_OWN_CODE - WITHIN_OTHERS - {"dbrx", "rwkv"}
+)
 DEFAULTS: dict[str, dict[str, Any]] = {
     "glm4_moe": {"head_dim": 128},  # its 96 heads do not divide its width
 }
@@ -286,6 +292,35 @@ def test_tensors_are_those_of_transformers(kind: str) -> None:
     model.tie_weights()
     expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
     assert tensors(counted(fields, (1, 8))) == expected
+
+
+WHOLE = [
+    "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "gemma3",
+    "gemma4", "llama4", "llava", "mistral3", "minimax_m3_vl", "kimi_k25",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_text_model_within_another_has_its_tensors(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    from torch_models import quiet, torchvision_ready
+
+    torchvision_ready()
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.AutoConfig.for_model(kind)
+    theirs.text_config.num_hidden_layers = 6
+    for name in ("layer_types", "mlp_layer_types"):
+        if isinstance(getattr(theirs.text_config, name, None), list):
+            setattr(theirs.text_config, name, getattr(theirs.text_config, name)[:6])
+    with quiet(), torch.device("meta"):
+        model = transformers.AutoModelForImageTextToText.from_config(theirs)
+    model.tie_weights()
+    expected = {
+        name: tuple(each.shape)
+        for name, each in model.named_parameters()
+        if "language_model" in name or "lm_head" in name
+    }
+    assert tensors(counted(theirs.to_dict(), (1, 8))) == expected
 
 
 def test_rwkv_has_the_tensors_of_transformers_but_for_the_names_of_shares() -> None:

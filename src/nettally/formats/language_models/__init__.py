@@ -17,7 +17,8 @@ FORMAT = Format(
     "config.json of transformers 4 and 5",
     (
         "architectures that no line of data describes are refused by their type",
-        "modules that predict several tokens are not built",
+        "modules that predict further tokens are not built; a note has their number",
+        "towers for images and sound beside a text model are opaque",
     ),
 )
 
@@ -38,7 +39,7 @@ def read(source: Source) -> Network:
 def network(fields: Any, source: Source) -> Network:
     """The network of a configuration's fields."""
     from .architectures import ARCHITECTURES
-    from .config import Config, beside_text
+    from .config import ROOTS, Config, beside_text
     from .decoder import Decoder
 
     if not isinstance(fields, dict):
@@ -47,6 +48,7 @@ def network(fields: Any, source: Source) -> Network:
     type_ = config.word("model_type")
     architecture = ARCHITECTURES.get(type_)
     towers: dict[str, str] = {}
+    whole = type_
     if isinstance(fields.get("text_config"), dict) and isinstance(architecture, Decoder | None):
         towers, config = beside_text(config)
         type_ = config.word("model_type", type_)
@@ -61,5 +63,5 @@ def network(fields: Any, source: Source) -> Network:
         architecture = architecture(config)
     config.defaults = {**architecture.defaults, **config.defaults}
     if config.path:
-        architecture = architecture.within("model.language_model")
+        architecture = architecture.within(ROOTS.get(whole, "model.language_model"))
     return architecture.network(config, source, towers)

@@ -24,6 +24,10 @@ ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
     "qwen3": f.QWEN3,
     "qwen3_moe": f.QWEN3.replace(mixture=Mixture()),
     "mixtral": f.MIXTRAL,
+    "qwen2_vl_text": f.QWEN2,
+    "qwen2_5_vl_text": f.QWEN2,
+    "qwen3_vl_text": f.QWEN3,
+    "qwen3_vl_moe_text": f.QWEN3.replace(mixture=Mixture()),
     "qwen2_moe": f.QWEN2.replace(
         mixture=Mixture(
             shared=FeedForward("shared_expert", hidden="shared_expert_intermediate_size"),

@@ -31,6 +31,26 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 TOWERS = {"vision_config": "model.vision_tower", "audio_config": "model.audio_tower"}
 """What stands beside a text model, by the field that describes it, and its usual name."""
 
+ROOTS = {"llama4": "language_model.model"}
+"""Where text models stand within others, by the model's type; others: ``model.language_model``."""
+
+LEFT_OUT: dict[str, dict[str, Any]] = {
+    "llama": {
+        "vocab_size": 32_000, "hidden_size": 4096, "intermediate_size": 11_008,
+        "num_hidden_layers": 32, "num_attention_heads": 32, "hidden_act": "silu",
+    },
+    "mistral": {
+        "vocab_size": 32_000, "hidden_size": 4096, "intermediate_size": 14_336,
+        "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+        "hidden_act": "silu",
+    },
+    "gemma3_text": {
+        "vocab_size": 262_208, "hidden_size": 2304, "intermediate_size": 9216,
+        "num_hidden_layers": 26, "num_attention_heads": 8, "num_key_value_heads": 4,
+    },
+}  # fmt: skip
+"""What text models within others leave out: it is what transformers' class has anyway."""
+
 
 class Config:
     """A model's configuration. Getters raise ReadError with the field's name.
@@ -127,7 +147,11 @@ def beside_text(config: Config) -> tuple[dict[str, str], Config]:
         for field, name in TOWERS.items()
         if config.get(field) is not None
     }
+    classes = config.list("architectures")
+    if not towers and classes and str(classes[0]).endswith("ForConditionalGeneration"):
+        towers = {TOWERS["vision_config"]: "vision"}  # its class has one by default
     text = config.part("text_config")
+    text.defaults = LEFT_OUT.get(text.word("model_type"), NOTHING)
     tied = config.get("tie_word_embeddings")
     if tied is not None:
         text.fields = {**text.fields, "tie_word_embeddings": tied}

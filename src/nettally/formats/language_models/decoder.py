@@ -125,6 +125,8 @@ class Decoder(Record):
             for field in ("embedding", "positions", "embedding_norm", "layers", "last_norm")
             if getattr(self, field).startswith("model.")
         }
+        if root.endswith(".model"):
+            names["head"] = f"{root.removesuffix('model')}{self.head}"
         return self.replace(**names)
 
     @property
