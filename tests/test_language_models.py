@@ -151,7 +151,11 @@ def test_a_longer_sequence_than_the_table_of_positions_is_refused() -> None:
     ("changes", "what", "hint"),
     [
         ({"hidden_size": 5140, "num_attention_heads": 40}, "heads do not divide", "5,120 would be"),
-        ({"model_type": "lama"}, "'lama' is not known", "did you mean 'llama'"),
+        (
+            {"model_type": "lama", "architectures": []},
+            "'lama' is not known",
+            "did you mean 'llama'",
+        ),
         ({"hidden_act": "sulu"}, "activation that is not known", "silu"),
     ],
 )
@@ -201,7 +205,7 @@ BY_ANOTHER_NAME = {"kimi_k2", "mimo", "deepseek_v2"}
 WITHIN_OTHERS = {"qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text"}
 """Those that transformers has within other models alone."""
 OF_THEIR_OWN_CODE = {
-    "baichuan", "chatglm", "internlm", "internlm2", "minicpm", "orion", "phi-msft",
+    "baichuan", "chatglm", "internlm", "internlm2", "minicpm", "orion", "phi-msft", "phi3_v",
 }  # fmt: skip
 """Those that transformers has no class for."""
 
@@ -321,6 +325,25 @@ def test_a_text_model_within_another_has_its_tensors(kind: str) -> None:
         if "language_model" in name or "lm_head" in name
     }
     assert tensors(counted(theirs.to_dict(), (1, 8))) == expected
+
+
+def test_a_type_that_is_not_known_is_read_by_its_class() -> None:
+    """As configurations of reference code have it: another type, and the class of transformers."""
+    fields = config("qwen3_moe")
+    other = {**fields, "model_type": "a_reference", "architectures": ["Qwen3MoeForCausalLM"]}
+    tally = counted(other, (1, 8))
+    assert tally.parameters == counted(fields).parameters
+    assert tally.network.notes == (
+        "the model type 'a_reference' is not known; its class is that of qwen3_moe",
+    )
+
+
+def test_a_tower_in_a_flat_configuration_is_opaque() -> None:
+    """Qwen2.5-VL's own files have the text's fields beside vision_config."""
+    fields = config("qwen2_5_vl", vision_config={"depth": 32})
+    tally = counted(fields, (1, 8))
+    assert not tally.complete
+    assert "model.language_model.layers.0.self_attn.q_proj.weight" in tensors(tally)
 
 
 def test_rwkv_has_the_tensors_of_transformers_but_for_the_names_of_shares() -> None:

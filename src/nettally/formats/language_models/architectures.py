@@ -54,6 +54,9 @@ ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
     "phi3": Decoder(
         attention=Attention(fused="qkv_proj"), feed=FeedForward(fused="gate_up_proj")
     ),
+    "phi3_v": Decoder(
+        attention=Attention(fused="qkv_proj"), feed=FeedForward(fused="gate_up_proj")
+    ),
     "phi": f.PHI,
     "stablelm": f.stablelm,
     "starcoder2": Decoder(

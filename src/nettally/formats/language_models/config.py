@@ -8,7 +8,7 @@ from ...errors import ReadError, closest
 from ...network import MAX_SIZE, NOTHING, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
     name: tuple(others.split())
@@ -28,7 +28,10 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 """By the name that most configurations use, the names that others use for the same."""
 
-TOWERS = {"vision_config": "model.vision_tower", "audio_config": "model.audio_tower"}
+TOWERS = {
+    "vision_config": "model.vision_tower", "audio_config": "model.audio_tower",
+    "img_processor": "model.vision_embed_tokens",
+}  # fmt: skip
 """What stands beside a text model, by the field that describes it, and its usual name."""
 
 ROOTS = {"llama4": "language_model.model"}
@@ -138,7 +141,7 @@ class Config:
 
 
 def beside_text(config: Config) -> tuple[dict[str, str], Config]:
-    """The towers beside a text model, and the configuration of the text model.
+    """The towers beside a text model, and the configuration of the text model, or of the whole.
 
     Whether the head is tied is what the whole says, if it does.
     """
@@ -147,6 +150,8 @@ def beside_text(config: Config) -> tuple[dict[str, str], Config]:
         for field, name in TOWERS.items()
         if config.get(field) is not None
     }
+    if config.get("text_config") is None:
+        return towers, config
     classes = config.list("architectures")
     if not towers and classes and str(classes[0]).endswith("ForConditionalGeneration"):
         towers = {TOWERS["vision_config"]: "vision"}  # its class has one by default
@@ -156,3 +161,13 @@ def beside_text(config: Config) -> tuple[dict[str, str], Config]:
     if tied is not None:
         text.fields = {**text.fields, "tie_word_embeddings": tied}
     return towers, text
+
+
+def by_class(config: Config, known: Iterable[str]) -> str:
+    """The known type whose class it names: DeepseekV4ForCausalLM is deepseek_v4's."""
+    for name in map(str, config.list("architectures")):
+        stem = name.partition("For")[0].lower()
+        for each in known:
+            if each.replace("_", "") == stem:
+                return each
+    return ""
