@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import families as f
 from .decoder import Decoder
-from .deepseek_v4 import deepseek_v4
-from .gemma4 import gemma4
-from .hybrids import HYBRIDS
 from .latent import Latent
 from .parts import Attention, FeedForward, Mixture, Norm
 
@@ -16,6 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config import Config
+
+HYBRIDS = (
+    "bamba", "deepseek_v4", "falcon_h1", "falcon_mamba", "gemma4_text", "granitemoehybrid",
+    "jamba", "lfm2", "mamba", "mamba2", "minimax_m3_vl_text", "nemotron_h",
+    "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next", "rwkv",
+)  # fmt: skip
+"""Those that stand in ``hybrids.py``, which is imported for them alone."""
+
+
+def hybrid(type_: str, c: Config) -> Decoder:
+    from .hybrids import HYBRIDS
+
+    entry = HYBRIDS[type_]
+    return entry if isinstance(entry, Decoder) else entry(c)
+
 
 ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
     "llama": f.LLAMA,
@@ -169,9 +182,7 @@ ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
         attention=Attention(head_norm="all"), mixture=Mixture(hidden="intermediate_size"),
     ),
     "mimo_v2_flash": f.mimo_v2_flash,
-    "deepseek_v4": deepseek_v4,
-    "gemma4_text": gemma4,
-    **HYBRIDS,
+    **{type_: partial(hybrid, type_) for type_ in HYBRIDS},
     # those that came with code of their own: by that code, and the counts that were published
     "baichuan": Decoder(attention=Attention(fused="W_pack")),
     "chatglm": f.chatglm,

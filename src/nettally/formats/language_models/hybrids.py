@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from . import families as f
 from .decoder import MAX_LAYERS, Decoder
+from .deepseek_v4 import deepseek_v4
+from .gemma4 import gemma4
 from .latent import Indexed
 from .parts import Attention, Both, FeedForward, Mixture
 from .rwkv import RWKV
@@ -206,6 +208,8 @@ def minimax_m3(c: Config) -> Decoder:
 
 
 HYBRIDS = {
+    "deepseek_v4": deepseek_v4,
+    "gemma4_text": gemma4,
     "rwkv": RWKV,
     "mamba": MAMBA,
     "bamba": bamba,
