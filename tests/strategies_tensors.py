@@ -190,6 +190,17 @@ def positions(draw: Any) -> Any:
 
 
 @st.composite
+def causal_convs(draw: Any) -> Any:
+    x = (draw(small), draw(small), draw(small))
+    return layer_class("causal_conv")(draw(small), bias=draw(booleans)), (x,)
+
+
+@st.composite
+def shifts(draw: Any) -> Any:
+    return layer_class("shift")(), ((draw(small), draw(small), draw(small)),)
+
+
+@st.composite
 def scans(draw: Any) -> Any:
     batch, places, channels, state = (draw(st.integers(2, 4)) for _ in range(4))
     x, inner = (batch, places, channels), (batch, places, state)
@@ -261,6 +272,8 @@ TENSOR_CASES: dict[str, Any] = {
     "rms_norm": rms_norms(),
     "experts": mixtures(),
     "rotary": rotations(),
+    "causal_conv": causal_convs(),
+    "shift": shifts(),
     "selective_scan": scans(),
     "state_space": state_spaces(),
     "delta_rule": delta_rules(),

@@ -64,15 +64,16 @@ def attention() -> Tally:
 # --- every kind by every accounting ---------------------------------------------------------------
 
 SUMMING = (
-    "attention", "conv", "conv_elman", "conv_lstm", "conv_map", "conv_sum", "conv_transpose",
-    "delta_rule", "einsum", "elman", "experts", "grouped_linear", "gru", "hyper_connection",
-    "linear", "local", "lstm", "matmul", "procedure", "rbf", "rnn", "selective_scan", "state_space",
+    "attention", "causal_conv", "conv", "conv_elman", "conv_lstm", "conv_map", "conv_sum",
+    "conv_transpose", "delta_rule", "einsum", "elman", "experts", "grouped_linear", "gru",
+    "hyper_connection", "linear", "local", "lstm", "matmul", "procedure", "rbf", "rnn",
+    "selective_scan", "state_space",
 )  # fmt: skip
 
 NOT_TORCHS = "conv_elman conv_lstm conv_map elman local rbf"
 OTHERS_MATRICES = "attention einsum gru lstm matmul rnn"
 LEFT_OUT = {
-    "conv+linear": "attention conv_elman conv_lstm delta_rule einsum elman experts "
+    "conv+linear": "attention causal_conv conv_elman conv_lstm delta_rule einsum elman experts "
     "grouped_linear gru hyper_connection lstm matmul procedure rbf rnn selective_scan state_space",
     "torchinfo": "attention rbf",
     "fvcore": "gru lstm rbf rnn",
@@ -83,8 +84,9 @@ LEFT_OUT = {
     "torch": "rbf",
     "calflops": "local rbf",
     "keras": " ".join(SUMMING),
-    "darknet": "attention conv_elman conv_lstm conv_transpose delta_rule einsum experts "
-    "grouped_linear hyper_connection local matmul procedure rbf rnn selective_scan state_space",
+    "darknet": "attention causal_conv conv_elman conv_lstm conv_transpose delta_rule einsum "
+    "experts grouped_linear hyper_connection local matmul procedure rbf rnn "
+    "selective_scan state_space",
     "darknet-bflops": "elman gru linear local lstm",
     "mmcv": OTHERS_MATRICES,
 }
@@ -102,7 +104,9 @@ NOT_KNOWN = {
 }
 
 
-SEQUENCES = "experts delta_rule selective_scan state_space grouped_linear hyper_connection"
+SEQUENCES = (
+    "causal_conv experts delta_rule selective_scan state_space grouped_linear hyper_connection"
+)
 # mixtures, states and streams are decided by these alone: the others were never seen to count one
 for _name in set(ACCOUNTINGS) - {"nettally", "conv+linear", "torch", "keras", "darknet"}:
     NOT_KNOWN[_name] = f"{NOT_KNOWN[_name]} {SEQUENCES}"

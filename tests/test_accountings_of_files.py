@@ -24,6 +24,7 @@ from strategies import CASES
 
 SUMMING = [
     "attention",
+    "causal_conv",
     "conv",
     "conv_elman",
     "conv_lstm",

@@ -32,7 +32,7 @@ except ImportError:
 REFUSED = {
     "rnn", "gru", "lstm", "elman", "conv_elman", "conv_lstm", "detect", "experts", "rotary",
     "selective_scan", "state_space", "delta_rule", "wkv", "grouped_linear", "hyper_connection",
-    "compress",
+    "compress", "causal_conv", "shift",
 }  # fmt: skip
 """Kinds that are never exported."""
 

@@ -327,6 +327,23 @@ def test_a_text_model_within_another_has_its_tensors(kind: str) -> None:
     assert tensors(counted(theirs.to_dict(), (1, 8))) == expected
 
 
+def test_what_is_kept_of_a_context_by_states(shared: Path) -> None:
+    """The states of scans and convolutions by definition, of one sequence."""
+    rows = [row for row in oracle(shared) if row["recurrent_state_elements"]]
+    assert len(rows) > 10
+    for row in rows:
+        fields = json.loads((shared / "llm" / "configs" / row["file"]).read_text())
+        kept = sum(
+            each.node.layer.cache_size(each.inputs, 128)  # type: ignore[attr-defined]
+            for each in counted(fields, (1, 128)).rows
+            if each.node.layer.kind in STATES
+        )
+        assert kept == int(row["recurrent_state_elements"]), row["file"]
+
+
+STATES = {"causal_conv", "shift", "selective_scan", "state_space", "delta_rule", "wkv"}
+
+
 def test_a_type_that_is_not_known_is_read_by_its_class() -> None:
     """As configurations of reference code have it: another type, and the class of transformers."""
     fields = config("qwen3_moe")

@@ -37,6 +37,8 @@ NO_WINDOW = {
     "attention": "each place reads all the others, of axes that are no space",
     "rotary": "a head's values are turned in pairs",
     "experts": "which experts a token runs through depends on its values",
+    "causal_conv": "places of a sequence are no space",
+    "shift": "as causal_conv",
     "selective_scan": "each place reads all before it, of axes that are no space",
     "state_space": "as selective_scan",
     "delta_rule": "as selective_scan",

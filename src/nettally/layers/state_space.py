@@ -33,6 +33,58 @@ def _sequence(kind: str, x: Shape) -> Shape:
     return x
 
 
+@layer("causal_conv")
+class CausalConv(Layer):
+    """Each channel's last few places, weighted: a convolution that sees nothing behind a place.
+
+    Input: (batch, places, channels). Both ends are padded with kernel - 1 zeros and what is behind
+    the last place is cut off, as transformers and torch do it; the work is that of all of it.
+    """
+
+    weighted = True
+    positional = ("kernel",)
+
+    kernel: int = 4
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_size("kernel", self.kernel)
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        return _sequence("causal_conv", xs[0])
+
+    def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        channels = xs[0][2]
+        weight = {"weight": (channels, 1, self.kernel)}
+        return {**weight, "bias": (channels,)} if self.bias else weight
+
+    def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
+        outputs = y[0] * (y[1] + self.kernel - 1) * y[2]
+        return Work(outputs * self.kernel, outputs if self.bias else 0)
+
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        """The last places of each channel, as many as the kernel has."""
+        return xs[0][0] * xs[0][2] * self.kernel
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return None
+
+
+@layer("shift")
+class Shift(Layer):
+    """Each place's predecessor, and zeros in the first. Input: (batch, places, channels)."""
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        return _sequence("shift", xs[0])
+
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        """The last place."""
+        return xs[0][0] * xs[0][2]
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return None
+
+
 @layer("selective_scan")
 class SelectiveScan(Layer):
     """A state space whose step and projections each token chooses (Mamba: Gu and Dao 2023).
@@ -65,6 +117,10 @@ class SelectiveScan(Layer):
 
     def work(self, xs: tuple[Shape, ...], y: Shape) -> Work:
         return Work(product(y) * self.state)
+
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        """The state, which does not grow with the context."""
+        return product((xs[0][0], xs[0][2], self.state))
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
@@ -125,6 +181,10 @@ class StateSpace(Layer):
         between = batch * (chunks + 1) * (chunks + 1) * states
         return Work(within + 2 * padded * states + between, batch * places * self.heads)
 
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        """The state, which does not grow with the context."""
+        return product((xs[0][0], xs[0][2], self.state))
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
 
@@ -184,6 +244,10 @@ class DeltaRule(Layer):
         macs = padded * (self.chunk * (2 * keys + channels) + 3 * self.size * channels)
         return Work(macs, batch * places * self.heads)
 
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        """The state, which does not grow with the context."""
+        return product((xs[2][0], xs[2][2], self.size))
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None
 
@@ -207,6 +271,10 @@ class Wkv(Layer):
 
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         return {"time_decay": (xs[0][2],), "time_first": (xs[0][2],)}
+
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        """The three numbers of each channel."""
+        return 3 * xs[0][0] * xs[0][2]
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None

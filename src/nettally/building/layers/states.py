@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import makes
+from . import Function, makes
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -165,3 +165,29 @@ class Wkv(State):
 @makes("wkv")
 def _wkv(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     return Wkv(layer, xs)
+
+
+class CausalConv(nn.Module):
+    """torch's convolution of each channel by itself, cut off behind the last place."""
+
+    def __init__(self, layer: Any, x: Shape) -> None:
+        super().__init__()
+        conv = nn.Conv1d(
+            x[2], x[2], layer.kernel, padding=layer.kernel - 1, groups=x[2], bias=layer.bias
+        )
+        self.weight, self.bias = conv.weight, conv.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        padding = self.weight.shape[-1] - 1
+        y = functional.conv1d(x.mT, self.weight, self.bias, padding=padding, groups=x.shape[2])
+        return y[..., : x.shape[1]].mT
+
+
+@makes("causal_conv")
+def _causal_conv(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return CausalConv(layer, xs[0])
+
+
+@makes("shift")
+def _shift(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    return Function("shift", lambda x: functional.pad(x, (0, 0, 1, 0))[:, :-1])

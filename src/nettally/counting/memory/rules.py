@@ -359,7 +359,7 @@ SOURCES = {
 UNKNOWN = (
     "opaque", "procedure", "elman", "conv_elman", "conv_lstm", "experts",
     "selective_scan", "state_space", "delta_rule", "wkv", "grouped_linear", "hyper_connection",
-    "compress",
+    "compress", "causal_conv", "shift",
 )  # fmt: skip
 """Kinds without a rule: torch has no such layer, or it is not known which function it was."""
 

@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 def shifted(b: Stack, name: str, x: str) -> tuple[str, str]:
     """The sequence one place later, and what is new in each place: its difference from that."""
-    _, places, channels = b.shape(x)
-    before = b.make(f"{name}.before", "reshape", x, size=(1, places, channels))
-    before = b.make(f"{name}.shift", "pad", before, padding=((1, 0), (0, 0)))
-    before = b.make(f"{name}.last", "slice", before, axis=2, start=0, stop=places)
-    before = b.make(f"{name}.shifted", "reshape", before, size=(places, channels))
+    before = b.make(f"{name}.shift", "shift", x)
     return before, b.make(f"{name}.new", "subtract", x, before)
 
 

@@ -11,24 +11,6 @@ if TYPE_CHECKING:
     from .parts import Stack
 
 
-def convolved(
-    b: Stack, name: str, x: str, kernel: int, *, bias: bool, activated: bool = True
-) -> str:
-    """Each channel's last few places, weighted: a causal convolution, then SiLU where activated.
-
-    Both ends are padded, and what is behind the last place is cut off, as transformers has it.
-    """
-    _, places, channels = b.shape(x)
-    y = b.make(f"{name}.channels", "permute", x, order=(0, 2, 1))
-    y = b.make(
-        name, "conv", y, filters=channels, kernel=(kernel,), padding=(kernel - 1,),
-        groups=channels, bias=bias,
-    )  # fmt: skip
-    y = b.make(f"{name}.causal", "slice", y, axis=2, start=0, stop=places)
-    y = b.make(f"{name}.places", "permute", y, order=(0, 2, 1))
-    return b.make(f"{name}.act", "silu", y) if activated else y
-
-
 def step_rank(c: Config, name: str, width: int) -> int:
     """How many values a token's steps come from: "auto" is a sixteenth of the width."""
     return -(-width // 16) if c.get(name, "auto") == "auto" else c.whole(name)
@@ -58,8 +40,11 @@ class Mamba(Part):
         bias = c.flag(self.bias)
         both = b.linear(f"{name}.in_proj", x, 2 * inner, bias=bias)
         y, gate = b.parted(name, both, {"values": inner, "gate": inner})
-        kernel = c.whole(self.kernel, 4)
-        y = convolved(b, f"{name}.conv1d", y, kernel, bias=c.flag(self.conv_bias, True))
+        y = b.make(
+            f"{name}.conv1d", "causal_conv", y, kernel=c.whole(self.kernel, 4),
+            bias=c.flag(self.conv_bias, True),
+        )  # fmt: skip
+        y = b.make(f"{name}.conv1d.act", "silu", y)
         chosen = b.linear(f"{name}.x_proj", y, rank + 2 * state, bias=False)
         step, write, read = b.parted(name, chosen, {"step": rank, "write": state, "read": state})
         if self.norms:
@@ -100,8 +85,11 @@ class Mamba2(Part):
         wide, bias = inner + 2 * groups * state, c.flag(self.bias)
         both = b.linear(f"{name}.in_proj", x, inner + wide + heads, bias=bias)
         gate, y, step = b.parted(name, both, {"gate": inner, "all": wide, "step": heads})
-        kernel = c.whole(self.kernel, 4)
-        y = convolved(b, f"{name}.conv1d", y, kernel, bias=c.flag(self.conv_bias, True))
+        y = b.make(
+            f"{name}.conv1d", "causal_conv", y, kernel=c.whole(self.kernel, 4),
+            bias=c.flag(self.conv_bias, True),
+        )  # fmt: skip
+        y = b.make(f"{name}.conv1d.act", "silu", y)
         sizes = {"values": inner, "write": groups * state, "read": groups * state}
         y, write, read = b.parted(name, y, sizes)
         y = b.make(
@@ -140,7 +128,7 @@ class ShortConv(Part):
         )
         y = b.make(f"{name}.input", "multiply", before, y)
         kernel = c.whole("conv_L_cache", 3)
-        y = convolved(b, f"{name}.conv", y, kernel, bias=bias, activated=False)
+        y = b.make(f"{name}.conv", "causal_conv", y, kernel=kernel, bias=bias)
         y = b.make(f"{name}.product", "multiply", behind, y)
         return b.linear(f"{name}.out_proj", y, width, bias=bias)
 
@@ -170,7 +158,9 @@ class DeltaNet(Part):
             gate = b.linear(f"{name}.in_proj_z", x, inner, bias=False)
             write = b.linear(f"{name}.in_proj_b", x, heads, bias=False)
             forget = b.linear(f"{name}.in_proj_a", x, heads, bias=False)
-        y = convolved(b, f"{name}.conv1d", y, c.whole("linear_conv_kernel_dim", 4), bias=False)
+        kernel = c.whole("linear_conv_kernel_dim", 4)
+        y = b.make(f"{name}.conv1d", "causal_conv", y, kernel=kernel, bias=False)
+        y = b.make(f"{name}.conv1d.act", "silu", y)
         q, k, v = b.parted(name, y, {"query": keys, "key": keys, "value": inner})
         y = b.make(
             name, "delta_rule", q, k, v, write, forget, heads=heads, size=size, key_heads=key_heads
