@@ -190,4 +190,7 @@ def _causal_conv(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
 
 @makes("shift")
 def _shift(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
-    return Function("shift", lambda x: functional.pad(x, (0, 0, 1, 0))[:, :-1])
+    def shift(x: Tensor) -> Tensor:
+        return functional.pad(x, (0, 0, 1, 0))[:, :-1]
+
+    return Function("shift", shift)

@@ -130,6 +130,7 @@ ARCHITECTURES: dict[str, Decoder | Callable[[Config], Decoder]] = {
         defaults={"head_dim": 128},
     ),
     "glm4_moe": f.glm4_moe,
+    "glm4_moe_lite": f.DEEPSEEK.replace(defaults={"first_k_dense_replace": 1}),
     "dbrx": Decoder(
         embedding="transformer.wte", layers="transformer.blocks", norm=f.NO_BIAS,
         before_attention="norm_attn_norm.norm_1", before_feed="norm_attn_norm.norm_2",
