@@ -22,6 +22,8 @@ register_tool(
             counts=each(
                 {
                     f"{CONVS} local conv_transpose linear attention experts": FLOPS,
+                    "causal_conv selective_scan state_space delta_rule": FLOPS,
+                    "grouped_linear hyper_connection": FLOPS,
                     "rnn gru lstm elman conv_elman conv_lstm": FLOPS,
                     "conv_map": {"dense": 2},
                     "matmul": {"products": 2},

@@ -33,8 +33,8 @@ def table(
     A module that holds modules has a node for each tensor of its own, and so has one that holds a
     weight of which it is not known how many parameters it stands for. What a weight is packed in
     stands as that weight. Buffers are kept and not learned, and so are whole numbers that are
-    neither weights nor may hold any. elsewhere: sentences on other files that hold the rest, so that
-    the total is "at least".
+    neither weights nor may hold any. elsewhere: sentences on other files, which hold the rest, so
+    that the total is "at least".
     """
     stored = list(tensors)
     if not stored:
@@ -143,12 +143,12 @@ def _notes(
         "that shapes and work are not known",
         f"tensors: {len(stored):,}: {counts}",
     ]
-    whats: dict[str, list[str]] = {}
+    titles: dict[str, list[str]] = {}
     for tensor in stored:
         if tensor.name in reasons and not tensor.role:
-            whats.setdefault(reasons[tensor.name], []).append(tensor.last)
-    for what, names in whats.items():
-        sentences.append(f"{what} are kept and not learned, by name and size: {_counted(names)}")
+            titles.setdefault(reasons[tensor.name], []).append(tensor.last)
+    for title, names in titles.items():
+        sentences.append(f"{title} are kept and not learned, by name and size: {_counted(names)}")
     if whole := [t.last for t in entries if not t.role and t.numbers.whole and not learned(t)]:
         sentences.append(f"whole numbers are taken as kept and not learned: {_counted(whole)}")
     return sentences
