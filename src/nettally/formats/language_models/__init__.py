@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import ReadError, closest
 from ..source import Format
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from ...network import Network
     from ..source import Source
+    from .config import Config
+
+    class Architecture(Protocol):
+        """What builds a network by a configuration."""
+
+        @property
+        def defaults(self) -> Mapping[str, Any]: ...
+
+        def network(self, config: Config, source: Source) -> Network: ...
+
 
 FORMAT = Format(
     "language models by their configuration",
@@ -37,22 +49,31 @@ def read(source: Source) -> Network:
 
 def network(fields: Any, source: Source) -> Network:
     """The network of a configuration's fields."""
-    from .architectures import ARCHITECTURES
     from .config import Config
-    from .decoder import Decoder
 
     if not isinstance(fields, dict):
         raise ReadError("a configuration is an object", where=source.name)
     config = Config(fields, source.name)
     type_ = config.word("model_type")
-    architecture = ARCHITECTURES.get(type_)
+    architecture = next((table[type_] for table in tables() if type_ in table), None)
     if architecture is None:
+        known = [each for table in tables() for each in table]
         raise config.error(
             f"the model type '{type_[:60]}' is not known",
-            values=f"known: {', '.join(ARCHITECTURES)}",
-            hint=closest(type_, ARCHITECTURES),
+            values=f"known: {', '.join(known)}",
+            hint=closest(type_, known),
         )
-    if not isinstance(architecture, Decoder):
+    if callable(architecture):
         architecture = architecture(config)
     config.defaults = architecture.defaults
     return architecture.network(config, source)
+
+
+def tables() -> Iterator[Mapping[str, Architecture | Callable[[Config], Architecture]]]:
+    """The tables of architectures by model type, each read when those before it lack the type."""
+    from .architectures import ARCHITECTURES
+
+    yield ARCHITECTURES
+    from .encoders import ENCODERS
+
+    yield ENCODERS

@@ -23,8 +23,8 @@ ACTIVATIONS = {
 
 
 def joined(prefix: str, name: str) -> str:
-    """The name within the prefix; the prefix where it has none of its own."""
-    return f"{prefix}.{name}" if name else prefix
+    """The name within the prefix; one of them where the other is empty."""
+    return f"{prefix}.{name}" if prefix and name else prefix or name
 
 
 class Stack(GraphBuilder):
@@ -37,9 +37,16 @@ class Stack(GraphBuilder):
         self.config = config
 
     def make(self, name: str, kind: str, *inputs: str, shared: Any = None, **fields: Any) -> str:
-        """Append a layer under a name; the name."""
+        """Append a layer under a name; the name.
+
+        A name that a layer has already is the same module, called again: its tensors are those of
+        the first.
+        """
         layer = self.layer(self.config, kind, **fields)
         module = name.rpartition(".")[0]
+        if name in self.shapes:
+            xs = tuple(self.shapes[each] or () for each in inputs)
+            shared = {each: f"{name}.{each}" for each in layer.parameters(xs)} | (shared or {})
         return self.append(
             self.config, self.free(name), layer, inputs, shared=shared or {}, module=module
         )
@@ -111,12 +118,15 @@ class Attention(Record):
     rotary: bool = True
     transposed: bool = False
     sinks: bool = False
+    key_bias: bool | str | None = None
+    head_size: str = "head_dim"
 
-    def build(self, b: Stack, prefix: str, x: str) -> str:
+    def build(self, b: Stack, prefix: str, x: str, memory: str = "", mask: str = "") -> str:
+        """memory: what keys and values are made of, where it is not x. mask: a node's."""
         c, name = b.config, joined(prefix, self.name)
         width, heads = b.width(x), c.whole(self.heads)
         groups = self.groups if isinstance(self.groups, int) else c.whole(self.groups, heads)
-        size = c.get("head_dim")
+        size = c.get(self.head_size)
         if size is None:
             if width % heads:
                 raise c.error(
@@ -127,13 +137,13 @@ class Attention(Record):
                 )
             size = width // heads
         else:
-            size = c.whole("head_dim")
+            size = c.whole(self.head_size)
         if heads % groups:
             raise c.error(
                 "the heads of keys and values do not divide those of queries",
                 values=f"{heads} heads, {groups} of keys and values",
             )
-        q, k, v = self._projected(b, name, x, (heads * size, groups * size))
+        q, k, v = self._projected(b, name, x, memory or x, (heads * size, groups * size))
         if self.head_norm:
             q = self._normal(b, f"{name}.{self.norms[0]}", q, heads, size)
             k = self._normal(b, f"{name}.{self.norms[1]}", k, groups, size)
@@ -144,22 +154,24 @@ class Attention(Record):
         fields = {"sinks": True} if self.sinks else {}
         x = b.make(
             name if self.sinks else f"{name}.attention", "attention", q, k, v,
-            heads=heads, key_heads=groups, **fields,
+            *([mask] if mask else []), heads=heads, key_heads=groups, **fields,
         )  # fmt: skip
         return b.linear(
             f"{name}.{self.output}", x, width, bias=c.flag(self.output_bias),
             transposed=self.transposed,
         )  # fmt: skip
 
-    def _projected(self, b: Stack, name: str, x: str, sizes: tuple[int, int]) -> list[str]:
+    def _projected(
+        self, b: Stack, name: str, x: str, memory: str, sizes: tuple[int, int]
+    ) -> list[str]:
         """Queries, keys and values."""
         bias, (all_, grouped) = b.config.flag(self.bias), sizes
         if not self.fused:
+            key_bias = bias if self.key_bias is None else b.config.flag(self.key_bias)
             return [
-                b.linear(f"{name}.{each}", x, size, bias=bias)
-                for each, size in zip(
-                    (self.query, self.key, self.value), (all_, grouped, grouped), strict=True
-                )
+                b.linear(f"{name}.{self.query}", x, all_, bias=bias),
+                b.linear(f"{name}.{self.key}", memory, grouped, bias=key_bias),
+                b.linear(f"{name}.{self.value}", memory, grouped, bias=bias),
             ]
         x = b.linear(
             f"{name}.{self.fused}", x, all_ + 2 * grouped, bias=bias, transposed=self.transposed
@@ -239,7 +251,7 @@ class Latent(Record):
 class FeedForward(Record):
     """down(act(up(x))), or with a gate down(act(gate(x)) · up(x)) (Shazeer 2020).
 
-    gate: "" for none. fused: the name of one matrix for gate and up.
+    gate: "" for none. fused: the name of one matrix for gate and up, the gate's half first.
     """
 
     name: str = "mlp"

@@ -1,0 +1,139 @@
+"""Transformers that are no decoders: counts, tensors and work against transformers' own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nettally.counting.tally import tally
+from nettally.errors import ReadError
+from nettally.formats import Source, language_models
+from nettally.formats.language_models.encoders import ENCODERS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nettally.counting.tally import Tally
+
+TABLES = (ENCODERS,)
+
+
+def counted(fields: dict[str, Any], inputs: dict[str, tuple[int, ...]] | None = None) -> Tally:
+    return tally(language_models.network(fields, Source("config.json", b"", inputs or {})))
+
+
+# --- transformers' own counts ---------------------------------------------------------------------
+
+
+def sizes(written: str) -> dict[str, tuple[int, ...]]:
+    """Inputs as the oracle writes them: "1x128", "mel 1x80x3000 + decoder 1x128"."""
+    both = re.fullmatch(r"text (\d+) \+ image (\d+)", written)
+    if both:
+        tokens, side = map(int, both.groups())
+        return {"input_ids": (1, tokens), "pixel_values": (1, 3, side, side)}
+    inputs: dict[str, tuple[int, ...]] = {}
+    for part in written.split(" + "):
+        name, _, size = part.rpartition(" ")
+        shape = tuple(map(int, size.split("x")))
+        inputs["decoder_input_ids" if name == "decoder" else ""] = shape
+    return inputs
+
+
+def test_parameters_and_work_of_published_configurations(shared: Path) -> None:
+    """Parameters to the unit, and twice the multiply-accumulates what torch's counter says."""
+    path = shared / "llm" / "oracle.csv"
+    if not path.is_file():
+        pytest.skip("the folder llm of ../shared is not there")
+    types = {kind for table in TABLES for kind in table}
+    with path.open() as file:
+        rows = [each for each in csv.DictReader(file) if each["model_type"] in types]
+    assert {each["model_type"] for each in rows} >= types - WITHOUT_ORACLE
+    for row in rows:
+        fields = json.loads((shared / "llm" / "configs" / row["file"]).read_text())
+        assert counted(fields).parameters == int(row["parameters"]), row["file"]
+        for size, flops in ((row["input_128"], row["flops_128"]),
+                            (row["input_long"], row["flops_long"])):  # fmt: skip
+            if flops:
+                tallied = counted(fields, sizes(size))
+                assert tallied.parameters == int(row["parameters"]), row["file"]
+                assert 2 * int(tallied.macs) == int(flops), row["file"]
+
+
+WITHOUT_ORACLE: set[str] = set()
+"""Types of which no configuration is among the published ones."""
+
+TWO = {"num_hidden_layers": 2}
+CLASSES: list[tuple[str, str, dict[str, Any]]] = [
+    ("bert", "BertForPreTraining", TWO),
+    ("bert", "BertModel", TWO),
+    ("bert", "BertForMaskedLM", TWO),
+    ("bert", "BertLMHeadModel", TWO),
+    ("bert", "BertForSequenceClassification", TWO),
+    ("bert", "BertForTokenClassification", {**TWO, "num_labels": 5}),
+    ("bert", "BertForQuestionAnswering", TWO),
+    ("bert", "BertForMultipleChoice", TWO),
+    ("bert", "BertForNextSentencePrediction", TWO),
+    ("roberta", "RobertaForMaskedLM", TWO),
+    ("roberta", "RobertaModel", TWO),
+    ("roberta", "RobertaForSequenceClassification", TWO),
+    ("xlm-roberta", "XLMRobertaForMaskedLM", TWO),
+    ("camembert", "CamembertForMaskedLM", TWO),
+    ("distilbert", "DistilBertForMaskedLM", {"n_layers": 2}),
+    ("distilbert", "DistilBertModel", {"n_layers": 2}),
+    ("distilbert", "DistilBertForSequenceClassification", {"n_layers": 2}),
+    ("albert", "AlbertForMaskedLM", {}),
+    ("albert", "AlbertForPreTraining", {"num_hidden_groups": 3, "inner_group_num": 2}),
+    ("albert", "AlbertForSequenceClassification", {}),
+    ("albert", "AlbertModel", {}),
+    ("electra", "ElectraForPreTraining", TWO),
+    ("electra", "ElectraForMaskedLM", TWO),
+    ("electra", "ElectraForSequenceClassification", TWO),
+    ("electra", "ElectraModel", TWO),
+    ("modernbert", "ModernBertForMaskedLM", TWO),
+    ("modernbert", "ModernBertModel", {**TWO, "attention_bias": True, "norm_bias": True}),
+    ("modernbert", "ModernBertForSequenceClassification", TWO),
+    ("deberta-v2", "DebertaV2Model", TWO),
+    ("deberta-v2", "DebertaV2ForMaskedLM", {**TWO, "embedding_size": 512}),
+    ("deberta-v2", "DebertaV2ForMaskedLM", {**TWO, "legacy": False}),
+    ("deberta-v2", "DebertaV2ForSequenceClassification", TWO),
+    ("deberta-v2", "DebertaV2Model", {
+        **TWO, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 32,
+        "share_att_key": False, "conv_kernel_size": 3, "norm_rel_ebd": "layer_norm",
+        "position_biased_input": False, "type_vocab_size": 2}),
+    ("deberta-v2", "DebertaV2Model", {
+        **TWO, "relative_attention": True, "pos_att_type": ["p2c"], "share_att_key": True}),
+    ("xlnet", "XLNetLMHeadModel", {"n_layer": 2}),
+    ("xlnet", "XLNetForSequenceClassification", {"n_layer": 2}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name", "changes"), CLASSES)
+def test_tensors_are_those_of_transformers(kind: str, name: str, changes: dict[str, Any]) -> None:
+    """Names and shapes, at the class's own defaults with two layers."""
+    torch = pytest.importorskip("torch")
+    from torch_models import quiet, torchvision_ready
+
+    torchvision_ready()
+    transformers = pytest.importorskip("transformers")
+    settings = transformers.AutoConfig.for_model(kind, **changes)
+    with quiet(), torch.device("meta"):
+        model = getattr(transformers, name)(settings)
+    model.tie_weights()
+    expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
+    fields = {**settings.to_dict(), "architectures": [name]}
+    assert tensors(counted(fields), set(expected)) == expected
+
+
+def tensors(tallied: Tally, expected: set[str]) -> dict[str, tuple[int, ...]]:
+    """By their names in the checkpoint: a tensor that stands by itself is named as its node is."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for row in tallied.rows:
+        for name, shape in row.node.layer.parameters(row.inputs).items():
+            if name not in row.node.shared:
+                alone = row.name in expected
+                shapes[row.name if alone else f"{row.name}.{name}"] = tuple(map(int, shape))
+    return shapes
