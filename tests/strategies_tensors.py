@@ -160,7 +160,7 @@ def mixtures(draw: Any) -> Any:
     layer = layer_class("experts")(
         experts, draw(st.integers(1, experts)), draw(small), gated=draw(booleans),
         function=draw(st.sampled_from(("silu", "gelu", "relu"))), bias=draw(booleans),
-        transposed=draw(booleans),
+        transposed=draw(booleans), separate=draw(booleans),
     )  # fmt: skip
     tokens = draw(st.lists(small, min_size=1, max_size=3).map(tuple))
     return layer, ((*tokens, draw(small)), (*tokens, experts))

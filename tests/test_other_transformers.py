@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nettally.counting.tally import tally
-from nettally.errors import ReadError
 from nettally.formats import Source, language_models
+from nettally.formats.language_models.encoder_decoders import ENCODER_DECODERS
 from nettally.formats.language_models.encoders import ENCODERS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nettally.counting.tally import Tally
 
-TABLES = (ENCODERS,)
+TABLES = (ENCODERS, ENCODER_DECODERS)
 
 
 def counted(fields: dict[str, Any], inputs: dict[str, tuple[int, ...]] | None = None) -> Tally:
@@ -60,13 +60,20 @@ def test_parameters_and_work_of_published_configurations(shared: Path) -> None:
             if flops:
                 tallied = counted(fields, sizes(size))
                 assert tallied.parameters == int(row["parameters"]), row["file"]
-                assert 2 * int(tallied.macs) == int(flops), row["file"]
+                left_out = LEFT_OUT.get(row["file"], 0)
+                assert 2 * int(tallied.macs) - left_out == int(flops), row["file"]
 
 
+LEFT_OUT = {
+    # an expert takes 64 tokens at most (expert_capacity): of the 12 x 128 runs of the oracle's
+    # random weights 576 came too late, each of 2 matrices of 768 x 3072
+    "google--switch-base-8.json": 576 * 2 * 2 * 768 * 3072,
+}
 WITHOUT_ORACLE: set[str] = set()
 """Types of which no configuration is among the published ones."""
 
 TWO = {"num_hidden_layers": 2}
+SIDES = {"encoder_layers": 2, "decoder_layers": 3}
 CLASSES: list[tuple[str, str, dict[str, Any]]] = [
     ("bert", "BertForPreTraining", TWO),
     ("bert", "BertModel", TWO),
@@ -108,6 +115,26 @@ CLASSES: list[tuple[str, str, dict[str, Any]]] = [
         **TWO, "relative_attention": True, "pos_att_type": ["p2c"], "share_att_key": True}),
     ("xlnet", "XLNetLMHeadModel", {"n_layer": 2}),
     ("xlnet", "XLNetForSequenceClassification", {"n_layer": 2}),
+    ("t5", "T5ForConditionalGeneration", {"num_layers": 2}),
+    ("t5", "T5ForConditionalGeneration", {
+        "num_layers": 2, "num_decoder_layers": 3, "feed_forward_proj": "gated-gelu",
+        "tie_word_embeddings": False}),
+    ("t5", "T5Model", {"num_layers": 2, "d_kv": 16}),
+    ("mt5", "MT5ForConditionalGeneration", {"num_layers": 2}),
+    ("switch_transformers", "SwitchTransformersForConditionalGeneration", {
+        "num_layers": 4, "num_sparse_encoder_layers": 2, "num_sparse_decoder_layers": 1}),
+    ("switch_transformers", "SwitchTransformersForConditionalGeneration", {
+        "num_layers": 3, "num_sparse_encoder_layers": 3, "num_sparse_decoder_layers": 0,
+        "num_experts": 2, "router_bias": True}),
+    ("bart", "BartForConditionalGeneration", SIDES),
+    ("bart", "BartModel", SIDES),
+    ("mbart", "MBartForConditionalGeneration", SIDES),
+    ("marian", "MarianMTModel", SIDES),
+    ("marian", "MarianModel", SIDES),
+    ("marian", "MarianMTModel", {
+        **SIDES, "share_encoder_decoder_embeddings": False, "decoder_vocab_size": 500}),
+    ("whisper", "WhisperForConditionalGeneration", SIDES),
+    ("whisper", "WhisperModel", SIDES),
 ]  # fmt: skip
 
 
@@ -123,17 +150,22 @@ def test_tensors_are_those_of_transformers(kind: str, name: str, changes: dict[s
     with quiet(), torch.device("meta"):
         model = getattr(transformers, name)(settings)
     model.tie_weights()
+    first: dict[int, str] = {}
+    names = {  # a tied tensor has several
+        name: first.setdefault(id(each), name)
+        for name, each in model.named_parameters(remove_duplicate=False)
+    }
     expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
     fields = {**settings.to_dict(), "architectures": [name]}
-    assert tensors(counted(fields), set(expected)) == expected
+    assert tensors(counted(fields), names) == expected
 
 
-def tensors(tallied: Tally, expected: set[str]) -> dict[str, tuple[int, ...]]:
+def tensors(tallied: Tally, names: dict[str, str]) -> dict[str, tuple[int, ...]]:
     """By their names in the checkpoint: a tensor that stands by itself is named as its node is."""
     shapes: dict[str, tuple[int, ...]] = {}
     for row in tallied.rows:
         for name, shape in row.node.layer.parameters(row.inputs).items():
             if name not in row.node.shared:
-                alone = row.name in expected
-                shapes[row.name if alone else f"{row.name}.{name}"] = tuple(map(int, shape))
+                full = row.name if row.name in names else f"{row.name}.{name}"
+                shapes[names.get(full, full)] = tuple(map(int, shape))
     return shapes

@@ -77,3 +77,6 @@ def tables() -> Iterator[Mapping[str, Architecture | Callable[[Config], Architec
     from .encoders import ENCODERS
 
     yield ENCODERS
+    from .encoder_decoders import ENCODER_DECODERS
+
+    yield ENCODER_DECODERS

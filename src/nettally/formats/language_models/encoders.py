@@ -212,7 +212,8 @@ MODERNBERT = Encoder(
 
 def deberta(c: Config) -> Encoder:
     """Before 2023 its head for words was called otherwise, and projected to fewer values."""
-    head = BERT_WORDS
+    dense, words = BERT_WORDS.dense
+    head = Head((dense.replace(size="embedding_size"), words))
     if not c.flag("legacy", True):
         head = Head((
             Dense("lm_predictions.lm_head.dense", activation="hidden_act",
@@ -245,7 +246,7 @@ def deberta(c: Config) -> Encoder:
             ), first=True),),
             **TOKENS,
         },
-        defaults={"pooler_hidden_act": "gelu"},
+        defaults={"pooler_hidden_act": "gelu", "embedding_size": c.whole("hidden_size", 1536)},
     )  # fmt: skip
 
 

@@ -261,15 +261,17 @@ class FeedForward(Record):
     fused: str = ""
     bias: bool | str = False
     activation: str = "hidden_act"
-    hidden: str = "intermediate_size"
+    hidden: int | str = "intermediate_size"
     times: int = 0  # hidden is so many times the width where the field is missing
     transposed: bool = False
 
     def build(self, b: Stack, prefix: str, x: str, count: int = 1) -> str:
         """count: so many of them side by side, stored as one."""
         c, name, width = b.config, joined(prefix, self.name), b.width(x)
-        hidden = c.whole(self.hidden, self.times * width or None) if self.hidden else 0
-        hidden = (hidden or self.times * width) * count
+        hidden = self.hidden or self.times * width
+        if isinstance(hidden, str):
+            hidden = c.whole(hidden, self.times * width or None)
+        hidden *= count
         bias = c.flag(self.bias)
         if self.fused:
             both = b.linear(f"{name}.{self.fused}", x, 2 * hidden, bias=bias)
@@ -288,7 +290,7 @@ class Mixture(Record):
     """Experts, of which a router chooses some for each token; and those that all run through.
 
     shared: the experts that are never left out, a FeedForward, whose width is that of an expert
-    times ``shared_count``, or the field of its own.
+    times ``shared_count``, or the field of its own. separate: each expert has tensors of its own.
     """
 
     name: str = "mlp"
@@ -304,6 +306,8 @@ class Mixture(Record):
     shared: FeedForward | None = None
     shared_count: str = ""
     shared_gate: str = ""
+    function: str = "silu"
+    separate: bool = False
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
         c, name = b.config, joined(prefix, self.name)
@@ -312,7 +316,7 @@ class Mixture(Record):
         y = b.make(
             f"{name}.{self.experts}", "experts", x, scores, experts=count, top=c.whole(self.top),
             hidden=c.whole(self.hidden), gated=self.gated, bias=self.bias,
-            transposed=self.transposed,
+            transposed=self.transposed, function=self.function, separate=self.separate,
         )  # fmt: skip
         if self.shared is not None:
             count = c.whole(self.shared_count) if self.shared_count else 1

@@ -44,8 +44,7 @@ class Disentangled(Attention):
         for kind, each, content in (("c2p", "key", q), ("p2c", "query", k)):
             if kind not in kinds:
                 continue
-            bias = each == "query" or not own
-            far = b.linear(f"{name}.self.{own}{each}_proj", memory, width, bias=bias)
+            far = b.linear(f"{name}.self.{own}{each}_proj", memory, width, bias=True)
             far = b.make(
                 f"{name}.{kind}.far", "reshape", far, size=(spans, heads, size), whole=True
             )

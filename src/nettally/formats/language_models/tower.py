@@ -5,7 +5,7 @@ A tower's block is a list of sublayers; each is x + part(norm(x)), or norm(x + p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ...record import Record
 from ..graph_builder import by_axis, sizes_from_user
@@ -32,7 +32,8 @@ class Sublayer(Record):
     """A part of a block, its normalisation, and the sum with what it read.
 
     place: within the block. scale: a learned factor a channel on what the part puts out. crossed:
-    it reads the other tower's output, or what else all blocks share, beside x. not_first: the first block has no such norm.
+    it reads the other tower's output, or what else all blocks share, beside x. not_first: the first
+    block has no such norm.
     """
 
     norm: str
@@ -141,6 +142,7 @@ class Tokens(Record):
     words: str
     positions: str = ""
     rows: str = "max_position_embeddings"
+    vocabulary: str = "vocab_size"
     segments: str = ""
     norm: str = ""
     before: int = 0
@@ -150,24 +152,27 @@ class Tokens(Record):
     project_first: bool = False
     project_always: bool = False
 
-    @property
-    def input(self) -> str:
-        return "input_ids"
+    input: ClassVar[str] = "input_ids"
+    note: ClassVar[str] = (
+        "sequences of {} (batch x tokens) are counted; --input 1x128 is one of 128"
+    )
 
     def default(self, c: Config) -> Shape:
         """The input where the user names none."""
-        rows = c.whole(self.rows, 0, 0) - self.offset(c) if self.rows else 0
+        rows = c.whole(self.rows, 0, 0) if self.rows else 0
+        rows -= self.offset(c) if self.after_pad else 0
         return (1, min(LENGTH, rows) if rows > 0 else LENGTH)
 
     def offset(self, c: Config) -> int:
         return c.whole("pad_token_id", 1, 0) + 1 if self.after_pad else self.before
 
-    def build(self, b: Stack, root: str, ids: str, norm: Norm) -> str:
+    def build(self, b: Stack, root: str, ids: str, norm: Norm, words: str = "") -> str:
+        """The values of tokens; words: the table's whole name, where it stands elsewhere."""
         c = b.config
         width = c.whole("hidden_size")
         size = c.whole(self.values, width) if self.values else width
-        words = joined(root, self.words)
-        x = b.make(words, "embedding", ids, rows=c.whole("vocab_size"), size=size)
+        words = words or joined(root, self.words)
+        x = b.make(words, "embedding", ids, rows=c.whole(self.vocabulary), size=size)
         if self.positions:
             before = self.offset(c)
             x = b.make(
@@ -208,7 +213,7 @@ class Dense(Record):
         if size == "labels":
             size = labels(c)
         elif isinstance(size, str):
-            size = c.whole(size or "hidden_size")
+            size = c.whole(size or "hidden_size", c.get("hidden_size"))
         name = named(root, self.name)
         shared = {"weight": f"{words}.weight"} if self.tied else None
         x = b.make(name, "linear", x, shared=shared, features=size, bias=c.flag(self.bias), axis=-1)
@@ -218,19 +223,36 @@ class Dense(Record):
 
 
 class Head(Record):
-    """Matrices on each token's values, or with ``first`` on those of the first token alone."""
+    """Matrices on each token's values, or with ``first`` on those of one token, the first's.
+
+    place: of that token, where it is another. mean: on the mean of all tokens, or behind the first
+    token's values on the mean of the others.
+    """
 
     dense: tuple[Dense, ...] = ()
     first: bool = False
+    place: int = 0
+    mean: bool = False
 
     def build(self, b: Stack, root: str, x: str, words: str, norm: Norm) -> str:
-        if self.first:
-            width = b.width(x)
-            x = b.make(joined(root, "first_token"), "slice", x, axis=1, start=0, stop=1)
-            x = b.make(joined(root, "first"), "reshape", x, size=(width,))
+        if self.first or self.mean:
+            x = self.pooled(b, root, x)
         for each in self.dense:
             x = each.build(b, root, x, words, norm)
         return x
+
+    def pooled(self, b: Stack, root: str, x: str) -> str:
+        """One vector an example."""
+        if not self.first:
+            return b.make(joined(root, "mean"), "reduce", x, operation="mean", axes=1, keep=False)
+        width, place = b.width(x), self.place
+        y = b.make(joined(root, "token"), "slice", x, axis=1, start=place, stop=place + 1)
+        y = b.make(joined(root, "pooled"), "reshape", y, size=(width,))
+        if not self.mean:
+            return y
+        x = b.make(joined(root, "others"), "slice", x, axis=1, start=1)
+        x = b.make(joined(root, "mean"), "reduce", x, operation="mean", axes=1, keep=False)
+        return b.make(joined(root, "both"), "concat", y, x, axis=1)
 
 
 def named(root: str, name: str) -> str:
