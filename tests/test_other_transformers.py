@@ -13,13 +13,14 @@ from nettally.counting.tally import tally
 from nettally.formats import Source, language_models
 from nettally.formats.language_models.encoder_decoders import ENCODER_DECODERS
 from nettally.formats.language_models.encoders import ENCODERS
+from nettally.formats.language_models.vision import VISION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nettally.counting.tally import Tally
 
-TABLES = (ENCODERS, ENCODER_DECODERS)
+TABLES = (ENCODERS, ENCODER_DECODERS, VISION)
 
 
 def counted(fields: dict[str, Any], inputs: dict[str, tuple[int, ...]] | None = None) -> Tally:
@@ -135,6 +136,22 @@ CLASSES: list[tuple[str, str, dict[str, Any]]] = [
         **SIDES, "share_encoder_decoder_embeddings": False, "decoder_vocab_size": 500}),
     ("whisper", "WhisperForConditionalGeneration", SIDES),
     ("whisper", "WhisperModel", SIDES),
+    ("vit", "ViTForImageClassification", {**TWO, "num_labels": 7}),
+    ("vit", "ViTModel", {**TWO, "qkv_bias": False, "patch_size": [16, 8]}),
+    ("deit", "DeiTForImageClassificationWithTeacher", TWO),
+    ("deit", "DeiTForImageClassification", TWO),
+    ("deit", "DeiTModel", TWO),
+    ("dinov2", "Dinov2Model", {
+        **TWO, "use_swiglu_ffn": True, "hidden_size": 192, "num_attention_heads": 3}),
+    ("dinov2", "Dinov2ForImageClassification", {**TWO, "use_mask_token": False}),
+    ("swin", "SwinForImageClassification", {"depths": [1, 2], "num_heads": [3, 6]}),
+    ("swin", "SwinModel", {"depths": [1, 1], "num_heads": [2, 4], "mlp_ratio": 2.0}),
+    ("clip", "CLIPModel", {"text_config": TWO, "vision_config": TWO, "projection_dim": 32}),
+    ("siglip", "SiglipModel", {"text_config": TWO, "vision_config": TWO}),
+    ("wav2vec2", "Wav2Vec2ForCTC", TWO),
+    ("wav2vec2", "Wav2Vec2Model", {
+        **TWO, "feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True,
+        "mask_time_prob": 0.0}),
 ]  # fmt: skip
 
 

@@ -80,3 +80,6 @@ def tables() -> Iterator[Mapping[str, Architecture | Callable[[Config], Architec
     from .encoder_decoders import ENCODER_DECODERS
 
     yield ENCODER_DECODERS
+    from .vision import VISION
+
+    yield VISION

@@ -116,7 +116,7 @@ class Tower(Record):
         if self.mixture is None:
             return False
         sparse, blocks = c.whole(self.sparse, 0, 0), c.whole(self.count, most=MAX_LAYERS)
-        step = blocks // sparse if sparse else 0
+        step = blocks // sparse if sparse else blocks  # with 0 transformers still makes one
         return step > 0 and (step == 1 or i % step == 1)
 
     def biases(self, b: Stack, name: str, x: str) -> str:
