@@ -133,7 +133,8 @@ CLASSES: list[tuple[str, str, dict[str, Any]]] = [
     ("marian", "MarianMTModel", SIDES),
     ("marian", "MarianModel", SIDES),
     ("marian", "MarianMTModel", {
-        **SIDES, "share_encoder_decoder_embeddings": False, "decoder_vocab_size": 500}),
+        **SIDES, "share_encoder_decoder_embeddings": False, "decoder_vocab_size": 500,
+        "pad_token_id": 0}),
     ("whisper", "WhisperForConditionalGeneration", SIDES),
     ("whisper", "WhisperModel", SIDES),
     ("vit", "ViTForImageClassification", {**TWO, "num_labels": 7}),

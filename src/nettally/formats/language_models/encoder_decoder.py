@@ -36,11 +36,11 @@ class Sound(Record):
 
     def build(self, b: Stack, root: str, x: str, norm: object) -> str:
         width = b.config.whole("hidden_size")
-        for stride, name in enumerate(self.convolutions, 1):
-            name = joined(root, name)
+        first, second = (joined(root, name) for name in self.convolutions)
+        for name, stride in ((first, 1), (second, 2)):
             x = b.make(name, "conv", x, filters=width, kernel=(3,), stride=stride, padding=1)
             x = b.make(f"{name}.act", "gelu", x)
-        x = b.make(f"{name}.by_time", "permute", x, order=(0, 2, 1))
+        x = b.make(f"{second}.by_time", "permute", x, order=(0, 2, 1))
         rows = b.config.whole(self.rows)
         return b.make(joined(root, self.positions), "position_embedding", x, rows=rows)
 

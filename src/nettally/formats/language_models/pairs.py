@@ -28,7 +28,7 @@ class PoolingAttention(Record):
 
     def build(self, b: Stack, root: str, x: str, words: str, norm: Norm) -> str:
         name, width, c = joined(root, self.name), b.width(x), b.config
-        batch = (b.shapes[x] or (0,))[0]
+        batch = b.shape(x)[0]
         probe = b.make(f"{name}.probe", "tensor", size=(1, 1, width))
         probe = b.make(f"{name}.probe.each", "expand", probe, size=(batch, 1, width))
         weight = b.make(f"{name}.attention.in_proj_weight", "tensor", size=(3 * width, width))

@@ -12,6 +12,7 @@ from ...record import Record
 from ..graph_builder import GraphBuilder
 
 if TYPE_CHECKING:
+    from ...network import Shape
     from .config import Config
 
 ACTIVATIONS = {
@@ -45,7 +46,7 @@ class Stack(GraphBuilder):
         layer = self.layer(self.config, kind, **fields)
         module = name.rpartition(".")[0]
         if name in self.shapes:
-            xs = tuple(self.shapes[each] or () for each in inputs)
+            xs = tuple(self.shape(each) for each in inputs)
             shared = {each: f"{name}.{each}" for each in layer.parameters(xs)} | (shared or {})
         return self.append(
             self.config, self.free(name), layer, inputs, shared=shared or {}, module=module
@@ -57,11 +58,15 @@ class Stack(GraphBuilder):
         fields = {"transposed": True} if transposed else {}
         return self.make(name, "linear", x, features=features, bias=bias, axis=-1, **fields)
 
-    def width(self, name: str) -> int:
-        """The size of a node's last axis."""
+    def shape(self, name: str) -> Shape:
+        """A node's sizes, all of which follow from the configuration."""
         shape = self.shapes[name]
         assert shape is not None, "all sizes follow from the configuration"
-        return shape[-1]
+        return shape
+
+    def width(self, name: str) -> int:
+        """The size of a node's last axis."""
+        return self.shape(name)[-1]
 
     def activation(self, name: str, x: str, field: str) -> str:
         """The activation that the configuration names in a field."""
@@ -148,7 +153,8 @@ class Attention(Record):
             q = self._normal(b, f"{name}.{self.norms[0]}", q, heads, size)
             k = self._normal(b, f"{name}.{self.norms[1]}", k, groups, size)
         if self.rotary:
-            turned = int(size * float(c.get("partial_rotary_factor", c.get("rotary_pct", 1.0))))
+            share = c.number("partial_rotary_factor", c.number("rotary_pct", 1.0))
+            turned = int(size * share)
             q = b.make(f"{name}.q_rotary", "rotary", q, size=size, turned=turned)
             k = b.make(f"{name}.k_rotary", "rotary", k, size=size, turned=turned)
         fields = {"sinks": True} if self.sinks else {}

@@ -50,7 +50,7 @@ class Patches(Record):
 
     def build(self, b: Stack, root: str, x: str, norm: Norm) -> str:
         c = b.config
-        shape, sides = b.shapes[x] or (), pair(c, "image_size")
+        shape, sides = b.shape(x), pair(c, "image_size")
         if shape[1] != c.whole("num_channels", 3) or (self.positions and shape[2:] != sides):
             raise c.error(
                 "the image is not of the size that its positions are for",
@@ -63,7 +63,7 @@ class Patches(Record):
             name, "conv", x, filters=width, kernel=patch, stride=patch, bias=self.project_bias,
             padding=0 if self.positions else self.rest(shape, patch),
         )  # fmt: skip
-        _, _, high, wide = b.shapes[x] or (0, 0, 0, 0)
+        _, _, high, wide = b.shape(x)
         x = b.make(f"{name}.places", "reshape", x, size=(width, high * wide))
         x = b.make(f"{name}.sequence", "permute", x, order=(0, 2, 1))
         tokens = [self.token(b, joined(root, each), shape[0], width) for each in self.tokens]
@@ -109,7 +109,7 @@ class Wave(Record):
 
     def build(self, b: Stack, root: str, x: str, norm: Norm) -> str:
         c = b.config
-        x = b.make(joined(root, "channel"), "reshape", x, size=(1, (b.shapes[x] or (0, 0))[1]))
+        x = b.make(joined(root, "channel"), "reshape", x, size=(1, b.shape(x)[1]))
         x = self.convolved(b, joined(root, self.extractor), x)
         x = b.make(joined(root, "by_time"), "permute", x, order=(0, 2, 1))
         name = joined(root, self.projection)
@@ -167,7 +167,7 @@ class Wave(Record):
             padding=kernel // 2, groups=groups,
         )  # fmt: skip
         if kernel % 2 == 0:
-            size = (b.shapes[x] or (0, 0, 0))[1]
+            size = b.shape(x)[1]
             y = b.make(f"{name}.cut", "slice", y, axis=2, start=0, stop=size)
         y = b.activation(f"{name}.act", y, "feat_extract_activation")
         y = b.make(f"{name}.turned_back", "permute", y, order=(0, 2, 1))

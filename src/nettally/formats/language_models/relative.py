@@ -38,8 +38,8 @@ class Disentangled(Attention):
         )
         kinds = c.list("pos_att_type")
         own = "" if c.flag("share_att_key") else "pos_"
-        batch, tokens, _ = b.shapes[x] or (0, 0, 0)
-        spans = (b.shapes[memory] or (0, 0))[0]
+        batch, tokens, _ = b.shape(x)
+        spans = b.shape(memory)[0]
         scores: list[str] = []
         for kind, each, content in (("c2p", "key", q), ("p2c", "query", k)):
             if kind not in kinds:
@@ -106,7 +106,7 @@ class TransformerXL(Attention):
         c, name = b.config, f"{prefix}.{self.name}"
         width, heads = b.width(x), c.whole("num_attention_heads")
         size = c.whole("d_head", width // heads or 1)
-        batch, tokens, _ = b.shapes[x] or (0, 0, 0)
+        batch, tokens, _ = b.shape(x)
         far = b.make(f"{name}.distances", "tensor", size=(batch, 2 * tokens, width), learned=False)
         q, k, v, r = (
             b.make(f"{name}.{each}", "einsum", y, equation="bth,hnd->btnd",

@@ -45,7 +45,7 @@ class Swin(Record):
         name = self.start.input
         shape = input_sizes(source, {name: self.start.default(config)})[name]
         x = self.start.build(b, root, b.input(name, shape), LAYER_NORM)
-        patch = b.shapes[joined(root, self.start.projection)] or ()
+        patch = b.shape(joined(root, self.start.projection))
         sides = (patch[2], patch[3])
         depths, heads = config.list("depths"), config.list("num_heads")
         if len(depths) != len(heads) or not all(
@@ -69,7 +69,7 @@ class Swin(Record):
     def block(
         self, b: Stack, name: str, x: str, sides: tuple[int, int], heads: int, *, shifted: bool
     ) -> str:
-        batch, tokens, width = b.shapes[x] or (0, 0, 0)
+        batch, tokens, width = b.shape(x)
         side = min(b.config.whole("window_size"), *sides)
         high, wide = (-(-each // side) for each in sides)
         windows = (batch * high * wide, side * side, width)
@@ -90,7 +90,7 @@ class Swin(Record):
             size=(batch, tokens, width), of=(windows,),
         )  # fmt: skip
         x = b.make(f"{name}.sum", "add", x, y)
-        ratio = float(outer.get("mlp_ratio", 4.0))
+        ratio = outer.number("mlp_ratio", 4.0)
         feed = self.feed.replace(hidden=max(int(ratio * width), 1))
         y = feed.build(b, name, LAYER_NORM.build(b, f"{name}.layernorm_after", x))
         return b.make(f"{name}.sum", "add", x, y)
@@ -109,7 +109,7 @@ class Swin(Record):
         self, b: Stack, name: str, x: str, sides: tuple[int, int]
     ) -> tuple[str, tuple[int, int]]:
         """Each four neighbours as one vector, of twice the values of one."""
-        batch, tokens, width = b.shapes[x] or (0, 0, 0)
+        batch, tokens, width = b.shape(x)
         high, wide = (-(-each // 2) for each in sides)
         x = b.make(
             f"{name}.neighbours", "arrange", x, type=f"2x2 neighbours of {by_axis(sides)}",

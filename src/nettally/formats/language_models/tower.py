@@ -121,7 +121,7 @@ class Tower(Record):
 
     def biases(self, b: Stack, name: str, x: str) -> str:
         """A bias for each head and pair of places, by their distance: a mask."""
-        c, tokens = b.config, (b.shapes[x] or (0, 0))[1]
+        c, tokens = b.config, b.shape(x)[1]
         buckets = b.make(f"{name}.buckets", "tensor", size=(tokens, tokens), learned=False)
         table = b.make(
             name, "embedding", buckets,

@@ -84,7 +84,7 @@ def swin(c: Config) -> Swin:
 def wav2vec2(c: Config) -> Encoder:
     """With do_stable_layer_norm the norms stand before the parts, and one behind all blocks."""
     stable = c.flag("do_stable_layer_norm")
-    masked = float(c.get("mask_time_prob", 0.05)) > 0 or float(c.get("mask_feature_prob", 0)) > 0
+    masked = c.number("mask_time_prob", 0.05) > 0 or c.number("mask_feature_prob", 0.0) > 0
     return Encoder(
         "wav2vec2",
         Wave(),
