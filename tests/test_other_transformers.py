@@ -14,13 +14,14 @@ from nettally.formats import Source, language_models
 from nettally.formats.language_models.encoder_decoders import ENCODER_DECODERS
 from nettally.formats.language_models.encoders import ENCODERS
 from nettally.formats.language_models.vision import VISION
+from nettally.formats.language_models.vision_language import VISION_LANGUAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nettally.counting.tally import Tally
 
-TABLES = (ENCODERS, ENCODER_DECODERS, VISION)
+TABLES = (ENCODERS, ENCODER_DECODERS, VISION, VISION_LANGUAGE)
 
 
 def counted(fields: dict[str, Any], inputs: dict[str, tuple[int, ...]] | None = None) -> Tally:
@@ -70,7 +71,7 @@ LEFT_OUT = {
     # random weights 576 came too late, each of 2 matrices of 768 x 3072
     "google--switch-base-8.json": 576 * 2 * 2 * 768 * 3072,
 }
-WITHOUT_ORACLE: set[str] = set()
+WITHOUT_ORACLE = {"gemma3", "qwen2_5_vl"}
 """Types of which no configuration is among the published ones."""
 
 TWO = {"num_hidden_layers": 2}
@@ -153,6 +154,21 @@ CLASSES: list[tuple[str, str, dict[str, Any]]] = [
     ("wav2vec2", "Wav2Vec2Model", {
         **TWO, "feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True,
         "mask_time_prob": 0.0}),
+    ("llava", "LlavaForConditionalGeneration", {
+        "text_config": {"model_type": "llama", **TWO},
+        "vision_config": {"model_type": "clip_vision_model", **TWO}}),
+    ("gemma3", "Gemma3ForConditionalGeneration", {
+        "text_config": {**TWO, "vocab_size": 99},
+        "vision_config": {**TWO, "image_size": 896, "patch_size": 14}}),
+    ("gemma3", "Gemma3ForConditionalGeneration", {
+        "mm_tokens_per_image": 49, "text_config": TWO,
+        "vision_config": {**TWO, "vision_use_head": False}}),
+    ("qwen3_vl", "Qwen3VLForConditionalGeneration", {
+        "text_config": TWO, "vision_config": {"depth": 2, "deepstack_visual_indexes": [1]}}),
+    ("qwen3_vl_moe", "Qwen3VLMoeForConditionalGeneration", {
+        "text_config": TWO, "vision_config": {"depth": 2, "deepstack_visual_indexes": [0, 1]}}),
+    ("qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration", {
+        "text_config": TWO, "vision_config": {"depth": 2}}),
 ]  # fmt: skip
 
 

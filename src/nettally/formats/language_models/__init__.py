@@ -83,3 +83,6 @@ def tables() -> Iterator[Mapping[str, Architecture | Callable[[Config], Architec
     from .vision import VISION
 
     yield VISION
+    from .vision_language import VISION_LANGUAGE
+
+    yield VISION_LANGUAGE

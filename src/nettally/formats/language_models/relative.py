@@ -63,7 +63,9 @@ class Disentangled(Attention):
 class DebertaTower(Tower):
     """With embeddings of distances for all blocks, and a convolution beside the first."""
 
-    def build(self, b: Stack, root: str, x: str, memory: str = "") -> str:
+    def build(
+        self, b: Stack, root: str, x: str, memory: str = "", states: list[str] | None = None
+    ) -> str:
         if b.config.flag("relative_attention"):
             memory = self.distances(b, joined(root, "encoder"))
         start = x

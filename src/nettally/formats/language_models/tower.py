@@ -66,13 +66,22 @@ class Tower(Record):
     sparse: str = ""
     inner: str = ""
 
-    def build(self, b: Stack, root: str, x: str, memory: str = "") -> str:
-        """The blocks on x; memory: the other tower's output."""
+    def build(
+        self, b: Stack, root: str, x: str, memory: str = "", states: list[str] | None = None
+    ) -> str:
+        """The blocks on x; memory: the other tower's output.
+
+        states: a list that what the first block reads, and what each puts out, is appended to.
+        """
         if self.first_norm:
             x = self.norm.build(b, joined(root, self.first_norm), x)
         mask = self.biases(b, joined(root, self.relative), x) if self.relative else ""
         for i, name in enumerate(self.blocks(b.config)):
+            if states is not None:
+                states.append(x)
             x = self.block(b, i, joined(root, name), x, memory, mask)
+        if states is not None:
+            states.append(x)
         return self.norm.build(b, joined(root, self.last_norm), x) if self.last_norm else x
 
     def blocks(self, c: Config) -> Iterator[str]:
