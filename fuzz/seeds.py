@@ -942,6 +942,16 @@ LANGUAGE_MODELS = [
          "num_attention_heads": 2, "intermediate_size": 16, "conv_dim": [4, 4],
          "conv_kernel": [10, 3], "conv_stride": [5, 2], "num_conv_pos_embeddings": 4,
          "num_conv_pos_embedding_groups": 2, "vocab_size": 6, "feat_extract_norm": "layer"},
+        {"model_type": "llava", "text_config": LLAMA, "vision_feature_layer": -2,
+         "vision_config": {**IMAGES, "model_type": "clip_vision_model"}},
+        {"model_type": "gemma3", "text_config": {**LLAMA, "model_type": "gemma3_text"},
+         "mm_tokens_per_image": 4, "vision_config": {**IMAGES, "vision_use_head": True}},
+        {"model_type": "qwen3_vl", "text_config": {**LLAMA, "model_type": "qwen3_vl_text"},
+         "vision_config": {
+            "depth": 2, "hidden_size": 8, "intermediate_size": 16, "num_heads": 2, "patch_size": 2,
+            "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 16,
+            "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
+            "hidden_act": "gelu"}},
     )
 ]  # fmt: skip
 

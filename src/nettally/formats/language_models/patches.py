@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ...record import Record
 from ..graph_builder import by_axis
 from .parts import joined
+from .tower import MAX_LAYERS
 
 if TYPE_CHECKING:
     from ...network import Shape
@@ -120,10 +121,10 @@ class Wave(Record):
     def convolved(self, b: Stack, root: str, x: str) -> str:
         c = b.config
         lists = [c.list(name) for name in ("conv_dim", "conv_kernel", "conv_stride")]
-        if len({len(each) for each in lists}) != 1:
+        if len({len(each) for each in lists}) != 1 or len(lists[0]) > MAX_LAYERS:
             raise c.error(
                 "conv_dim, conv_kernel and conv_stride have one number a convolution each",
-                values=", ".join(str(len(each)) for each in lists),
+                values=f"{', '.join(str(len(each)) for each in lists)}; at most {MAX_LAYERS:,}",
             )
         grouped = c.word("feat_extract_norm", "group") == "group"
         for i, (filters, kernel, stride) in enumerate(zip(*lists, strict=True)):

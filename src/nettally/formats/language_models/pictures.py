@@ -153,9 +153,9 @@ class QwenPicture(Record):
         x = self.tower(c).build(b, self.root, x, states=states)
         if self.deep:
             for i, layer in enumerate(c.list("deepstack_visual_indexes")):
-                if type(layer) is not int or not 0 <= layer < len(states) - 1:
+                if type(layer) is not int or not 0 <= layer < len(states) - 1 or i > layer:
                     raise c.error(
-                        "'deepstack_visual_indexes' must be numbers of blocks",
+                        "'deepstack_visual_indexes' must be numbers of blocks, each once in order",
                         values=f"{layer!r}, {len(states) - 1} blocks"[:100],
                     )
                 self.merged(b, f"{self.root}.{self.deep}.{i}", states[layer + 1], width, late=True)

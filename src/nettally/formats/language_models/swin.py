@@ -9,7 +9,7 @@ from ..graph_builder import by_axis
 from .config import Config
 from .parts import Attention, FeedForward, Stack, joined
 from .patches import Patches
-from .tower import LAYER_NORM, Dense, Head, class_of, input_sizes
+from .tower import LAYER_NORM, MAX_LAYERS, Dense, Head, class_of, input_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,10 @@ class Swin(Record):
         patch = b.shape(joined(root, self.start.projection))
         sides = (patch[2], patch[3])
         depths, heads = config.list("depths"), config.list("num_heads")
-        if len(depths) != len(heads) or not all(
-            type(n) is int and 0 < n < 2_000 for n in (*depths, *heads)
+        if (
+            len(depths) != len(heads)
+            or not all(type(n) is int and 0 < n < MAX_LAYERS for n in (*depths, *heads))
+            or sum(depths) > MAX_LAYERS
         ):
             raise config.error(
                 "'depths' and 'num_heads' have a number for each stage",

@@ -89,7 +89,8 @@ class Tower(Record):
         count = c.whole(self.count, most=MAX_LAYERS)
         if not self.inner:
             return (f"{self.layers}.{i}" for i in range(count))
-        groups, inner = c.whole("num_hidden_groups", 1), c.whole("inner_group_num", 1, 1, 100)
+        groups = c.whole("num_hidden_groups", 1)
+        inner = c.whole("inner_group_num", 1, most=max(MAX_LAYERS // count, 1))
         return (
             f"{self.layers}.{i * groups // count}.{self.inner}.{j}"
             for i in range(count)
