@@ -310,6 +310,38 @@ def test_tensors_are_those_of_transformers(kind: str, name: str, changes: dict[s
     assert tensors(counted(fields), names) == expected
 
 
+@pytest.mark.parametrize("kind", ["llava", "gemma3", "qwen3_vl"])
+def test_the_work_of_a_picture_is_what_torch_counts(kind: str) -> None:
+    """The same model with a picture among its text, run on the CPU."""
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from torch_models import quiet, torchvision_ready
+
+    torchvision_ready()
+    transformers = pytest.importorskip("transformers")
+    fields = config(kind, image_token_index=1, image_token_id=1, tie_word_embeddings=False)
+    fields["text_config"] = {**fields["text_config"], "head_dim": 4}
+    settings = transformers.AutoConfig.for_model(**fields)
+    settings._attn_implementation = "eager"
+    with quiet():
+        model = transformers.AutoModelForImageTextToText.from_config(settings).eval()
+    ids, seen = torch.full((1, 12), 5), 4
+    pixels = torch.zeros(1, 3, 8, 8)
+    others: dict[str, Any] = {}
+    shape = (1, 3, 8, 8)
+    if kind == "qwen3_vl":
+        pixels, shape = torch.zeros(16, 3 * 2 * 2 * 2), (1, 3, 2, 8, 8)
+        others = {"image_grid_thw": torch.tensor([[1, 4, 4]])}
+    ids[0, 2 : 2 + seen] = 1
+    if kind == "qwen3_vl":
+        others["mm_token_type_ids"] = (ids == 1).long()
+    with quiet(), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(input_ids=ids, pixel_values=pixels, **others)
+    tallied = counted(fields, {"input_ids": (1, 12), "pixel_values": shape})
+    assert 2 * int(tallied.macs) == counter.get_total_flops()
+
+
 def tensors(tallied: Tally, names: dict[str, str]) -> dict[str, tuple[int, ...]]:
     """By their names in the checkpoint: a tensor that stands by itself is named as its node is."""
     shapes: dict[str, tuple[int, ...]] = {}

@@ -65,7 +65,9 @@ class VisionLanguage(Record):
                 hint="without pixel_values the tower's tensors are counted",
             )
         b.config = text
-        x = decoder.start(b, source.replace(inputs={"input_ids": sizes["input_ids"]}))
+        spoken = any(name == "input_ids" or len(x) < 3 for name, x in source.inputs.items())
+        inputs = {"input_ids": sizes["input_ids"]} if spoken else {}
+        x = decoder.start(b, source.replace(inputs=inputs))
         b.config = config
         if seen:
             x = self.joined(b, x, self.picture.build(b, sizes["pixel_values"], b.width(x)))
