@@ -138,6 +138,19 @@ def test_a_picture_is_work_and_no_parameters(kind: str) -> None:
     assert any("no picture is given" in note for note in text.network.notes)
 
 
+def test_a_configuration_is_known_behind_many_labels(tmp_path: Path) -> None:
+    """Keys are sorted, and 30,000 labels stand before the model's type."""
+    from nettally import read
+    from nettally.formats.source import HEAD
+
+    labels = {str(i): f"label {i}" for i in range(30_000)}
+    fields = config("dinov2", architectures=["Dinov2ForImageClassification"], id2label=labels)
+    text = json.dumps(fields, sort_keys=True)
+    assert "model_type" not in text[:HEAD]
+    (tmp_path / "config.json").write_text(text)
+    assert read(tmp_path / "config.json").nodes[-1].layer.fields()["features"] == 30_000
+
+
 def test_a_head_that_the_configuration_does_not_tie_is_spoken_of() -> None:
     fields, _ = PUBLISHED["t5-small"]
     tallied = counted({**fields, "tie_word_embeddings": False})
@@ -187,7 +200,7 @@ LEFT_OUT = {
     # random weights 576 came too late, each of 2 matrices of 768 x 3072
     "google--switch-base-8.json": 576 * 2 * 2 * 768 * 3072,
 }
-WITHOUT_ORACLE = {"gemma3", "qwen2_5_vl"}
+WITHOUT_ORACLE = {"gemma3", "qwen2_5_vl", "mpnet", "m2m_100", "pegasus", "hubert"}
 """Types of which no configuration is among the published ones."""
 
 TWO = {"num_hidden_layers": 2}
@@ -270,6 +283,12 @@ CLASSES: list[tuple[str, str, dict[str, Any]]] = [
     ("wav2vec2", "Wav2Vec2Model", {
         **TWO, "feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True,
         "mask_time_prob": 0.0}),
+    ("hubert", "HubertForCTC", TWO),
+    ("mpnet", "MPNetForMaskedLM", TWO),
+    ("mpnet", "MPNetModel", TWO),
+    ("pegasus", "PegasusForConditionalGeneration", SIDES),
+    ("m2m_100", "M2M100ForConditionalGeneration", SIDES),
+    ("t5", "T5EncoderModel", {"num_layers": 2}),
     ("llava", "LlavaForConditionalGeneration", {
         "text_config": {"model_type": "llama", **TWO},
         "vision_config": {"model_type": "clip_vision_model", **TWO}}),
@@ -308,6 +327,54 @@ def test_tensors_are_those_of_transformers(kind: str, name: str, changes: dict[s
     expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
     fields = {**settings.to_dict(), "architectures": [name]}
     assert tensors(counted(fields), names) == expected
+
+
+SMALL = {"vocab_size": 40, "hidden_size": 16, "d_model": 16, "num_hidden_layers": 2,
+         "num_attention_heads": 2, "intermediate_size": 24, "encoder_ffn_dim": 24,
+         "decoder_ffn_dim": 20, "encoder_attention_heads": 2, "decoder_attention_heads": 4,
+         "max_position_embeddings": 40, "num_conv_pos_embeddings": 7,
+         "num_conv_pos_embedding_groups": 2, **SIDES}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("mpnet", "MPNetForMaskedLM"),
+        ("pegasus", "PegasusForConditionalGeneration"),
+        ("m2m_100", "M2M100ForConditionalGeneration"),
+        ("hubert", "HubertForCTC"),
+        ("bert", "BertForSequenceClassification"),
+        ("roberta", "RobertaForSequenceClassification"),
+        ("electra", "ElectraForMaskedLM"),
+    ],
+)
+def test_the_work_of_types_and_classes_that_are_not_published(kind: str, name: str) -> None:
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from torch_models import quiet, torchvision_ready
+
+    torchvision_ready()
+    transformers = pytest.importorskip("transformers")
+    names = set(transformers.AutoConfig.for_model(kind).to_dict())
+    fields = {key: value for key, value in SMALL.items() if key in names or key == "hidden_size"}
+    if "d_model" in names:
+        del fields["hidden_size"]
+    settings = transformers.AutoConfig.for_model(kind, **fields, pad_token_id=1)
+    settings._attn_implementation = "eager"
+    with quiet():
+        model = getattr(transformers, name)(settings).eval()
+    ids = torch.full((2, 9), 5)
+    inputs: dict[str, Any] = {"input_ids": ids}
+    if kind == "hubert":
+        inputs = {"input_values": torch.randn(1, 2000)}
+    elif settings.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids[:, :4]
+    with quiet(), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(**inputs)
+    sizes = {key: tuple(each.shape) for key, each in inputs.items()}
+    tallied = counted({**settings.to_dict(), "architectures": [name]}, sizes)
+    assert 2 * int(tallied.macs) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("kind", ["llava", "gemma3", "qwen3_vl"])

@@ -35,9 +35,10 @@ FORMAT = Format(
 
 
 def sniff(head: bytes, name: str) -> bool:
-    """Whether it is an object in JSON that names a model's type."""
+    """Whether it is an object in JSON that names a model's type, or its class before the labels."""
     start = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return start.startswith(b"{") and b'"model_type"' in head and b'"class_name"' not in head
+    named = b'"model_type"' in head or b'"architectures"' in head
+    return start.startswith(b"{") and named and b'"class_name"' not in head
 
 
 def read(source: Source) -> Network:

@@ -89,6 +89,8 @@ class EncoderDecoder(Record):
         start = joined(root, self.words) if self.words else ""
         x = self._begun(b, self.encode, encoder, start, x, self.encoder)
         memory = self.encoder.build(b, encoder, x)
+        if kind == "EncoderModel":
+            return b.network(outputs=(memory,), dtypes=dtypes(b))
         y = b.input(second, sizes[second])
         y = self._begun(b, self.decode, decoder, start, y, self.decoder)
         y = self.decoder.build(b, decoder, y, memory)

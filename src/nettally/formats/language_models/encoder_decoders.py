@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .config import Config
 
-HEADS = {"Model": (), "ForConditionalGeneration": WORDS}
+HEADS = {"Model": (), "EncoderModel": (), "ForConditionalGeneration": WORDS}
 
 T5_ATTENTION = Attention(
     "SelfAttention", query="q", key="k", value="v", output="o", rotary=False, head_size="d_kv"
@@ -117,6 +117,7 @@ BART = EncoderDecoder(
     words="shared", defaults=BART_DEFAULTS,
 )  # fmt: skip
 MBART = BART.replace(encoder=_towers(True, "layer_norm")[0], decoder=_towers(True, "layer_norm")[1])
+M2M_TOKENS = BART_TOKENS.replace(positions="", norm="")
 MARIAN_TOKENS = BART_TOKENS.replace(before=0, norm="")
 
 
@@ -157,6 +158,10 @@ ENCODER_DECODERS: dict[str, EncoderDecoder | Callable[[Config], EncoderDecoder]]
     "switch_transformers": switch,
     "bart": BART,
     "mbart": MBART,
+    "m2m_100": MBART.replace(
+        encode=M2M_TOKENS, decode=M2M_TOKENS, defaults={**BART_DEFAULTS, "vocab_size": 128112}
+    ),
+    "pegasus": MBART.replace(encode=MARIAN_TOKENS, decode=MARIAN_TOKENS),
     "marian": marian,
     "whisper": WHISPER,
 }

@@ -277,6 +277,22 @@ XLNET = Encoder(
     defaults={"ff_activation": "gelu"},
 )  # fmt: skip
 
+MPNET = ROBERTA.replace(
+    root="mpnet",
+    start=START.replace(segments="", after_pad=True),
+    tower=Tower(
+        "encoder.layer",
+        (
+            Sublayer("attention.LayerNorm", Attention(
+                "attention.attn", query="q", key="k", value="v", output="o",
+                bias=True, output_bias=True, rotary=False)),
+            Sublayer("output.LayerNorm", FEED),
+        ),
+        after_sum=True, relative="encoder.relative_attention_bias",
+    ),
+    defaults={"relative_attention_num_buckets": 32},
+)  # fmt: skip
+
 ENCODERS: dict[str, Encoder | Callable[[Config], Encoder]] = {
     "bert": BERT,
     "roberta": ROBERTA,
@@ -288,5 +304,6 @@ ENCODERS: dict[str, Encoder | Callable[[Config], Encoder]] = {
     "modernbert": MODERNBERT,
     "deberta-v2": deberta,
     "xlnet": XLNET,
+    "mpnet": MPNET,
 }
 """Each by the type that configurations call it."""

@@ -114,7 +114,8 @@ class Wave(Record):
         x = self.convolved(b, joined(root, self.extractor), x)
         x = b.make(joined(root, "by_time"), "permute", x, order=(0, 2, 1))
         name = joined(root, self.projection)
-        x = norm.build(b, f"{name}.layer_norm", x)
+        if c.flag("feat_proj_layer_norm", True):
+            x = norm.build(b, f"{name}.layer_norm", x)
         x = b.linear(f"{name}.projection", x, c.whole("hidden_size"), bias=True)
         return self.placed(b, joined(root, self.places), x)
 
@@ -148,6 +149,8 @@ class Wave(Record):
         Salimans and Kingma 2016: the weight is a direction and a length for each of its columns.
         """
         c, width = b.config, b.width(x)
+        if c.flag("conv_pos_batch_norm"):
+            raise c.error("a batch normalisation before the places is not known here")
         kernel, groups = (
             c.whole("num_conv_pos_embeddings", 128), c.whole("num_conv_pos_embedding_groups", 16)
         )  # fmt: skip

@@ -113,6 +113,11 @@ def wav2vec2(c: Config) -> Encoder:
     )  # fmt: skip
 
 
+def hubert(c: Config) -> Encoder:
+    """wav2vec 2.0 under another name, trained otherwise (Hsu et al. 2021)."""
+    return wav2vec2(c).replace(root="hubert")
+
+
 CLIP_TOWER = Tower(
     "encoder.layers",
     (
@@ -175,5 +180,6 @@ VISION: dict[str, Encoder | Pair | Callable[[Config], Encoder | Swin]] = {
     "clip": CLIP,
     "siglip": SIGLIP,
     "wav2vec2": wav2vec2,
+    "hubert": hubert,
 }
 """Each by the type that configurations call it."""
