@@ -952,6 +952,11 @@ LANGUAGE_MODELS = [
             "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 16,
             "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
             "hidden_act": "gelu"}},
+        {"model_type": "qwen2_vl", "text_config": {**LLAMA, "model_type": "qwen2_vl_text"},
+         "vision_config": {
+            "depth": 1, "embed_dim": 8, "hidden_size": 16, "mlp_ratio": 2, "num_heads": 2,
+            "patch_size": 2, "spatial_merge_size": 2, "temporal_patch_size": 2,
+            "hidden_act": "quick_gelu"}},
     )
 ]  # fmt: skip
 

@@ -200,7 +200,7 @@ LEFT_OUT = {
     # random weights 576 came too late, each of 2 matrices of 768 x 3072
     "google--switch-base-8.json": 576 * 2 * 2 * 768 * 3072,
 }
-WITHOUT_ORACLE = {"gemma3", "qwen2_5_vl", "mpnet", "m2m_100", "pegasus", "hubert"}
+WITHOUT_ORACLE = {"gemma3", "qwen2_5_vl", "qwen2_vl", "mpnet", "m2m_100", "pegasus", "hubert"}
 """Types of which no configuration is among the published ones."""
 
 TWO = {"num_hidden_layers": 2}
@@ -302,6 +302,8 @@ CLASSES: list[tuple[str, str, dict[str, Any]]] = [
         "text_config": TWO, "vision_config": {"depth": 2, "deepstack_visual_indexes": [1]}}),
     ("qwen3_vl_moe", "Qwen3VLMoeForConditionalGeneration", {
         "text_config": TWO, "vision_config": {"depth": 2, "deepstack_visual_indexes": [0, 1]}}),
+    ("qwen2_vl", "Qwen2VLForConditionalGeneration", {
+        "text_config": TWO, "vision_config": {"depth": 2, "mlp_ratio": 3}}),
     ("qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration", {
         "text_config": TWO, "vision_config": {"depth": 2}}),
 ]  # fmt: skip
@@ -377,7 +379,7 @@ def test_the_work_of_types_and_classes_that_are_not_published(kind: str, name: s
     assert 2 * int(tallied.macs) == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("kind", ["llava", "gemma3", "qwen3_vl"])
+@pytest.mark.parametrize("kind", ["llava", "gemma3", "qwen2_vl", "qwen3_vl"])
 def test_the_work_of_a_picture_is_what_torch_counts(kind: str) -> None:
     """The same model with a picture among its text, run on the CPU."""
     torch = pytest.importorskip("torch")
@@ -388,7 +390,10 @@ def test_the_work_of_a_picture_is_what_torch_counts(kind: str) -> None:
     torchvision_ready()
     transformers = pytest.importorskip("transformers")
     fields = config(kind, image_token_index=1, image_token_id=1, tie_word_embeddings=False)
+    rotary = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [1, 1, 0]}
     fields["text_config"] = {**fields["text_config"], "head_dim": 4}
+    if kind == "qwen2_vl":
+        fields["text_config"]["rope_parameters"] = rotary
     settings = transformers.AutoConfig.for_model(**fields)
     settings._attn_implementation = "eager"
     with quiet():
@@ -397,11 +402,11 @@ def test_the_work_of_a_picture_is_what_torch_counts(kind: str) -> None:
     pixels = torch.zeros(1, 3, 8, 8)
     others: dict[str, Any] = {}
     shape = (1, 3, 8, 8)
-    if kind == "qwen3_vl":
+    if kind.startswith("qwen"):
         pixels, shape = torch.zeros(16, 3 * 2 * 2 * 2), (1, 3, 2, 8, 8)
         others = {"image_grid_thw": torch.tensor([[1, 4, 4]])}
     ids[0, 2 : 2 + seen] = 1
-    if kind == "qwen3_vl":
+    if kind.startswith("qwen"):
         others["mm_token_type_ids"] = (ids == 1).long()
     with quiet(), torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(input_ids=ids, pixel_values=pixels, **others)

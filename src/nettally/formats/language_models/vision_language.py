@@ -14,7 +14,7 @@ from .pictures import Picture, PooledPicture, QwenPicture
 from .tower import LENGTH, input_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ...network import Network, Shape
     from ..source import Source
@@ -173,7 +173,22 @@ QWEN2_5_VL = VisionLanguage(
     "qwen2", QWEN_TYPES, windowed=True,
 )  # fmt: skip
 
-VISION_LANGUAGE: dict[str, VisionLanguage] = {
+
+def qwen2_vl(c: Config) -> VisionLanguage:
+    """Its tower's own width is embed_dim, and hidden_size that of the text's tokens."""
+    tower = c.part("vision_config")
+    hidden = int(tower.whole("embed_dim", 1280) * tower.number("mlp_ratio", 4.0))
+    picture = QwenPicture(
+        width="embed_dim", out="hidden_size", merger=("ln_q", "mlp.0", "mlp.2"), positions="",
+        patch_bias=False, deep="",
+        feed=FeedForward(up="fc1", down="fc2", gate="", bias=True, hidden=max(hidden, 1)),
+        defaults={"depth": 32, "embed_dim": 1280, "num_heads": 16, "patch_size": 14,
+                  "hidden_act": "quick_gelu"},
+    )  # fmt: skip
+    return VisionLanguage(picture, "qwen2", QWEN_TYPES)
+
+
+VISION_LANGUAGE: dict[str, VisionLanguage | Callable[[Config], VisionLanguage]] = {
     "llava": VisionLanguage(
         Picture(defaults=LLAVA_TOWER), "llama", text_defaults=LLAMA_TEXT,
         defaults={"projector_hidden_act": "gelu"},
@@ -184,5 +199,6 @@ VISION_LANGUAGE: dict[str, VisionLanguage] = {
     "qwen3_vl": QWEN3_VL,
     "qwen3_vl_moe": QWEN3_VL.replace(text="qwen3_moe"),
     "qwen2_5_vl": QWEN2_5_VL,
+    "qwen2_vl": qwen2_vl,
 }  # fmt: skip
 """Each by the type that configurations call it."""
