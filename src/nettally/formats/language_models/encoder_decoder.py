@@ -87,18 +87,18 @@ class EncoderDecoder(Record):
         x = b.input(first, sizes[first])
         encoder, decoder = joined(root, self.encoder_root), joined(root, self.decoder_root)
         start = joined(root, self.words) if self.words else ""
-        x = self._begun(b, self.encode, encoder, start, x, self.encoder)
+        x = self._begin(b, self.encode, encoder, start, x, self.encoder)
         memory = self.encoder.build(b, encoder, x)
         if kind == "EncoderModel":
             return b.network(outputs=(memory,), dtypes=dtypes(b))
         y = b.input(second, sizes[second])
-        y = self._begun(b, self.decode, decoder, start, y, self.decoder)
+        y = self._begin(b, self.decode, decoder, start, y, self.decoder)
         y = self.decoder.build(b, decoder, y, memory)
         words = start or joined(decoder, self.decode.words)
         ends = [each.build(b, root, y, words, self.decoder.norm) for each in self.heads[kind]]
         return b.network(outputs=ends or (y,), dtypes=dtypes(b))
 
-    def _begun(
+    def _begin(
         self, b: Stack, start: Tokens | Sound, root: str, words: str, x: str, tower: Tower
     ) -> str:
         return start.build(b, root, x, tower.norm, *([words] if isinstance(start, Tokens) else []))

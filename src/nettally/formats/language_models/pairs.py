@@ -41,7 +41,7 @@ class PoolingAttention(Record):
         )
         bias = b.make(f"{name}.attention.biases_last", "permute", bias, order=(0, 2, 1))
         vectors = [
-            self.projected(b, f"{name}.attention.{part}", y, weight, bias, i * width)
+            self.project_third(b, f"{name}.attention.{part}", y, weight, bias, i * width)
             for i, (part, y) in enumerate((("query", probe), ("key", x), ("value", x)))
         ]
         heads = c.whole("num_attention_heads")
@@ -51,7 +51,7 @@ class PoolingAttention(Record):
         y = b.make(f"{name}.sum", "add", y, z)
         return b.make(f"{name}.vector", "reshape", y, size=(width,))
 
-    def projected(self, b: Stack, name: str, x: str, weight: str, bias: str, start: int) -> str:
+    def project_third(self, b: Stack, name: str, x: str, weight: str, bias: str, start: int) -> str:
         """x times a third of the one matrix, with a third of the one bias."""
         width = b.width(x)
         w = b.make(f"{name}.weight", "slice", weight, axis=1, start=start, stop=start + width)

@@ -111,15 +111,15 @@ class Wave(Record):
     def build(self, b: Stack, root: str, x: str, norm: Norm) -> str:
         c = b.config
         x = b.make(joined(root, "channel"), "reshape", x, size=(1, b.shape(x)[1]))
-        x = self.convolved(b, joined(root, self.extractor), x)
+        x = self.convolutions(b, joined(root, self.extractor), x)
         x = b.make(joined(root, "by_time"), "permute", x, order=(0, 2, 1))
         name = joined(root, self.projection)
         if c.flag("feat_proj_layer_norm", True):
             x = norm.build(b, f"{name}.layer_norm", x)
         x = b.linear(f"{name}.projection", x, c.whole("hidden_size"), bias=True)
-        return self.placed(b, joined(root, self.places), x)
+        return self.add_places(b, joined(root, self.places), x)
 
-    def convolved(self, b: Stack, root: str, x: str) -> str:
+    def convolutions(self, b: Stack, root: str, x: str) -> str:
         c = b.config
         lists = [c.list(name) for name in ("conv_dim", "conv_kernel", "conv_stride")]
         if len({len(each) for each in lists}) != 1 or len(lists[0]) > MAX_LAYERS:
@@ -143,7 +143,7 @@ class Wave(Record):
             x = b.activation(f"{name}.act", x, "feat_extract_activation")
         return x
 
-    def placed(self, b: Stack, name: str, x: str) -> str:
+    def add_places(self, b: Stack, name: str, x: str) -> str:
         """The values with their places: a wide grouped convolution, its weight normalised.
 
         Salimans and Kingma 2016: the weight is a direction and a length for each of its columns.

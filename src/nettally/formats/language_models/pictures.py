@@ -147,7 +147,7 @@ class QwenPicture(Record):
         x = b.make(f"{name}.squares", "reshape", x, size=(wide, -1))
         x = b.make(f"{name}.sequence", "permute", x, order=(0, 2, 1))
         if self.positions:
-            x = self.placed(b, x)
+            x = self.add_places(b, x)
         width = c.whole(self.out, width)
         states: list[str] = []
         x = self.tower(c).build(b, self.root, x, states=states)
@@ -158,8 +158,8 @@ class QwenPicture(Record):
                         "'deepstack_visual_indexes' must be numbers of blocks, each once in order",
                         values=f"{layer!r}, {len(states) - 1} blocks"[:100],
                     )
-                self.merged(b, f"{self.root}.{self.deep}.{i}", states[layer + 1], width, late=True)
-        x = self.merged(b, f"{self.root}.merger", x, width)
+                self.merge(b, f"{self.root}.{self.deep}.{i}", states[layer + 1], width, late=True)
+        x = self.merge(b, f"{self.root}.merger", x, width)
         b.config = outer
         return x
 
@@ -172,7 +172,7 @@ class QwenPicture(Record):
             count="depth", norm=self.norm,
         )  # fmt: skip
 
-    def placed(self, b: Stack, x: str) -> str:
+    def add_places(self, b: Stack, x: str) -> str:
         """The values with their places, which lie between those of a learned grid."""
         _, count, wide = b.shape(x)
         rows = b.config.whole("num_position_embeddings")
@@ -183,7 +183,7 @@ class QwenPicture(Record):
         )  # fmt: skip
         return b.make(f"{self.root}.placed", "add", x, grid)
 
-    def merged(self, b: Stack, name: str, x: str, width: int, *, late: bool = False) -> str:
+    def merge(self, b: Stack, name: str, x: str, width: int, *, late: bool = False) -> str:
         """Neighbours as one vector; late: it is normalised as a whole."""
         norm, first, second = self.merger
         four = b.config.whole("spatial_merge_size", 2) ** 2

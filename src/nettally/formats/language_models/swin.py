@@ -62,7 +62,7 @@ class Swin(Record):
             for j in range(depth):
                 x = self.block(b, f"{stage}.blocks.{j}", x, sides, count, shifted=bool(j % 2))
             if i < len(depths) - 1:
-                x, sides = self.merged(b, f"{stage}.downsample", x, sides)
+                x, sides = self.merge(b, f"{stage}.downsample", x, sides)
         x = LAYER_NORM.build(b, joined(root, "layernorm"), x)
         config.fields = {**config.fields, "hidden_size": b.width(x)}
         ends = [each.build(b, root, x, "", LAYER_NORM) for each in HEADS[kind]]
@@ -107,7 +107,7 @@ class Swin(Record):
             size=(heads, pairs, pairs), of=((rows, heads),),
         )  # fmt: skip
 
-    def merged(
+    def merge(
         self, b: Stack, name: str, x: str, sides: tuple[int, int]
     ) -> tuple[str, tuple[int, int]]:
         """Each four neighbours as one vector, of twice the values of one."""

@@ -224,12 +224,12 @@ class Dense(Record):
             size = labels(c)
         elif isinstance(size, str):
             size = c.whole(size or "hidden_size", c.get("hidden_size"))
-        name = named(root, self.name)
+        name = in_root(root, self.name)
         shared = {"weight": f"{words}.weight"} if self.tied else None
         x = b.make(name, "linear", x, shared=shared, features=size, bias=c.flag(self.bias), axis=-1)
         if self.activation:
             x = b.activation(f"{name}.act", x, self.activation)
-        return norm.build(b, named(root, self.norm), x) if self.norm else x
+        return norm.build(b, in_root(root, self.norm), x) if self.norm else x
 
 
 class Head(Record):
@@ -246,12 +246,12 @@ class Head(Record):
 
     def build(self, b: Stack, root: str, x: str, words: str, norm: Norm) -> str:
         if self.first or self.mean:
-            x = self.pooled(b, root, x)
+            x = self.pool(b, root, x)
         for each in self.dense:
             x = each.build(b, root, x, words, norm)
         return x
 
-    def pooled(self, b: Stack, root: str, x: str) -> str:
+    def pool(self, b: Stack, root: str, x: str) -> str:
         """One vector an example."""
         if not self.first:
             return b.make(joined(root, "mean"), "reduce", x, operation="mean", axes=1, keep=False)
@@ -265,7 +265,7 @@ class Head(Record):
         return b.make(joined(root, "both"), "concat", y, x, axis=1)
 
 
-def named(root: str, name: str) -> str:
+def in_root(root: str, name: str) -> str:
     """A head's name: within the root where a dot stands before it."""
     return joined(root, name[1:]) if name.startswith(".") else name
 
@@ -281,8 +281,8 @@ def class_of(c: Config, known: Mapping[str, object], default: str) -> str:
 
     default: what is counted where it names none. Raises ReadError where it names another.
     """
-    named_classes = c.list("architectures")
-    name = named_classes[0] if named_classes else default
+    classes = c.list("architectures")
+    name = classes[0] if classes else default
     if isinstance(name, str):
         ends = [each for each in known if name.endswith(each)]
         if ends:
@@ -306,13 +306,13 @@ def input_sizes(source: Source, defaults: Mapping[str, Shape]) -> dict[str, Shap
         for name in names:
             if "" in sizes and len(sizes[""]) == len(defaults[name]) - less:
                 sizes[name] = sizes.pop("")
-    given = sizes_from_user(source.replace(inputs=sizes), names)
-    for name, shape in given.items():
+    user_sizes = sizes_from_user(source.replace(inputs=sizes), names)
+    for name, shape in user_sizes.items():
         rank = len(defaults[name])
-        given[name] = shape = (1, *shape) if len(shape) == rank - 1 else shape
+        user_sizes[name] = shape = (1, *shape) if len(shape) == rank - 1 else shape
         if len(shape) != rank:
             raise _axes(source, name, shape, defaults[name])
-    return {**defaults, **given}
+    return {**defaults, **user_sizes}
 
 
 def _axes(source: Source, name: str, shape: Shape, default: Shape) -> Exception:

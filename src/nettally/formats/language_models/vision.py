@@ -84,7 +84,7 @@ def swin(c: Config) -> Swin:
 def wav2vec2(c: Config) -> Encoder:
     """With do_stable_layer_norm the norms stand before the parts, and one behind all blocks."""
     stable = c.flag("do_stable_layer_norm")
-    masked = c.number("mask_time_prob", 0.05) > 0 or c.number("mask_feature_prob", 0.0) > 0
+    masks = c.number("mask_time_prob", 0.05) > 0 or c.number("mask_feature_prob", 0.0) > 0
     return Encoder(
         "wav2vec2",
         Wave(),
@@ -103,7 +103,7 @@ def wav2vec2(c: Config) -> Encoder:
         ),
         {"Model": (), "ForCTC": (Head((Dense("lm_head", "vocab_size"),)),)},
         default="ForCTC",
-        unused={"masked_spec_embed": ("hidden_size",)} if masked else {},
+        unused={"masked_spec_embed": ("hidden_size",)} if masks else {},
         defaults={
             "conv_dim": [512] * 7, "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
             "conv_stride": [5, 2, 2, 2, 2, 2, 2], "vocab_size": 32, "hidden_size": 768,

@@ -58,19 +58,19 @@ class VisionLanguage(Record):
         picture = self.picture.default(config)
         defaults = {"input_ids": (1, min(LENGTH, rows)), "pixel_values": picture}
         sizes = input_sizes(source, defaults)
-        seen = any(name == "pixel_values" or len(x) > 2 for name, x in source.inputs.items())
-        if seen and self.windowed:
+        has_picture = any(name == "pixel_values" or len(x) > 2 for name, x in source.inputs.items())
+        if has_picture and self.windowed:
             raise config.error(
                 "pictures are not followed here: most blocks of the tower attend within windows",
                 hint="without pixel_values the tower's tensors are counted",
             )
         b.config = text
-        spoken = any(name == "input_ids" or len(x) < 3 for name, x in source.inputs.items())
-        inputs = {"input_ids": sizes["input_ids"]} if spoken else {}
+        has_text = any(name == "input_ids" or len(x) < 3 for name, x in source.inputs.items())
+        inputs = {"input_ids": sizes["input_ids"]} if has_text else {}
         x = decoder.start(b, source.replace(inputs=inputs))
         b.config = config
-        if seen:
-            x = self.joined(b, x, self.picture.build(b, sizes["pixel_values"], b.width(x)))
+        if has_picture:
+            x = self.insert(b, x, self.picture.build(b, sizes["pixel_values"], b.width(x)))
         else:
             self.store(b, picture, b.width(x))
         b.config = text
@@ -101,23 +101,24 @@ class VisionLanguage(Record):
         }
         return text, decoder.replace(**names)
 
-    def joined(self, b: Stack, x: str, picture: str) -> str:
+    def insert(self, b: Stack, x: str, picture: str) -> str:
         """The text's tokens, some of which are the picture's."""
-        (batch, tokens, width), seen = b.shape(x), b.shape(picture)
-        if seen[2] != width:
+        (batch, tokens, width), shape = b.shape(x), b.shape(picture)
+        count, places = shape[0] * shape[1], batch * tokens
+        if shape[2] != width:
             raise b.config.error(
                 "the picture's tokens are not of the text's width",
-                values=f"out_hidden_size {seen[2]:,}, hidden_size {width:,}",
+                values=f"out_hidden_size {shape[2]:,}, hidden_size {width:,}",
             )
-        if seen[0] * seen[1] > batch * tokens:
+        if count > places:
             raise b.config.error(
                 "the picture has more tokens than the text has places for",
-                values=f"{seen[0] * seen[1]:,} of the picture, {batch * tokens:,} places",
-                hint=f"--input input_ids=1x{seen[0] * seen[1]}, and the text's own",
+                values=f"{count:,} of the picture, {places:,} places",
+                hint=f"--input input_ids=1x{count} has room for it, and more for words",
             )
         return b.make(
             f"{self.root}.with_picture", "arrange", x, picture, type="among the text",
-            size=(batch, tokens, width), of=(b.shape(x), seen),
+            size=(batch, tokens, width), of=(b.shape(x), shape),
         )  # fmt: skip
 
     def store(self, b: Stack, picture: Shape, width: int) -> None:
