@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HEADS = {"Model": (), "EncoderModel": (), "ForConditionalGeneration": WORDS}
 
 T5_ATTENTION = Attention(
-    "SelfAttention", query="q", key="k", value="v", output="o", rotary=False, head_size="d_kv"
+    "SelfAttention", query="q", key="k", value="v", output="o", rotary=False, size="d_kv"
 )
 
 

@@ -105,6 +105,7 @@ class Attention(Record):
     normalised, each head's ("head", or "heads" with weights of its own) or all together ("all"),
     under the names in norms.
     rotary: the share of a head's values that are turned is the field's, or all; "" for none.
+    size: the field that has a head's width. key_bias: where it is not as ``bias`` says.
     """
 
     name: str = "self_attn"
@@ -124,14 +125,14 @@ class Attention(Record):
     transposed: bool = False
     sinks: bool = False
     key_bias: bool | str | None = None
-    head_size: str = "head_dim"
+    size: str = "head_dim"
 
     def build(self, b: Stack, prefix: str, x: str, memory: str = "", mask: str = "") -> str:
         """memory: what keys and values are made of, where it is not x. mask: a node's."""
         c, name = b.config, joined(prefix, self.name)
         width, heads = b.width(x), c.whole(self.heads)
         groups = self.groups if isinstance(self.groups, int) else c.whole(self.groups, heads)
-        size = c.get(self.head_size)
+        size = c.get(self.size)
         if size is None:
             if width % heads:
                 raise c.error(
@@ -142,7 +143,7 @@ class Attention(Record):
                 )
             size = width // heads
         else:
-            size = c.whole(self.head_size)
+            size = c.whole(self.size)
         if heads % groups:
             raise c.error(
                 "the heads of keys and values do not divide those of queries",
