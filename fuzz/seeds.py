@@ -893,6 +893,15 @@ DEEPSEEK = {
     "v_head_dim": 4, "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2,
     "moe_intermediate_size": 8, "first_k_dense_replace": 1, "hidden_act": "silu",
 }  # fmt: skip
+BERT = {
+    "architectures": ["BertForPreTraining"], "model_type": "bert", "vocab_size": 50,
+    "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
+    "max_position_embeddings": 16, "type_vocab_size": 2, "hidden_act": "gelu",
+}  # fmt: skip
+IMAGES = {
+    "image_size": 8, "patch_size": 4, "num_channels": 3, "hidden_size": 8, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "intermediate_size": 16,
+}  # fmt: skip
 LANGUAGE_MODELS = [
     json.dumps(each)
     for each in (
@@ -925,6 +934,46 @@ LANGUAGE_MODELS = [
                          "shared_expert_intermediate_size": 8, "full_attention_interval": 2,
                          "linear_num_value_heads": 4, "linear_num_key_heads": 2,
                          "linear_key_head_dim": 4, "linear_value_head_dim": 4}},
+        BERT,
+        {**BERT, "model_type": "albert", "architectures": ["AlbertForPreTraining"],
+         "embedding_size": 4, "num_hidden_groups": 2, "inner_group_num": 1},
+        {**BERT, "model_type": "deberta-v2", "architectures": ["DebertaV2ForMaskedLM"],
+         "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 4,
+         "share_att_key": True, "norm_rel_ebd": "layer_norm", "conv_kernel_size": 3,
+         "conv_act": "gelu"},
+        {"model_type": "xlnet", "vocab_size": 50, "d_model": 8, "n_layer": 1, "n_head": 2,
+         "d_inner": 16, "ff_activation": "gelu", "d_head": 4},
+        {"model_type": "switch_transformers", "vocab_size": 50, "d_model": 8, "d_kv": 4, "d_ff": 16,
+         "num_layers": 2, "num_heads": 2, "num_experts": 3, "num_sparse_encoder_layers": 1,
+         "num_sparse_decoder_layers": 1, "relative_attention_num_buckets": 6},
+        {"model_type": "whisper", "d_model": 8, "encoder_layers": 1, "decoder_layers": 1,
+         "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 16,
+         "decoder_ffn_dim": 16, "num_mel_bins": 4, "vocab_size": 50, "max_source_positions": 6,
+         "max_target_positions": 8},
+        {"model_type": "siglip", "text_config": {**IMAGES, "vocab_size": 50,
+         "max_position_embeddings": 8}, "vision_config": IMAGES},
+        {**IMAGES, "model_type": "dinov2", "use_swiglu_ffn": True, "mlp_ratio": 2},
+        {"model_type": "swin", "image_size": 16, "patch_size": 2, "embed_dim": 4, "depths": [1, 2],
+         "num_heads": [1, 2], "window_size": 3, "mlp_ratio": 2.0},
+        {"model_type": "wav2vec2", "hidden_size": 8, "num_hidden_layers": 1,
+         "num_attention_heads": 2, "intermediate_size": 16, "conv_dim": [4, 4],
+         "conv_kernel": [10, 3], "conv_stride": [5, 2], "num_conv_pos_embeddings": 4,
+         "num_conv_pos_embedding_groups": 2, "vocab_size": 6, "feat_extract_norm": "layer"},
+        {"model_type": "llava", "text_config": LLAMA, "vision_feature_layer": -2,
+         "vision_config": {**IMAGES, "model_type": "clip_vision_model"}},
+        {"model_type": "gemma3", "text_config": {**LLAMA, "model_type": "gemma3_text"},
+         "mm_tokens_per_image": 4, "vision_config": {**IMAGES, "vision_use_head": True}},
+        {"model_type": "qwen3_vl", "text_config": {**LLAMA, "model_type": "qwen3_vl_text"},
+         "vision_config": {
+            "depth": 2, "hidden_size": 8, "intermediate_size": 16, "num_heads": 2, "patch_size": 2,
+            "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 16,
+            "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
+            "hidden_act": "gelu"}},
+        {"model_type": "qwen2_vl", "text_config": {**LLAMA, "model_type": "qwen2_vl_text"},
+         "vision_config": {
+            "depth": 1, "embed_dim": 8, "hidden_size": 16, "mlp_ratio": 2, "num_heads": 2,
+            "patch_size": 2, "spatial_merge_size": 2, "temporal_patch_size": 2,
+            "hidden_act": "quick_gelu"}},
     )
 ]  # fmt: skip
 

@@ -165,7 +165,8 @@ def mixtures(draw: Any) -> Any:
     experts = draw(st.integers(1, 4))
     stored = (
         {"stacked": True} if draw(booleans) else
-        {"gated": draw(booleans), "bias": draw(booleans), "transposed": draw(booleans)}
+        {"gated": draw(booleans), "bias": draw(booleans), "transposed": draw(booleans),
+         "separate": draw(booleans)}
     )  # fmt: skip
     layer = layer_class("experts")(
         experts, draw(st.integers(1, experts)), draw(small),

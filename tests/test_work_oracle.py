@@ -50,7 +50,9 @@ class Operations(TorchDispatchMode):
         name = func.overloadpacket.__name__
         assert "rnn" not in name, "a fused kernel, which shows no additions"
         first: Tensor = out[0] if isinstance(out, tuple) else out
-        if name == "index" and self._is_bias(args[0]):  # rows of a table of biases are biases
+        if self._rows(
+            name, args
+        ):  # rows of a table of biases are biases, and so is a table of them
             self.biases.add(out.untyped_storage()._cdata)
         if name in ADDS:
             self.bias_adds += first.numel() * any(map(self._is_bias, args))
@@ -61,6 +63,12 @@ class Operations(TorchDispatchMode):
         elif name in ("mean", "amax") or (name == "sum" and not self.pooled):
             self.pooled += args[0].numel()  # a later sum is that of the divisors, or of chances
         return out
+
+    def _rows(self, name: str, args: Any) -> bool:
+        """Whether biases are taken out of a table of them, or put together as one."""
+        if name == "index":
+            return self._is_bias(args[0])
+        return name in ("stack", "cat") and all(map(self._is_bias, args[0]))
 
     def _is_bias(self, value: Any) -> bool:
         return isinstance(value, Tensor) and value.untyped_storage()._cdata in self.biases

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..arith import product
 from ..errors import LayerError
@@ -23,11 +23,16 @@ class Experts(Layer):
     are stored as one tensor. function: silu, gelu or relu. hidden: the values between.
     transposed: tensors are stored with the inputs' axis before the outputs'. stacked: an expert's
     rows stand under those of the one before, in w1 (gate), v1 (up) and w2 (down, transposed).
-    Which experts run depends on the token; how many does not.
+    separate: those of each expert are stored by themselves (expert_0.wi, expert_0.wo). Which
+    experts run depends on the token; how many does not.
     """
 
     arity = 2
     weighted = True
+    NAMES: ClassVar[Mapping[str, str]] = {
+        "up_proj": "wi.weight", "gate_up_proj": "wi.weight", "down_proj": "wo.weight",
+        "up_proj_bias": "wi.bias", "gate_up_proj_bias": "wi.bias", "down_proj_bias": "wo.bias",
+    }  # fmt: skip
 
     experts: int = 0
     top: int = 1
@@ -37,6 +42,7 @@ class Experts(Layer):
     bias: bool = False
     transposed: bool = False
     stacked: bool = False
+    separate: bool = False
 
     def __post_init__(self) -> None:
         check_size("experts", self.experts)
@@ -83,7 +89,17 @@ class Experts(Layer):
         if self.bias:
             tensors[f"{up}_bias"] = (self.experts, wide)
             tensors["down_proj_bias"] = (self.experts, width)
+        if self.separate:
+            return self._each(tensors)
         return tensors
+
+    def _each(self, tensors: Mapping[str, Shape]) -> Mapping[str, Shape]:
+        """Tensors of all experts as those of each."""
+        return {
+            f"expert_{i}.{self.NAMES[name]}": shape[1:]
+            for i in range(self.experts)
+            for name, shape in tensors.items()
+        }
 
     def routed(self) -> tuple[int, int]:
         return self.top, self.experts

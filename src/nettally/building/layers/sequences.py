@@ -22,7 +22,8 @@ class Experts(nn.Module):
         self.layer = layer
         for name, shape in layer.parameters(xs).items():
             start = torch.zeros(shape) if name.endswith("bias") else torch.randn(shape) * 0.02
-            self.register_parameter(name, nn.Parameter(start))
+            home, _, last = name.rpartition(".")
+            submodule(self, home).register_parameter(last, nn.Parameter(start))
 
     def forward(self, x: Tensor, scores: Tensor) -> Tensor:
         weights, chosen = scores.flatten(0, -2).topk(self.layer.top, -1)
@@ -49,11 +50,29 @@ class Experts(nn.Module):
         return (y * weights.softmax(-1)[..., None]).sum(1).reshape(x.shape)
 
     def linear(self, x: Tensor, name: str, runs: Tensor) -> Tensor:
-        weight = getattr(self, name)[runs]
+        weight = self.stacked(name)[runs]
         weight = weight if self.layer.transposed else weight.mT
         if not self.layer.bias:
             return torch.bmm(x, weight)
-        return torch.bmm(x, weight) + getattr(self, f"{name}_bias")[runs, None]
+        return torch.bmm(x, weight) + self.stacked(f"{name}_bias")[runs, None]
+
+    def stacked(self, name: str) -> Tensor:
+        """A tensor of all experts."""
+        if not self.layer.separate:
+            return self.get_parameter(name)
+        each = self.layer.NAMES[name]
+        return torch.stack(
+            [self.get_parameter(f"expert_{i}.{each}") for i in range(self.layer.experts)]
+        )
+
+
+def submodule(module: nn.Module, path: str) -> nn.Module:
+    """The module under a dotted path, made where there is none."""
+    for name in path.split(".") if path else ():
+        if not hasattr(module, name):
+            module.add_module(name, nn.Module())
+        module = module.get_submodule(name)
+    return module
 
 
 @makes("experts")

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import ReadError, closest
 from ..source import Format
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from ...network import Network
     from ..source import Source
+    from .config import Config
+
+    class Architecture(Protocol):
+        """What builds a network by a configuration."""
+
+        @property
+        def defaults(self) -> Mapping[str, Any]: ...
+
+        def network(self, config: Config, source: Source) -> Network: ...
+
 
 FORMAT = Format(
     "language models by their configuration",
@@ -24,9 +36,10 @@ FORMAT = Format(
 
 
 def sniff(head: bytes, name: str) -> bool:
-    """Whether it is an object in JSON that names a model's type."""
+    """Whether it is an object in JSON that names a model's type, or its class before the labels."""
     start = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return start.startswith(b"{") and b'"model_type"' in head and b'"class_name"' not in head
+    named = b'"model_type"' in head or b'"architectures"' in head
+    return start.startswith(b"{") and named and b'"class_name"' not in head
 
 
 def read(source: Source) -> Network:
@@ -38,7 +51,6 @@ def read(source: Source) -> Network:
 
 def network(fields: Any, source: Source) -> Network:
     """The network of a configuration's fields."""
-    from .architectures import ARCHITECTURES
     from .config import ROOTS, Config, beside_text, by_class
     from .decoder import Decoder
 
@@ -46,29 +58,52 @@ def network(fields: Any, source: Source) -> Network:
         raise ReadError("a configuration is an object", where=source.name)
     config = Config(fields, source.name)
     whole = config.word("model_type")
-    architecture = ARCHITECTURES.get(whole)
+    architecture = next((table[whole] for table in tables() if whole in table), None)
     towers: dict[str, str] = {}
-    text = config
+    text, notes = config, tuple[str, ...]()
     if isinstance(architecture, Decoder | None):
         towers, text = beside_text(config)
     type_ = text.word("model_type", whole)
+    decoders = next(tables())
     if text is not config or architecture is None:
-        architecture = ARCHITECTURES.get(f"{type_}_text") or ARCHITECTURES.get(type_)
-    notes: tuple[str, ...] = ()
-    if architecture is None and (named := by_class(text, ARCHITECTURES)):
-        architecture = ARCHITECTURES[named]
+        architecture = decoders.get(f"{type_}_text") or decoders.get(type_)
+    if architecture is None and (named := by_class(text, decoders)):
+        architecture = decoders[named]
         notes = (f"the model type '{type_[:60]}' is not known; its class is that of {named}",)
     if architecture is None:
+        known = [each for table in tables() for each in table]
         raise text.error(
             "this configuration of Hugging Face's transformers has a model type that is not "
             f"known: '{type_[:60]}'",
-            values=f"{len(ARCHITECTURES)} types are",
-            hint=closest(type_, ARCHITECTURES),
+            values=f"{len(known)} types are",
+            hint=closest(type_, known),
         )
-    if not isinstance(architecture, Decoder):
+    if callable(architecture):
         architecture = architecture(text)
     text.defaults = {**architecture.defaults, **text.defaults}
-    if text is not config or f"{whole}_text" in ARCHITECTURES:
-        architecture = architecture.within(ROOTS.get(whole, "model.language_model"))
-    described = architecture.network(text, source, towers)
+    if isinstance(architecture, Decoder):
+        if text is not config or f"{whole}_text" in decoders:
+            architecture = architecture.within(ROOTS.get(whole, "model.language_model"))
+        described = architecture.network(text, source, towers)
+    else:
+        described = architecture.network(text, source)
     return described.replace(notes=(*notes, *described.notes)) if notes else described
+
+
+def tables() -> Iterator[Mapping[str, Architecture | Callable[[Config], Architecture]]]:
+    """The tables of architectures by model type, each read when those before it lack the type."""
+    from .architectures import ARCHITECTURES
+
+    yield ARCHITECTURES
+    from .encoders import ENCODERS
+
+    yield ENCODERS
+    from .encoder_decoders import ENCODER_DECODERS
+
+    yield ENCODER_DECODERS
+    from .vision import VISION
+
+    yield VISION
+    from .vision_language import VISION_LANGUAGE
+
+    yield VISION_LANGUAGE

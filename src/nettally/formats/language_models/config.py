@@ -111,6 +111,15 @@ class Config:
             )
         return value
 
+    def number(self, name: str, default: float) -> float:
+        """A number that need not be whole, from 0 on."""
+        value = self.get(name, default)
+        if type(value) not in (int, float) or not 0 <= value < MAX_SIZE:
+            raise self.error(
+                f"'{name}' must be a number from 0 on", values=f"{name}: {value!r}"[:120]
+            )
+        return float(value)
+
     def flag(self, name: str | bool, default: bool = False) -> bool:
         """A truth value; True and False stand for themselves."""
         if isinstance(name, bool):

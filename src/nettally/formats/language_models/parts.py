@@ -26,8 +26,8 @@ ACTIVATIONS = {
 
 
 def joined(prefix: str, name: str) -> str:
-    """The name within the prefix; the prefix where it has none of its own."""
-    return f"{prefix}.{name}" if name else prefix
+    """The name within the prefix; one of them where the other is empty."""
+    return f"{prefix}.{name}" if prefix and name else prefix or name
 
 
 class Stack(GraphBuilder):
@@ -40,9 +40,16 @@ class Stack(GraphBuilder):
         self.config = config
 
     def make(self, name: str, kind: str, *inputs: str, shared: Any = None, **fields: Any) -> str:
-        """Append a layer under a name; the name."""
+        """Append a layer under a name; the name.
+
+        A name that a layer has already is the same module, called again: its tensors are those of
+        the first.
+        """
         layer = self.layer(self.config, kind, **fields)
         module = name.rpartition(".")[0]
+        if name in self.shapes:
+            xs = tuple(self.shape(each) for each in inputs)
+            shared = {each: f"{name}.{each}" for each in layer.parameters(xs)} | (shared or {})
         return self.append(
             self.config, self.free(name), layer, inputs, shared=shared or {}, module=module
         )
@@ -54,7 +61,7 @@ class Stack(GraphBuilder):
         return self.make(name, "linear", x, features=features, bias=bias, axis=-1, **fields)
 
     def shape(self, name: str) -> Shape:
-        """A node's."""
+        """A node's sizes, all of which follow from the configuration."""
         shape = self.shapes[name]
         assert shape is not None, "all sizes follow from the configuration"
         return shape
@@ -128,6 +135,7 @@ class Attention(Part):
     under the names in norms. size, value_size: the fields that have a head's, of queries and keys
     and of values. gated: queries come with a gate for what the heads put out.
     rotary: the share of a head's values that are turned is the field's, or all; "" for none.
+    key_bias: where it is not as ``bias`` says.
     """
 
     name: str = "self_attn"
@@ -149,8 +157,10 @@ class Attention(Part):
     rotary: bool = True
     transposed: bool = False
     sinks: bool = False
+    key_bias: bool | str | None = None
 
-    def build(self, b: Stack, prefix: str, x: str) -> str:
+    def build(self, b: Stack, prefix: str, x: str, memory: str = "", mask: str = "") -> str:
+        """memory: what keys and values are made of, where it is not x. mask: a node's."""
         c, name = b.config, joined(prefix, self.name)
         width, heads = b.width(x), c.whole(self.heads)
         groups = self.groups if isinstance(self.groups, int) else c.whole(self.groups, heads)
@@ -161,18 +171,21 @@ class Attention(Part):
             )
         size = self._size(c, width, heads)
         values = c.whole(self.value_size, size) if self.value_size else size
-        q, gate, k, v = self._projected(b, name, x, heads * size, groups * size, groups * values)
+        q, gate, k, v = self._projected(
+            b, name, x, memory or x, heads * size, groups * size, groups * values
+        )
         if self.head_norm:
             q = self._normal(b, f"{name}.{self.norms[0]}", q, heads, size)
             k = self._normal(b, f"{name}.{self.norms[1]}", k, groups, size)
         if self.rotary:
-            turned = int(size * float(c.get("partial_rotary_factor", c.get("rotary_pct", 1.0))))
+            share = c.number("partial_rotary_factor", c.number("rotary_pct", 1.0))
+            turned = int(size * share)
             q = b.make(f"{name}.q_rotary", "rotary", q, size=size, turned=turned)
             k = b.make(f"{name}.k_rotary", "rotary", k, size=size, turned=turned)
         fields = {"sinks": True} if self.sinks else {}
         x = b.make(
             name if self.sinks else f"{name}.attention", "attention", q, k, v,
-            heads=heads, key_heads=groups, **fields,
+            *([mask] if mask else []), heads=heads, key_heads=groups, **fields,
         )  # fmt: skip
         if gate:
             gate = b.make(f"{name}.gate_sigmoid", "sigmoid", gate)
@@ -196,14 +209,15 @@ class Attention(Part):
         return width // heads
 
     def _projected(
-        self, b: Stack, name: str, x: str, queries: int, keys: int, values: int
+        self, b: Stack, name: str, x: str, memory: str, queries: int, keys: int, values: int
     ) -> list[str]:
         """Queries, their gate or "", keys and values."""
         bias = b.config.flag(self.bias)
         if not self.fused:
             q = b.linear(f"{name}.{self.query}", x, queries * (2 if self.gated else 1), bias=bias)
-            k = b.linear(f"{name}.{self.key}", x, keys, bias=bias)
-            v = b.linear(f"{name}.{self.value}", x, values, bias=bias)
+            key_bias = bias if self.key_bias is None else b.config.flag(self.key_bias)
+            k = b.linear(f"{name}.{self.key}", memory, keys, bias=key_bias)
+            v = b.linear(f"{name}.{self.value}", memory, values, bias=bias)
             if not self.gated:
                 return [q, "", k, v]
             return [*b.parted(name, q, {"query": queries, "gate": queries}), k, v]
@@ -230,7 +244,7 @@ class Attention(Part):
 class FeedForward(Part):
     """down(act(up(x))), or with a gate down(act(gate(x)) · up(x)) (Shazeer 2020).
 
-    gate: "" for none. fused: the name of one matrix for gate and up.
+    gate: "" for none. fused: the name of one matrix for gate and up, the gate's half first.
     """
 
     name: str = "mlp"
@@ -240,7 +254,7 @@ class FeedForward(Part):
     fused: str = ""
     bias: bool | str = False
     activation: str = "hidden_act"
-    hidden: str | int = "intermediate_size"
+    hidden: int | str = "intermediate_size"
     times: int = 0  # hidden is so many times the width where the field is missing
     transposed: bool = False
 
@@ -271,6 +285,7 @@ class Mixture(Part):
     times ``shared_count``, or the field of its own. latent: the field that has the width of what
     the experts read and put out, with a matrix before and behind them, where it is there.
     correction: a learned bias that only decides who is chosen: its module and its name.
+    separate: each expert has tensors of its own.
     """
 
     name: str = "mlp"
@@ -289,6 +304,8 @@ class Mixture(Part):
     latent: str = ""
     stacked: bool = False
     correction: tuple[str, str] | None = None
+    function: str = "silu"
+    separate: bool = False
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
         c, name = b.config, joined(prefix, self.name)
@@ -306,7 +323,8 @@ class Mixture(Part):
         y = b.make(
             f"{name}.{self.experts}", "experts", y, scores, experts=count, top=c.whole(self.top),
             hidden=c.whole(self.hidden), gated=self.gated, bias=self.bias,
-            transposed=self.transposed, stacked=self.stacked,
+            transposed=self.transposed, function=self.function, stacked=self.stacked,
+            separate=self.separate,
         )  # fmt: skip
         if latent:
             y = b.linear(f"{name}.fc2_latent_proj", y, b.width(x), bias=c.flag("mlp_bias"))
