@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SAME = {
     "params": "parameters",
+    "active_parameters": "active",
+    "non_embedding_parameters": "non_embedding",
     "mult_adds": "macs",
     "multiply_adds": "macs",
     "madds": "macs",
@@ -84,6 +86,7 @@ OTHER_WORDS = {
     word: name
     for name, words in {
         "parameters": "param weights_and_biases",
+        "active": "activated activated_parameters",
         "macs": "multadds mult_add multiply_accumulates multiply_accumulate multiplications "
         "gmacs mmacs",
         "flops": "gflops mflops floating_point_operations",
