@@ -10,11 +10,13 @@ import pytest
 
 import seeds
 from nettally.claims.check import check
+from nettally.counting.caches import cache, decode
 from nettally.counting.quantities import measure
 from nettally.counting.tally import tally
-from nettally.errors import ClaimError
+from nettally.errors import ClaimError, LayerError, NettallyError
 from nettally.formats import Source, language_models
 from nettally.formats.language_models.architectures import ARCHITECTURES
+from nettally.formats.native import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,3 +144,174 @@ def test_a_kind_has_no_shape() -> None:
     with pytest.raises(ClaimError, match=r"is no layer of .* but a kind of 25 of them") as error:
         measure(counted(GPT2), "layer_norm", "output")
     assert "layer_norm.parameters" in error.value.hint
+
+
+# --- caches of keys and values --------------------------------------------------------------------
+
+LLAMA = {
+    "model_type": "llama", "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336,
+    "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+    "max_position_embeddings": 131072,
+}  # fmt: skip
+MANY_HEADS = {**LLAMA, "vocab_size": 32000, "intermediate_size": 11008, "num_key_value_heads": 32}
+DEEPSEEK = {
+    **json.loads(next(seed for seed in seeds.LANGUAGE_MODELS if "deepseek" in seed)),
+    "model_type": "deepseek_v2", "num_hidden_layers": 60, "kv_lora_rank": 512,
+    "qk_rope_head_dim": 64,
+}  # fmt: skip
+MISTRAL = {**LLAMA, "model_type": "mistral", "vocab_size": 32000, "sliding_window": 4096}
+
+
+@pytest.mark.parametrize(
+    ("fields", "claim"),
+    [
+        # Llama-3.1-8B: 131,072 bytes a token (ml-engineering), 0.125 GiB of 1,024 (Hub's blog)
+        (LLAMA, "kv_cache(1) = 131,072"),
+        (LLAMA, "kv_cache(1024) = 0.125 GiB"),
+        # Llama-2-7B, 10,000 tokens: "≈ 5GB" (the Hub's blog on quantising caches)
+        (MANY_HEADS, "kv_cache(10000) = 5.24e9"),
+        # DeepSeek-V2: (512 + 64) · 60 a token; Mistral 7B: 8 times less at 32k (Jiang et al. 2023)
+        (DEEPSEEK, "kv_cache_values(1) = 34,560"),
+        (MISTRAL, "kv_cache(32768) = kv_cache"),
+    ],
+)
+def test_published_caches(fields: dict[str, Any], claim: str) -> None:
+    found = counted(fields)
+    if claim.endswith("= kv_cache"):
+        claim = "8 * kv_cache(32768) / kv_cache(4096) = 8"
+    (verdict,) = check(found, [claim])
+    assert verdict.status in ("exact", "rounds"), verdict
+
+
+REPEATED = ("falcon",)
+"""Of those transformers 5.24 caches keys that are repeated for each head of queries."""
+
+
+def test_caches_of_published_configurations(shared: Path) -> None:
+    """By definition, and what transformers' caches held, which of a window keep one place less."""
+    for row, fields in oracle(shared):
+        found = counted(fields)
+        assert cache(found, 1).keys_and_values == int(row["kv_elements_per_token"]), row["file"]
+        if row["model_type"] in REPEATED or not row["cache_elements_128"]:
+            continue
+        for context, elements in ((128, "128"), (int(row["input_long"].split("x")[1]), "long")):
+            spans = [each for each in found if each.node.layer.fields().get("span")]
+            less = sum(
+                each.node.layer.kept(each.inputs, 1)
+                for each in spans
+                if each.node.layer.fields()["span"] <= context
+            )
+            theirs = int(row[f"cache_elements_{elements}"])
+            assert cache(found, context).keys_and_values - less == theirs, row["file"]
+
+
+def test_a_window_keeps_no_more_than_it_shows() -> None:
+    found = counted(MISTRAL)
+    assert cache(found, 4096) == cache(found, 5000)._replace(context=4096)
+    assert cache(found, 4095).values < cache(found, 4096).values
+    null = counted({**MISTRAL, "sliding_window": None})
+    assert cache(null, 8192).values == 2 * cache(null, 4096).values
+
+
+def test_each_sequence_of_a_batch_has_its_own_cache() -> None:
+    assert cache(counted(LLAMA, (8, 1)), 100).values == 8 * cache(counted(LLAMA), 100).values
+
+
+def test_keys_of_an_index_are_told_apart() -> None:
+    fields = {**DEEPSEEK, "model_type": "deepseek_v32", "index_n_heads": 2, "index_head_dim": 128,
+              "q_lora_rank": 8, "first_k_dense_replace": 60}  # fmt: skip
+    found = cache(counted(fields), 10)
+    assert (found.keys_and_values, found.index) == (345_600, 60 * 128 * 10)
+
+
+def test_what_keeps_nothing_says_so(alexnet: Tally) -> None:
+    (verdict,) = check(alexnet, ["kv_cache(10) = 3"])
+    assert "keeps anything of a token" in str(verdict)
+    with pytest.raises(NettallyError, match="is not known"):
+        cache(tally(opaque()), 10)
+
+
+def opaque() -> Any:
+    text = b"nettally: 1\nname: n\ninput: 4x8\nlayers:\n  - odd: opaque Odd\n"
+    return read(Source("n.yaml", text))
+
+
+@pytest.mark.parametrize(
+    ("layer", "values"),
+    [("lstm 6", 12), ("gru 6", 6), ("lstm 6, projection 2", 8), ("lstm 6, directions 2", 0)],
+)
+def test_a_state_does_not_grow(layer: str, values: int) -> None:
+    text = f"nettally: 1\nname: n\ninput: 4x8\nlayers:\n  - l: {layer}\n  - c: cache\n"
+    found = tally(read(Source("n.yaml", text.encode())))
+    assert cache(found, 5).state == cache(found, 50).state == values
+    assert measure(found, "", "recurrent_state") == values
+
+
+# --- one token after others -----------------------------------------------------------------------
+
+
+def work_of_transformers(kind: str, fields: dict[str, Any], context: int) -> int:
+    """What torch counts for one token that a model of transformers reads after others."""
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from torch_models import quiet, torchvision_ready
+
+    torchvision_ready()
+    transformers = pytest.importorskip("transformers")
+    config = transformers.AutoConfig.for_model(**fields)
+    config._attn_implementation = "eager"
+    with quiet(), torch.no_grad():
+        model = transformers.AutoModelForCausalLM.from_config(config).eval()
+        past = model(torch.zeros(1, context, dtype=torch.int64), use_cache=True).past_key_values
+        with FlopCounterMode(display=False) as counter:
+            model(torch.zeros(1, 1, dtype=torch.int64), past_key_values=past, use_cache=True)
+    return int(counter.get_total_flops())
+
+
+SMALL = {
+    "vocab_size": 100, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6,
+    "max_position_embeddings": 64,
+}  # fmt: skip
+DECODED = {
+    "llama": SMALL,
+    "gpt2": {"vocab_size": 50, "n_embd": 16, "n_layer": 2, "n_head": 4, "n_positions": 64},
+    "gemma3_text": {**SMALL, "sliding_window": 8, "sliding_window_pattern": 2,
+                    "layer_types": ["sliding_attention", "full_attention"] * 2,
+                    "num_hidden_layers": 4},
+    "mistral": {**SMALL, "sliding_window": 5},
+    "deepseek_v3": {**SMALL, "kv_lora_rank": 8, "q_lora_rank": 12, "qk_rope_head_dim": 4,
+                    "qk_nope_head_dim": 6, "v_head_dim": 10, "num_key_value_heads": 4,
+                    "first_k_dense_replace": 3, "head_dim": 4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("context", [1, 4, 11])
+@pytest.mark.parametrize("kind", DECODED)
+def test_the_work_of_one_token_is_transformers(kind: str, context: int) -> None:
+    fields = {"model_type": kind, **DECODED[kind]}
+    found = decode(counted(fields, (1, 1)).network, context)
+    assert 2 * int(found.macs) == work_of_transformers(kind, fields, context)
+
+
+def test_tokens_one_by_one_see_half_the_square() -> None:
+    """Token by token each sees those before it and itself: n (n + 1) / 2 pairs of n²."""
+    fields, n = {"model_type": "llama", **SMALL}, 9
+    whole, one = counted(fields, (1, n)), counted(fields, (1, 1))
+    pairs = 2 * 3 * 4 * 6  # products, layers, heads, size
+    steps = sum(int(decode(one, context).macs) for context in range(n))
+    assert int(whole.macs) - steps == pairs * (n * n - n * (n + 1) // 2)
+
+
+def test_decoding_takes_one_token() -> None:
+    with pytest.raises(NettallyError, match="one token is decoded at a time"):
+        decode(counted(LLAMA).network, 4)
+
+
+def test_there_is_no_place_behind_the_table_of_positions() -> None:
+    one = counted(GPT2, (1, 1)).network
+    assert decode(one, 1023).macs
+    with pytest.raises(LayerError, match="longer than the table") as error:
+        decode(one, 1024)
+    assert "rows 1024, 1024 of them before it" in str(error.value)

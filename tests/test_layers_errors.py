@@ -218,6 +218,8 @@ CASES: list[tuple[Any, str]] = [
     (made("experts", experts=2, hidden=4, function="sine"), "an expert's function is silu, gelu or relu\n  values: function sine"),
     (made("experts", experts=2, hidden=4, top=3), "a token runs through more experts than there are\n  values: top 3, experts 2"),
     (given("experts", (1, 5, 8), (1, 5, 3), experts=2, hidden=4), "the router gives one score for each token and expert\n  values: tokens 1x5x8, scores 1x5x3, experts 2"),
+    (given("cache", (5, 9)), "a cache keeps (batch, places, channels)\n  values: 5x9"),
+    (made("cache", past=-1), "past must be at least 0\n  values: past -1"),
     (given("rotary", (1, 5, 9), size=4), "rotary's heads do not divide the channels\n  values: 1x5x9, heads of 4, of which 0 are turned"),
     (given("position_embedding", (1, 5, 8), rows=4), "the sequence is longer than the table of positions\n  values: input 1x5x8, rows 4"),
     (given("rms_norm", axes=4), "rms_norm has more axes than its input\n  values: axes 4, input 1x6x8x8"),

@@ -80,12 +80,16 @@ def _without_tables(tally: Tally, row: Row) -> int:
 
 
 SUMS_BY_USE: dict[str, Callable[[Tally, Row], int]] = {
+    "recurrent_state": lambda tally, row: row.node.layer.kept(row.inputs, 0) if row.work else 0,
     "non_embedding": _non_embedding,
     "active": _active,
     "active_without_input_embedding": _without_lookup,
     "active_without_embeddings": _without_tables,
 }
-"""Sums of parameters. non_embedding: of no table of tokens or of positions, and not the head's
-(Kaplan et al. 2020, section 2.1). active: those that a token's pass runs through (Jiang et al. 2024
-for Mixtral); without the table that is only looked up, where it is not the head too (gpt-oss,
-2025); without it and the head (GLM-5, 2026)."""
+"""Sums of parameters, and of values.
+
+non_embedding: of no table of tokens or of positions, and not the head's (Kaplan et al. 2020,
+section 2.1). active: those that a token's pass runs through (Jiang et al. 2024 for Mixtral);
+without the table that is only looked up, where it is not the head too (gpt-oss, 2025); without it
+and the head (GLM-5, 2026). recurrent_state: values that do not grow with the sequence.
+"""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import expression
 from ..arith import plain, product, total
-from ..errors import ClaimError
+from ..errors import ClaimError, NettallyError, closest
 from ..layers import closest_kind, kinds
 from .accounting import is_bias
 from .quantity_names import (
@@ -107,7 +107,7 @@ LISTED = tuple(SUMS)
 BY_USE = ("active", "active_without_input_embedding", "active_without_embeddings", "non_embedding")
 """Sums of parameters by what a token's pass does with them, see ``by_use``."""
 
-SUMS.update({name: partial(_by_use, name) for name in BY_USE})
+SUMS.update({name: partial(_by_use, name) for name in (*BY_USE, "recurrent_state")})
 
 STATED = ("parameters", "weights", "biases", "memory", *BY_USE)
 """Quantities that are known where a layer's parameters are, though nobody knows its work."""
@@ -377,9 +377,26 @@ def _call(tree: expression.FunctionCall, counted: Tally, ask: Callable[[str], Va
         if not isinstance(argument, expression.Name):
             raise ClaimError("count takes the name of a kind of layer", hint="count(conv)")
         return count(counted, argument.text)
+    value = single_number(_evaluate(argument, counted, ask))
+    if tree.function in ("kv_cache", "kv_cache_values"):
+        return _kv_cache(counted, value, 2 if tree.function == "kv_cache" else 1)
     if tree.function == "log2":
-        value = single_number(_evaluate(argument, counted, ask))
         if value is None or value <= 0:
             raise ClaimError("log2 needs a positive number", values=str(value))
         return log2(plain(value) if isinstance(value, int) else value)
-    raise ClaimError(f"there is no function '{tree.function}'", hint="one of count, log2")
+    functions = ["count", "log2", "kv_cache", "kv_cache_values"]
+    raise ClaimError(
+        f"there is no function '{tree.function}'", hint=closest(tree.function, functions)
+    )
+
+
+def _kv_cache(counted: Tally, context: Number | None, width: int) -> int:
+    """Bytes of the keys and values of so many tokens. width: bytes of one."""
+    from .caches import cache
+
+    if not isinstance(context, int) or context < 0:
+        raise ClaimError("kv_cache takes a number of tokens", values=str(context))
+    try:
+        return width * cache(counted, context).keys_and_values
+    except NettallyError as error:
+        raise NotDerivable(error.what) from None

@@ -30,7 +30,7 @@ FAMILIES = {
     "elementwise": "pointwise",
     "reduction": "reduce",
     "data_movement": "expand tile arrange procedure",
-    "attention": "matmul einsum attention",
+    "attention": "matmul einsum attention cache",
     "mixture": "experts rotary position_embedding",
     "recurrent": "rnn gru lstm elman conv_elman conv_lstm",
     "detection": "detect",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...record import Record
 from .parts import Attention, FeedForward, Latent, Mixture, Norm, Stack
+from .spans import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +109,7 @@ class Decoder(Record):
     def block(self, b: Stack, i: int, x: str) -> str:
         """Block i; its output."""
         name = f"{self.layers}.{i}"
+        b.span = span(b.config, i)
         y = self.attends(b, i).build(
             b, name, read := self._normal(b, name, self.before_attention, x)
         )

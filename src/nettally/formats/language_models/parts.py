@@ -12,6 +12,9 @@ from ...record import Record
 from ..graph_builder import GraphBuilder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...network import Shape
     from .config import Config
 
 ACTIVATIONS = {
@@ -35,6 +38,10 @@ class Stack(GraphBuilder):
     def __init__(self, config: Config) -> None:
         super().__init__(config.file)
         self.config = config
+        self._outputs: dict[Any, Shape | None] = {}
+        self.span: int | None = None
+        """How many places a token of this block sees of those before it, itself among them; 0 for
+        all. None where it sees those behind it too, so that nothing is kept for later."""
 
     def make(self, name: str, kind: str, *inputs: str, shared: Any = None, **fields: Any) -> str:
         """Append a layer under a name; the name."""
@@ -44,11 +51,24 @@ class Stack(GraphBuilder):
             self.config, self.free(name), layer, inputs, shared=shared or {}, module=module
         )
 
+    def output(self, place: Any, layer: Any, inputs: Sequence[str]) -> Shape | None:
+        """As any builder does; blocks are equal, and a layer is asked once for what goes in."""
+        shapes = self.shapes
+        key = (id(layer), *[shapes[name] for name in inputs])
+        shape = self._outputs.get(key)
+        if shape is None:
+            shape = self._outputs[key] = super().output(place, layer, inputs)
+        return shape
+
     def linear(
         self, name: str, x: str, features: int, *, bias: bool, transposed: bool = False
     ) -> str:
         fields = {"transposed": True} if transposed else {}
         return self.make(name, "linear", x, features=features, bias=bias, axis=-1, **fields)
+
+    def keep(self, name: str, x: str, **fields: Any) -> str:
+        """Keys or values, and those that are kept of the tokens before."""
+        return x if self.span is None else self.make(name, "cache", x, span=self.span, **fields)
 
     def width(self, name: str) -> int:
         """The size of a node's last axis."""
@@ -141,6 +161,7 @@ class Attention(Record):
             turned = int(size * float(c.get("partial_rotary_factor", c.get("rotary_pct", 1.0))))
             q = b.make(f"{name}.q_rotary", "rotary", q, size=size, turned=turned)
             k = b.make(f"{name}.k_rotary", "rotary", k, size=size, turned=turned)
+        k, v = b.keep(f"{name}.k_cache", k), b.keep(f"{name}.v_cache", v)
         fields = {"sinks": True} if self.sinks else {}
         x = b.make(
             name if self.sinks else f"{name}.attention", "attention", q, k, v,
@@ -209,9 +230,11 @@ class Latent(Record):
         both = b.linear(f"{name}.kv_a_proj_with_mqa", x, latent + turned, bias=bias)
         key = b.make(f"{name}.key", "slice", both, axis=2, start=latent, stop=latent + turned)
         key = b.make(f"{name}.k_rotary", "rotary", key, size=turned, turned=turned)
+        key = b.keep(f"{name}.k_cache", key)
         key = b.make(f"{name}.key_for_all", "tile", key, times=(1, 1, heads))
         both = b.make(f"{name}.latent", "slice", both, axis=2, start=0, stop=latent)
         both = b.make(f"{name}.kv_a_layernorm", "rms_norm", both)
+        both = b.keep(f"{name}.latent_cache", both)
         both = b.linear(f"{name}.kv_b_proj", both, heads * (plain + value), bias=False)
         ends = (heads * plain, heads * (plain + value))
         keys = b.make(f"{name}.keys", "slice", both, axis=2, start=0, stop=ends[0])
@@ -229,6 +252,7 @@ class Latent(Record):
         q = b.linear(f"{name}.wq_b", small, heads * size, bias=False)
         k = b.linear(f"{name}.wk", x, size, bias=False)
         k = b.make(f"{name}.k_norm", "layer_norm", k)
+        k = b.keep(f"{name}.k_cache", k, index=True)
         share = b.linear(f"{name}.weights_proj", x, heads, bias=False)
         tokens = (b.shapes[x] or (0, 0))[1]
         q = b.make(f"{name}.heads", "reshape", q, size=(tokens, heads, size))
