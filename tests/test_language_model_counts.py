@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import seeds
+from nettally.accountings.language_models import WAYS, estimates
 from nettally.claims.check import check
 from nettally.counting.caches import cache, decode
 from nettally.counting.quantities import measure
@@ -197,7 +198,7 @@ def test_caches_of_published_configurations(shared: Path) -> None:
         for context, elements in ((128, "128"), (int(row["input_long"].split("x")[1]), "long")):
             spans = [each for each in found if each.node.layer.fields().get("span")]
             less = sum(
-                each.node.layer.kept(each.inputs, 1)
+                each.node.layer.cache_size(each.inputs, 1)
                 for each in spans
                 if each.node.layer.fields()["span"] <= context
             )
@@ -221,7 +222,7 @@ def test_keys_of_an_index_are_told_apart() -> None:
     fields = {**DEEPSEEK, "model_type": "deepseek_v32", "index_n_heads": 2, "index_head_dim": 128,
               "q_lora_rank": 8, "first_k_dense_replace": 60}  # fmt: skip
     found = cache(counted(fields), 10)
-    assert (found.keys_and_values, found.index) == (345_600, 60 * 128 * 10)
+    assert (found.keys_and_values, found.index_keys) == (345_600, 60 * 128 * 10)
 
 
 def test_what_keeps_nothing_says_so(alexnet: Tally) -> None:
@@ -315,3 +316,90 @@ def test_there_is_no_place_behind_the_table_of_positions() -> None:
     with pytest.raises(LayerError, match="longer than the table") as error:
         decode(one, 1024)
     assert "rows 1024, 1024 of them before it" in str(error.value)
+
+
+# --- published ways to count training -------------------------------------------------------------
+
+
+def ways(found: Tally) -> dict[str, int]:
+    return {each.way.name: int(each.flops) for each in estimates(found)}
+
+
+def gpt(layers: int, width: int, heads: int, vocabulary: int, places: int) -> dict[str, Any]:
+    return {"model_type": "gpt2", "vocab_size": vocabulary, "n_positions": places, "n_embd": width,
+            "n_layer": layers, "n_head": heads}  # fmt: skip
+
+
+GPT3 = gpt(96, 12288, 96, 50257, 2048)
+MPT_7B = gpt(32, 4096, 32, 50368, 2048)  # llm-foundry's, with biases and learned positions
+PALM = {
+    "model_type": "llama", "vocab_size": 256000, "hidden_size": 18432, "intermediate_size": 73728,
+    "num_hidden_layers": 118, "num_attention_heads": 48, "num_key_value_heads": 1, "head_dim": 256,
+    "tie_word_embeddings": True,
+}  # fmt: skip
+LLAMA_8B = LLAMA
+
+
+@pytest.mark.parametrize(
+    ("way", "fields", "tokens", "scale", "printed"),
+    [
+        # Brown et al. 2020, table D.1: 3.14E+23 for 300 billion tokens
+        ("gpt-3", GPT3, 2048, 300e9 / 1e23, 3.14),
+        # PaLM, section 4.1: 46.2 % at 238.3K tokens a second on 6144 chips of 275 TFLOP/s
+        ("palm", PALM, 2048, 238.3e3 / (6144 * 275e12) * 100, 46.2),
+        # llm-foundry's README: 46.44 % at 85,144 tokens a second on 8 H100 of 989.4 TFLOP/s
+        ("llm-foundry", MPT_7B, 2048, 85_144 / (8 * 989.4e12) * 100, 46.44),
+        # torchtitan's Llama 3.1 8B: 33 % and 39 % at 5,762 and 6,667 tokens a second and H100
+        ("torchtitan", LLAMA_8B, 8192, 5762 / 989e12 * 100, 33.7),
+        ("torchtitan", LLAMA_8B, 8192, 6667 / 989e12 * 100, 39.0),
+    ],
+)
+def test_a_published_way_gives_what_its_source_prints(
+    way: str, fields: dict[str, Any], tokens: int, scale: float, printed: float
+) -> None:
+    found = counted(fields, (1, tokens))
+    ours = ways(found)[way] / tokens * scale
+    places = len(str(printed).partition(".")[2])
+    assert abs(ours - printed) <= 0.5 * 10**-places + 1e-9
+
+
+def test_nanogpt_prints_its_own_sizes() -> None:
+    """The forward pass of 1,024 tokens, and 6N with attention, of a GPT-2 without biases."""
+    found = counted(GPT2, (1, 1024))
+    assert 2 * int(found.macs) == 291_648_307_200
+    biases = measure(found, "", "biases")
+    assert ways(found)["nanogpt"] - 6 * int(biases) * 1024 == 875_062_886_400
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_closed_forms(batch: int) -> None:
+    """Equations as they are printed, of a transformer as their papers mean it."""
+    n, d, heads, v, s, b = 5, 64, 4, 1000, 32, batch
+    found = counted(gpt(n, d, heads, v, s), (b, s))
+    ours = ways(found)
+    # 96 B s L d² (1 + s / (6 d) + V / (16 L d))
+    assert (
+        ours["megatron-2021"] == 96 * b * s * n * d**2 + 16 * b * s**2 * n * d + 6 * b * s * d * v
+    )
+    # a sequence, forward: embeddings, then of each layer QKV, logits, softmax, values, output and
+    # the feed-forward network, then the logits of the head
+    layer = 6 * s * d**2 + 2 * s**2 * d + 3 * heads * s**2 + 2 * s**2 * d + 2 * s * d**2
+    layer += 2 * s * (2 * d * 4 * d)
+    assert ours["hoffmann-2022"] == 3 * b * (4 * s * v * d + n * layer)
+    assert ours["kaplan-2020-forward"] - 2 * b * s * int(measure(found, "", "non_embedding")) == (
+        2 * n * s * d * b * s
+    )
+
+
+def test_of_a_mixture_what_is_active_is_multiplied() -> None:
+    found = counted(MIXTRAL)
+    assert ways(found)["gpt-3"] == 6 * 12_879_925_248 * 8
+
+
+def test_networks_without_tokens_have_no_such_way(alexnet: Tally) -> None:
+    assert estimates(alexnet) == ()
+
+
+def test_the_names_of_ways_differ_and_have_a_source() -> None:
+    assert len({way.name for way in WAYS}) == len(WAYS)
+    assert all(way.source and way.title for way in WAYS)

@@ -114,14 +114,14 @@ class Layer(Record):
         """
         return 1, 1
 
-    def kept(self, xs: tuple[Shape, ...], context: int) -> int:
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
         """How many values it keeps of ``context`` tokens for those to come, for one batch.
 
         A cache of keys and values grows with the context; a state does not.
         """
         return 0
 
-    def continued(self, context: int) -> Layer:
+    def after(self, context: int) -> Layer:
         """The layer as it works on the tokens that follow ``context`` others."""
         return self
 

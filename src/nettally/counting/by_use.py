@@ -65,6 +65,18 @@ def _positions(tally: Tally, row: Row) -> int:
     return tally.accounting.parameters(row) if row.node.layer.kind == "position_embedding" else 0
 
 
+def _tokens(tally: Tally, row: Row) -> int:
+    return product(row.inputs[0]) if row.node.name in tally.once(_tables).inputs else 0
+
+
+def _scores(tally: Tally, row: Row) -> int:
+    """Values of the first product of attention: a score for each query's place and key's."""
+    layer = row.node.layer
+    if layer.kind != "attention" or row.shape is None:
+        return 0
+    return product(layer.products(row.inputs, row.shape)[0])
+
+
 def _non_embedding(tally: Tally, row: Row) -> int:
     tables = _input_table(tally, row) + _head(tally, row) + _positions(tally, row)
     return tally.accounting.parameters(row) - tables
@@ -80,16 +92,24 @@ def _without_tables(tally: Tally, row: Row) -> int:
 
 
 SUMS_BY_USE: dict[str, Callable[[Tally, Row], int]] = {
-    "recurrent_state": lambda tally, row: row.node.layer.kept(row.inputs, 0) if row.work else 0,
+    "input_embedding": _input_table,
+    "learned_positions": _positions,
+    "tokens": _tokens,
+    "scores": _scores,
+    "recurrent_state": lambda tally, row: (
+        row.node.layer.cache_size(row.inputs, 0) if row.work else 0
+    ),
     "non_embedding": _non_embedding,
     "active": _active,
     "active_without_input_embedding": _without_lookup,
     "active_without_embeddings": _without_tables,
 }
-"""Sums of parameters, and of values.
+"""Sums of parameters, and of values (``quantity_names.BY_USE``).
 
 non_embedding: of no table of tokens or of positions, and not the head's (Kaplan et al. 2020,
 section 2.1). active: those that a token's pass runs through (Jiang et al. 2024 for Mixtral);
 without the table that is only looked up, where it is not the head too (gpt-oss, 2025); without it
 and the head (GLM-5, 2026). recurrent_state: values that do not grow with the sequence.
+tokens: of the input, all of its batch. scores: of queries with keys, which attention takes a
+softmax of.
 """

@@ -1,7 +1,7 @@
 """What a network keeps of the tokens before for the one to come, and its work on that one.
 
 A cache of keys and values grows with the context, as far as a token sees; the state of a recurrent
-layer does not. Layers state both (``Layer.kept``), and how they go on (``Layer.continued``).
+layer does not. Layers state both (``Layer.cache_size``), and how they go on (``Layer.after``).
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ WIDTH = 2
 
 
 class Cache(NamedTuple):
-    """Numbers of values kept of ``context`` tokens, for each sequence of the batch.
+    """Numbers of values kept of ``context`` tokens, for the whole batch.
 
-    index: keys that only decide which tokens are attended to. state: what does not grow.
+    index_keys: those that only decide which tokens are attended to. state: what does not grow.
     """
 
     context: int
     keys_and_values: int
-    index: int
+    index_keys: int
     state: int
 
     @property
     def values(self) -> int:
         """All of them."""
-        return self.keys_and_values + self.index + self.state
+        return self.keys_and_values + self.index_keys + self.state
 
 
 def cache(counted: Tally, context: int) -> Cache:
@@ -48,30 +48,30 @@ def cache(counted: Tally, context: int) -> Cache:
         )
     growing = index = state = 0
     for row in counted.rows:
-        fixed = row.node.layer.kept(row.inputs, 0)
-        more = row.node.layer.kept(row.inputs, context) - fixed
+        fixed = row.node.layer.cache_size(row.inputs, 0)
+        more = row.node.layer.cache_size(row.inputs, context) - fixed
         state += fixed
         if more and row.node.layer.fields().get("index"):
             index += more
         else:
             growing += more
-    found = Cache(context, growing, index, state)
-    if not found.values and context:
+    result = Cache(context, growing, index, state)
+    if not result.values and context:
         raise NettallyError(
             f"no layer of {counted.network.name} keeps anything of a token for the next one",
             hint="a cache belongs to a decoder: read its config.json, or write 'cache' layers",
         )
-    return found
+    return result
 
 
-def continued(network: Network, context: int) -> Network:
+def after(network: Network, context: int) -> Network:
     """The network as it reads the tokens that follow ``context`` others."""
     layers: dict[int, Layer] = {}  # long networks repeat themselves
     nodes = []
     for node in network.nodes:
         layer = layers.get(id(node.layer))
         if layer is None:
-            layer = layers[id(node.layer)] = node.layer.continued(context)
+            layer = layers[id(node.layer)] = node.layer.after(context)
         nodes.append(node if layer is node.layer else node.replace(layer=layer))
     return network.replace(nodes=tuple(nodes))
 
@@ -92,4 +92,4 @@ def decode(net: Net, context: int) -> Tally:
             values="input " + ", ".join("x".join(map(str, x)) for x in inputs.values()),
             hint="--input 1x1, or 8x1 for a batch of 8",
         )
-    return tally(continued(counted.network, context), counted.accounting)
+    return tally(after(counted.network, context), counted.accounting)

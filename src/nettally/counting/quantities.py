@@ -15,10 +15,12 @@ from ..errors import ClaimError, NettallyError, closest
 from ..layers import closest_kind, kinds
 from .accounting import is_bias
 from .quantity_names import (
+    BY_USE,
     FIELDS,
     IS_MEASURED,
     KINDS,
     MEASURED,
+    PARAMETERS_BY_USE,
     SAME,
     SHAPES,
     closest_quantity,
@@ -104,12 +106,9 @@ SUMS: dict[str, Callable[[Tally, Row], int]] = {
 LISTED = tuple(SUMS)
 """Those that JSON and data frames list for each layer."""
 
-BY_USE = ("active", "active_without_input_embedding", "active_without_embeddings", "non_embedding")
-"""Sums of parameters by what a token's pass does with them, see ``by_use``."""
+SUMS.update({name: partial(_by_use, name) for name in BY_USE})
 
-SUMS.update({name: partial(_by_use, name) for name in (*BY_USE, "recurrent_state")})
-
-STATED = ("parameters", "weights", "biases", "memory", *BY_USE)
+STATED = ("parameters", "weights", "biases", "memory", *PARAMETERS_BY_USE)
 """Quantities that are known where a layer's parameters are, though nobody knows its work."""
 
 
@@ -158,7 +157,7 @@ def measure(tally: Tally, about: str, quantity: str) -> Value:
         quantity = asked  # a layer's own field comes first: the size of an lrn is no shape
     if quantity in SUMS:
         return _sum(tally, rows, quantity, about)
-    if len(rows) > 1 and not any(is_within(row, about) for row in rows):
+    if rows[1:] and not any(is_within(row, about) for row in rows):
         raise ClaimError(
             f"'{about}' is no layer of {tally.network.name} but a kind of {len(rows)} of them",
             hint=f"claim a sum, such as {about}.parameters, or name one: {rows[0].node.name}",
@@ -384,10 +383,8 @@ def _call(tree: expression.FunctionCall, counted: Tally, ask: Callable[[str], Va
         if value is None or value <= 0:
             raise ClaimError("log2 needs a positive number", values=str(value))
         return log2(plain(value) if isinstance(value, int) else value)
-    functions = ["count", "log2", "kv_cache", "kv_cache_values"]
-    raise ClaimError(
-        f"there is no function '{tree.function}'", hint=closest(tree.function, functions)
-    )
+    hint = closest(tree.function, ["count", "log2", "kv_cache", "kv_cache_values"])
+    raise ClaimError(f"there is no function '{tree.function}'", hint=hint)
 
 
 def _kv_cache(counted: Tally, context: Number | None, width: int) -> int:

@@ -28,6 +28,15 @@ SHAPES = ("output", "height", "width", "depth", "length", "channels", "features"
 FIELDS = ("receptive_field", "effective_stride")
 """Quantities that are one size of an output, and those that are numbers by axis of the input."""
 
+PARAMETERS_BY_USE = (
+    *("active", "active_without_input_embedding", "active_without_embeddings", "non_embedding"),
+    *("input_embedding", "learned_positions"),
+)
+"""Sums of parameters by what a token's pass does with them, see ``by_use``."""
+
+BY_USE = (*PARAMETERS_BY_USE, "recurrent_state", "tokens", "scores")
+"""These, and sums of values that language models are counted by."""
+
 KINDS = {
     "conv": ("conv", "conv_sum", "conv_map"),
     "convolutional": ("conv", "conv_sum", "conv_map"),

@@ -240,11 +240,11 @@ class Cache(Layer):
             past = self.span - 1  # the token itself is the last one that it sees
         return x if not past else (*x[:-2], past + x[-2], x[-1])
 
-    def kept(self, xs: tuple[Shape, ...], context: int) -> int:
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
         places = min(context, self.span) if self.span else context
         return product((*xs[0][:-2], xs[0][-1])) * places
 
-    def continued(self, context: int) -> Layer:
+    def after(self, context: int) -> Layer:
         return self.replace(past=self.past + context)
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:

@@ -113,7 +113,7 @@ class Rotary(Layer):
         check_size("turned", self.turned, 0)
         check_size("before", self.before, 0)
 
-    def continued(self, context: int) -> Layer:
+    def after(self, context: int) -> Layer:
         return self.replace(before=self.before + context)
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
@@ -146,7 +146,7 @@ class PositionEmbedding(Layer):
         check_size("rows", self.rows)
         check_size("before", self.before, 0)
 
-    def continued(self, context: int) -> Layer:
+    def after(self, context: int) -> Layer:
         return self.replace(before=self.before + context)
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:

@@ -89,4 +89,8 @@ def _position_embedding(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
 def _cache(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     """With a cache of zeros: what was kept belongs to a run and not to the network."""
     past = int(layer.shape(xs)[-2]) - int(xs[0][-2])
-    return Function("cache", lambda x: functional.pad(x, (0, 0, past, 0)) if layer.past else x)
+
+    def extend(x: Tensor) -> Tensor:
+        return functional.pad(x, (0, 0, past, 0)) if layer.past else x
+
+    return Function("cache", extend)

@@ -199,7 +199,7 @@ BY_FIELD = {"pointwise": "function", "reduce": "operation", "arrange": "type", "
 _SELF = Rule(INPUT, None, "self", "each")
 _PICKS = Rule(0, _indices, "index: indices")
 
-OF_FIELD: dict[tuple[str, str], Rule] = {
+OF_FIELD: dict[tuple[str, str | int], Rule] = {
     **{("pointwise", name): _SELF for name in
        ("erf", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
         "atanh", "threshold", "hard_tanh", "shrink", "celu", "clip", "power")},

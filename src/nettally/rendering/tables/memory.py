@@ -72,17 +72,17 @@ def memory_table(trained: Training, used: Inference) -> Table:
     )
 
 
-def cache_line(kept: Cache, dtype: str = "") -> str:
+def cache_line(sizes: Cache, dtype: str = "") -> str:
     """What a language model keeps of the tokens before, in words. dtype: "" for 16 bits a value."""
     width = WIDTHS[dtype] if dtype else CACHE_WIDTH
-    size = kept.values * width
-    text = f"kept of {count(kept.context, 'token')}: {_size(size)} MB ({size / 2**30:,.3f} GiB)"
+    size = sizes.values * width
+    text = f"kept of {count(sizes.context, 'token')}: {_size(size)} MB ({size / 2**30:,.3f} GiB)"
     parts = [
         f"{values:,} {what}"
         for values, what in (
-            (kept.keys_and_values, "keys and values"),
-            (kept.index, "keys of an index"),
-            (kept.state, "values of states"),
+            (sizes.keys_and_values, "keys and values"),
+            (sizes.index_keys, "keys of an index"),
+            (sizes.state, "values of states"),
         )
         if values
     ]
