@@ -36,11 +36,12 @@ class Cache(NamedTuple):
         return self.keys_and_values + self.index_keys + self.state
 
 
-def cache(counted: Tally, context: int) -> Cache:
-    """What is kept of ``context`` tokens.
+def cache(net: Net, context: int) -> Cache:
+    """What is kept of ``context`` tokens. net: as ``tally`` takes it; its batch is the input's.
 
     Raises NettallyError where a layer is not known, and where none keeps anything.
     """
+    counted = tally(net)
     if counted.unknown:
         raise NettallyError(
             f"what {counted.network.name} keeps of a token is not known",
