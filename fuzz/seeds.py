@@ -908,6 +908,23 @@ LANGUAGE_MODELS = [
         {"model_type": "opt", "vocab_size": 50, "hidden_size": 8, "word_embed_proj_dim": 4,
          "ffn_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
          "max_position_embeddings": 16, "do_layer_norm_before": False},
+        {"model_type": "mamba2", "vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 2,
+         "num_heads": 4, "head_dim": 4, "n_groups": 2, "state_size": 4, "chunk_size": 4},
+        {"model_type": "jamba", "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 3,
+         "intermediate_size": 24, "num_attention_heads": 2, "num_key_value_heads": 1,
+         "attn_layer_period": 3, "attn_layer_offset": 1, "num_experts": 2, "mamba_d_state": 4},
+        {"model_type": "nemotron_h", "vocab_size": 50, "hidden_size": 8, "intermediate_size": 12,
+         "hybrid_override_pattern": "M-*E", "num_attention_heads": 2, "num_key_value_heads": 1,
+         "head_dim": 4, "mamba_num_heads": 4, "mamba_head_dim": 4, "n_groups": 2,
+         "ssm_state_size": 4, "n_routed_experts": 3, "num_experts_per_tok": 2,
+         "moe_intermediate_size": 6, "moe_shared_expert_intermediate_size": 10,
+         "moe_latent_size": 4},
+        {"model_type": "qwen3_5_moe", "tie_word_embeddings": False, "vision_config": {},
+         "text_config": {**LLAMA, "model_type": "qwen3_5_moe_text", "head_dim": 8,
+                         "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8,
+                         "shared_expert_intermediate_size": 8, "full_attention_interval": 2,
+                         "linear_num_value_heads": 4, "linear_num_key_heads": 2,
+                         "linear_key_head_dim": 4, "linear_value_head_dim": 4}},
     )
 ]  # fmt: skip
 

@@ -261,7 +261,13 @@ LANGUAGE_MODELS = {
     "cut off": LLAMA[:100],
     "a key twice": LLAMA.replace('"vocab_size": 100', '"vocab_size": 100, "vocab_size": 101'),
     "a number that is none": LLAMA.replace('"hidden_size": 16', '"hidden_size": NaN'),
-    "an unknown type": LLAMA.replace('"model_type": "llama"', '"model_type": "lama"'),
+    "an unknown type": LLAMA.replace("LlamaFor", "LamaFor").replace(
+        '"model_type": "llama"', '"model_type": "lama"'),
+    "blocks of unknown kinds": s.LANGUAGE_MODELS[9].replace("M-*E", "M-xE"),
+    "heads that do not divide the states": s.LANGUAGE_MODELS[7].replace(
+        '"n_groups": 2', '"n_groups": 3'),
+    "a text model that is a list": s.LANGUAGE_MODELS[10].replace(
+        '"text_config": {', '"text_config": [{').replace("4}}", "4}]}"),
     "no width": LLAMA.replace('"hidden_size": 16, ', ""),
     "a key misspelt": LLAMA.replace('"intermediate_size"', '"intermediat_size"'),
     "a width that is text": LLAMA.replace('"hidden_size": 16', '"hidden_size": "16"'),

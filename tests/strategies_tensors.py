@@ -41,7 +41,13 @@ def combines(draw: Any) -> Any:
     x = draw(sizes)
     operation = draw(st.sampled_from(OPERATIONS))
     first, learned = draw(booleans), draw(booleans)
-    layer = layer_class("combine")(operation, draw(stretched(x, 0)), first=first, learned=learned)
+    layer = layer_class("combine")(
+        operation,
+        draw(stretched(x, 0)),
+        first=first,
+        learned=learned,
+        tensor=draw(st.sampled_from(("", "gamma"))),
+    )
     return layer, (x,)
 
 
@@ -157,10 +163,13 @@ def rms_norms(draw: Any) -> Any:
 @st.composite
 def mixtures(draw: Any) -> Any:
     experts = draw(st.integers(1, 4))
+    stored = (
+        {"stacked": True} if draw(booleans) else
+        {"gated": draw(booleans), "bias": draw(booleans), "transposed": draw(booleans)}
+    )  # fmt: skip
     layer = layer_class("experts")(
-        experts, draw(st.integers(1, experts)), draw(small), gated=draw(booleans),
-        function=draw(st.sampled_from(("silu", "gelu", "relu"))), bias=draw(booleans),
-        transposed=draw(booleans),
+        experts, draw(st.integers(1, experts)), draw(small),
+        function=draw(st.sampled_from(("silu", "gelu", "relu"))), **stored,
     )  # fmt: skip
     tokens = draw(st.lists(small, min_size=1, max_size=3).map(tuple))
     return layer, ((*tokens, draw(small)), (*tokens, experts))
@@ -188,6 +197,63 @@ def positions(draw: Any) -> Any:
     return layer, ((batch, places, channels),)
 
 
+@st.composite
+def scans(draw: Any) -> Any:
+    batch, places, channels, state = (draw(st.integers(2, 4)) for _ in range(4))
+    x, inner = (batch, places, channels), (batch, places, state)
+    return layer_class("selective_scan")(state), (x, x, inner, inner)
+
+
+@st.composite
+def state_spaces(draw: Any) -> Any:
+    batch, places, groups, times, size, state, chunk = (
+        draw(st.integers(2, 4))
+        for _ in range(7)  # torch skips sizes of 1
+    )
+    heads = groups * times
+    layer = layer_class("state_space")(heads, state, groups=groups, chunk=chunk)
+    x, inner = (batch, places, heads * size), (batch, places, groups * state)
+    return layer, (x, (batch, places, heads), inner, inner)
+
+
+@st.composite
+def delta_rules(draw: Any) -> Any:
+    batch, places, keys, times, size, values, chunk = (draw(st.integers(1, 4)) for _ in range(7))
+    heads = keys * times
+    layer = layer_class("delta_rule")(
+        heads, size, key_heads=keys if times > 1 or draw(booleans) else 0, chunk=chunk
+    )
+    key, rates = (batch, places, keys * size), (batch, places, heads)
+    return layer, (key, key, (batch, places, heads * values), rates, rates)
+
+
+@st.composite
+def wkvs(draw: Any) -> Any:
+    x = (draw(small), draw(small), draw(small))
+    return layer_class("wkv")(), (x, x)
+
+
+@st.composite
+def grouped_linears(draw: Any) -> Any:
+    groups, size, features = (draw(small) for _ in range(3))
+    lead = draw(st.lists(small, min_size=1, max_size=3).map(tuple))
+    return layer_class("grouped_linear")(groups * features, groups), ((*lead, groups * size),)
+
+
+@st.composite
+def hyper_connections(draw: Any) -> Any:
+    streams, size = draw(st.integers(1, 3)), draw(small)
+    layer = layer_class("hyper_connection")(streams, draw(st.integers(1, 3)), head=draw(booleans))
+    return layer, ((draw(small), draw(small), streams * size),)
+
+
+@st.composite
+def compressions(draw: Any) -> Any:
+    rate, windows, more = draw(small), draw(small), draw(st.integers(0, 2))
+    x = (draw(small), rate * windows + min(more, rate - 1), 2 * draw(small))
+    return layer_class("compress")(rate, overlap=draw(booleans)), (x, x)
+
+
 TENSOR_CASES: dict[str, Any] = {
     "tensor": tensors(),
     "combine": combines(),
@@ -204,6 +270,13 @@ TENSOR_CASES: dict[str, Any] = {
     "cache": caches(),
     "experts": mixtures(),
     "rotary": rotations(),
+    "selective_scan": scans(),
+    "state_space": state_spaces(),
+    "delta_rule": delta_rules(),
+    "wkv": wkvs(),
+    "grouped_linear": grouped_linears(),
+    "hyper_connection": hyper_connections(),
+    "compress": compressions(),
     "position_embedding": positions(),
 }
 

@@ -65,15 +65,15 @@ def attention() -> Tally:
 
 SUMMING = (
     "attention", "conv", "conv_elman", "conv_lstm", "conv_map", "conv_sum", "conv_transpose",
-    "einsum", "elman", "experts", "gru", "linear", "local", "lstm", "matmul", "procedure", "rbf",
-    "rnn",
+    "delta_rule", "einsum", "elman", "experts", "grouped_linear", "gru", "hyper_connection",
+    "linear", "local", "lstm", "matmul", "procedure", "rbf", "rnn", "selective_scan", "state_space",
 )  # fmt: skip
 
 NOT_TORCHS = "conv_elman conv_lstm conv_map elman local rbf"
 OTHERS_MATRICES = "attention einsum gru lstm matmul rnn"
 LEFT_OUT = {
-    "conv+linear": "attention conv_elman conv_lstm einsum elman experts gru lstm matmul procedure "
-    "rbf rnn",
+    "conv+linear": "attention conv_elman conv_lstm delta_rule einsum elman experts "
+    "grouped_linear gru hyper_connection lstm matmul procedure rbf rnn selective_scan state_space",
     "torchinfo": "attention rbf",
     "fvcore": "gru lstm rbf rnn",
     "thop": "attention conv_map einsum local matmul rbf",
@@ -83,8 +83,8 @@ LEFT_OUT = {
     "torch": "rbf",
     "calflops": "local rbf",
     "keras": " ".join(SUMMING),
-    "darknet": "attention conv_elman conv_lstm conv_transpose einsum experts local matmul "
-    "procedure rbf rnn",
+    "darknet": "attention conv_elman conv_lstm conv_transpose delta_rule einsum experts "
+    "grouped_linear hyper_connection local matmul procedure rbf rnn selective_scan state_space",
     "darknet-bflops": "elman gru linear local lstm",
     "mmcv": OTHERS_MATRICES,
 }
@@ -102,9 +102,10 @@ NOT_KNOWN = {
 }
 
 
-# a routed mixture is decided by these alone: the others were never seen to count one
+SEQUENCES = "experts delta_rule selective_scan state_space grouped_linear hyper_connection"
+# mixtures, states and streams are decided by these alone: the others were never seen to count one
 for _name in set(ACCOUNTINGS) - {"nettally", "conv+linear", "torch", "keras", "darknet"}:
-    NOT_KNOWN[_name] = f"{NOT_KNOWN[_name]} experts"
+    NOT_KNOWN[_name] = f"{NOT_KNOWN[_name]} {SEQUENCES}"
 
 
 def status(convention: Accounting, kind: str) -> str:

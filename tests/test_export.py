@@ -29,7 +29,11 @@ try:
 except ImportError:
     onnxruntime = None
 
-REFUSED = {"rnn", "gru", "lstm", "elman", "conv_elman", "conv_lstm", "detect", "experts", "rotary"}
+REFUSED = {
+    "rnn", "gru", "lstm", "elman", "conv_elman", "conv_lstm", "detect", "experts", "rotary",
+    "selective_scan", "state_space", "delta_rule", "wkv", "grouped_linear", "hyper_connection",
+    "compress",
+}  # fmt: skip
 """Kinds that are never exported."""
 
 SOMETIMES = {"pointwise", "reduce", "recolor", "lp_pool", "conv_transpose", "batch_norm",

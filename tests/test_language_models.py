@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,10 +68,42 @@ def test_gpt_2_with_the_vocabulary_of_gpt_has_the_published_count() -> None:
     assert counted({**fields, "vocab_size": 40478}).parameters == 116_929_536
 
 
+PUBLISHED = {
+    # Baichuan 2 of 7B (Yang et al. 2023), with 125,696 tokens
+    "baichuan": ({"vocab_size": 125696, "hidden_size": 4096, "intermediate_size": 11008,
+                  "num_hidden_layers": 32, "num_attention_heads": 32}, 7_505_973_248),
+    # the index of ChatGLM3-6B's checkpoint: 12,487,168,064 bytes of two each, of which 64 are
+    # rotary frequencies
+    "chatglm": ({"padded_vocab_size": 65024, "hidden_size": 4096, "ffn_hidden_size": 13696,
+                 "num_layers": 28, "num_attention_heads": 32, "kv_channels": 128,
+                 "add_qkv_bias": True, "multi_query_attention": True, "multi_query_group_num": 2},
+                6_243_584_000),
+    # Phi-2, 2.7B
+    "phi-msft": ({"vocab_size": 51200, "n_embd": 2560, "n_layer": 32, "n_head": 32,
+                  "activation_function": "gelu_new"}, 2_779_683_840),
+    # InternLM2-7B's checkpoint
+    "internlm2": ({"vocab_size": 92544, "hidden_size": 4096, "intermediate_size": 14336,
+                   "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+                   "bias": False}, 7_737_708_544),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_types_without_a_class_have_the_count_of_their_checkpoints(kind: str) -> None:
+    fields, parameters = PUBLISHED[kind]
+    assert counted({"model_type": kind, "hidden_act": "silu", **fields}).parameters == parameters
+
+
 # --- laws -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "qwen3_moe", "deepseek_v3", "gpt_oss", "opt"])
+KINDS = [
+    "llama", "gpt2", "qwen3_moe", "deepseek_v3", "gpt_oss", "opt", "mamba2", "jamba", "nemotron_h",
+    "qwen3_5_moe",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_parameters_do_not_depend_on_the_sequence(kind: str) -> None:
     counts = {counted(config(kind), size).parameters for size in ((1, 1), (1, 7), (3, 16), (5,))}
     assert len(counts) == 1
@@ -117,7 +151,11 @@ def test_a_longer_sequence_than_the_table_of_positions_is_refused() -> None:
     ("changes", "what", "hint"),
     [
         ({"hidden_size": 5140, "num_attention_heads": 40}, "heads do not divide", "5,120 would be"),
-        ({"model_type": "lama"}, "'lama' is not known", "did you mean 'llama'"),
+        (
+            {"model_type": "lama", "architectures": []},
+            "'lama' is not known",
+            "did you mean 'llama'",
+        ),
         ({"hidden_act": "sulu"}, "activation that is not known", "silu"),
     ],
 )
@@ -162,24 +200,94 @@ def test_parameters_and_work_of_published_configurations(shared: Path) -> None:
             assert 2 * int(found.macs) == int(flops), row["file"]
 
 
-TYPES = sorted(ARCHITECTURES.keys() - {"kimi_k2", "mimo", "deepseek_v2"})
-"""All but those that transformers knows by other names, or whose defaults it can't build."""
+BY_ANOTHER_NAME = {"kimi_k2", "mimo", "deepseek_v2"}
+"""Those that transformers knows by other names, or whose defaults it can't build."""
+WITHIN_OTHERS = {"qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text"}
+"""Those that transformers has within other models alone."""
+OF_THEIR_OWN_CODE = {
+    "baichuan", "chatglm", "internlm", "internlm2", "minicpm", "orion", "phi-msft", "phi3_v",
+}  # fmt: skip
+"""Those that transformers has no class for."""
+
+
+def test_of_a_model_with_a_tower_the_text_is_counted(shared: Path) -> None:
+    """The work of a text, and the blocks of its model, are those of transformers."""
+    path = shared / "llm" / "oracle.csv"
+    if not path.is_file():
+        pytest.skip("the folder llm of ../shared is not there")
+    with path.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["model_type"] in BESIDE_TOWERS]
+    assert rows
+    for row in rows:
+        fields = json.loads((shared / "llm" / "configs" / row["file"]).read_text())
+        tally = counted(fields, (1, 128))
+        assert not tally.complete
+        assert any("is no text" in note for note in tally.network.notes)
+        blocks = row["blocks"].partition("model.language_model.layers: ")[2]
+        expected = sum(
+            int(count) * int(size)
+            for count, _, size in (each.partition("x") for each in blocks.split(" + "))
+        )
+        within = "model.language_model.layers."
+        assert expected == sum(
+            math.prod(shape) for name, shape in tensors(tally).items() if name.startswith(within)
+        )
+        if row["flops_128"]:
+            assert 2 * int(tally.macs) == int(row["flops_128"]), row["file"]
+
+
+BESIDE_TOWERS = {
+    "qwen3_5", "qwen3_5_moe", "gemma4", "minimax_m3_vl", "qwen3_vl", "qwen3_vl_moe", "llava",
+}  # fmt: skip
+
+
+def test_modules_that_predict_further_tokens_are_counted_apart() -> None:
+    """A block, which its README_WEIGHTS has as 11.5B, a matrix and three normalisations."""
+    fields = {
+        "model_type": "deepseek_v3", "vocab_size": 129280, "hidden_size": 7168,
+        "intermediate_size": 18432, "moe_intermediate_size": 2048, "num_hidden_layers": 61,
+        "num_attention_heads": 128, "n_routed_experts": 256, "n_shared_experts": 1,
+        "num_experts_per_tok": 8, "kv_lora_rank": 512, "q_lora_rank": 1536,
+        "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128, "hidden_act": "silu",
+    }  # fmt: skip
+    tally = counted({**fields, "num_nextn_predict_layers": 1}, (1, 8))
+    assert tally.parameters == counted(fields, (1, 8)).parameters == 671_026_404_352
+    (note,) = tally.network.notes
+    assert "num_nextn_predict_layers 1" in note
+    size = 11_507_286_016 + 2 * 7168 * 7168 + 3 * 7168
+    assert f"{size:,} parameters" in note
+
+
+TYPES = sorted(
+    ARCHITECTURES.keys() - BY_ANOTHER_NAME - OF_THEIR_OWN_CODE - WITHIN_OTHERS - {"dbrx", "rwkv"}
+)
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "glm4_moe": {"head_dim": 128},  # its 96 heads do not divide its width
+}
+"""What the defaults of transformers' classes lack."""
 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_tensors_are_those_of_transformers(kind: str) -> None:
-    """Names and shapes, at the class's own defaults with two layers."""
+    """Names and shapes, at the class's own defaults with few layers."""
     torch = pytest.importorskip("torch")
     from torch_models import quiet, torchvision_ready
 
     torchvision_ready()
     transformers = pytest.importorskip("transformers")
     theirs = transformers.AutoConfig.for_model(kind)
+    for name, value in DEFAULTS.get(kind, {}).items():
+        setattr(theirs, name, value)
     if hasattr(theirs, "num_hidden_layers"):
-        theirs.num_hidden_layers = min(theirs.num_hidden_layers, 5)
+        theirs.num_hidden_layers = min(theirs.num_hidden_layers, 6)
+    stated = theirs.to_dict()
+    if stated.get("num_key_value_heads", 0) is None:
+        theirs.num_key_value_heads = theirs.num_attention_heads
+    if stated.get("head_dim", 0) is None:
+        theirs.head_dim = theirs.hidden_size // theirs.num_attention_heads
     fields = theirs.to_dict()
     for name in ("layer_types", "mlp_layer_types", "indexer_types"):
-        if isinstance(fields.get(name), list):
+        if isinstance(fields.get(name), list) and kind != "nemotron_h" and settable(theirs, name):
             cut = fields[name][: theirs.num_hidden_layers]
             setattr(theirs, name, cut)
             fields[name] = cut
@@ -188,6 +296,71 @@ def test_tensors_are_those_of_transformers(kind: str) -> None:
     model.tie_weights()
     expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
     assert tensors(counted(fields, (1, 8))) == expected
+
+
+WHOLE = [
+    "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "gemma3",
+    "gemma4", "llama4", "llava", "mistral3", "minimax_m3_vl", "kimi_k25",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_text_model_within_another_has_its_tensors(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    from torch_models import quiet, torchvision_ready
+
+    torchvision_ready()
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.AutoConfig.for_model(kind)
+    theirs.text_config.num_hidden_layers = 6
+    for name in ("layer_types", "mlp_layer_types"):
+        if isinstance(getattr(theirs.text_config, name, None), list):
+            setattr(theirs.text_config, name, getattr(theirs.text_config, name)[:6])
+    with quiet(), torch.device("meta"):
+        model = transformers.AutoModelForImageTextToText.from_config(theirs)
+    model.tie_weights()
+    expected = {
+        name: tuple(each.shape)
+        for name, each in model.named_parameters()
+        if "language_model" in name or "lm_head" in name
+    }
+    assert tensors(counted(theirs.to_dict(), (1, 8))) == expected
+
+
+def test_a_type_that_is_not_known_is_read_by_its_class() -> None:
+    """As configurations of reference code have it: another type, and the class of transformers."""
+    fields = config("qwen3_moe")
+    other = {**fields, "model_type": "a_reference", "architectures": ["Qwen3MoeForCausalLM"]}
+    tally = counted(other, (1, 8))
+    assert tally.parameters == counted(fields).parameters
+    assert tally.network.notes == (
+        "the model type 'a_reference' is not known; its class is that of qwen3_moe",
+    )
+
+
+def test_a_tower_in_a_flat_configuration_is_opaque() -> None:
+    """Qwen2.5-VL's own files have the text's fields beside vision_config."""
+    fields = config("qwen2_5_vl", vision_config={"depth": 32})
+    tally = counted(fields, (1, 8))
+    assert not tally.complete
+    assert "model.language_model.layers.0.self_attn.q_proj.weight" in tensors(tally)
+
+
+def test_rwkv_has_the_tensors_of_transformers_but_for_the_names_of_shares() -> None:
+    """A share of what is new stands in a layer of its own: attention.mix_key.time_mix_key."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.RwkvConfig(hidden_size=16, num_hidden_layers=2, vocab_size=50)
+    with torch.device("meta"):
+        model = transformers.RwkvForCausalLM(theirs)
+    expected = {name: tuple(each.shape) for name, each in model.named_parameters()}
+    found = tensors(counted(theirs.to_dict(), (1, 8)))
+    assert {re.sub(r"\.mix_\w+", "", name): shape for name, shape in found.items()} == expected
+
+
+def settable(config: Any, name: str) -> bool:
+    """Whether a field is one, and not worked out from others."""
+    return not isinstance(getattr(type(config), name, None), property)
 
 
 def tensors(found: Tally) -> dict[str, tuple[int, ...]]:

@@ -38,6 +38,13 @@ NO_WINDOW = {
     "cache": "what is kept stands before what comes in, along an axis that is no space",
     "rotary": "a head's values are turned in pairs",
     "experts": "which experts a token runs through depends on its values",
+    "selective_scan": "each place reads all before it, of axes that are no space",
+    "state_space": "as selective_scan",
+    "delta_rule": "as selective_scan",
+    "wkv": "as selective_scan",
+    "grouped_linear": "each group of channels reads its own",
+    "hyper_connection": "channels become weights",
+    "compress": "places become fewer, of axes that are no space",
     "conv_elman": "through its state a step sees further at each step",
     "conv_lstm": "as conv_elman",
 }

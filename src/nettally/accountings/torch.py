@@ -22,6 +22,7 @@ register_tool(
             counts=each(
                 {
                     f"{CONVS} local conv_transpose linear attention experts": FLOPS,
+                    "selective_scan state_space delta_rule grouped_linear hyper_connection": FLOPS,
                     "rnn gru lstm elman conv_elman conv_lstm": FLOPS,
                     "conv_map": {"dense": 2},
                     "matmul": {"products": 2},

@@ -21,8 +21,9 @@ class Experts(Layer):
     Inputs: the tokens (…, channels), and for each the router's scores (…, experts). An expert is
     down(act(up(x))), or with ``gated`` down(act(gate(x)) · up(x)) (Shazeer 2020), whose gate and up
     are stored as one tensor. function: silu, gelu or relu. hidden: the values between.
-    transposed: tensors are stored with the inputs' axis before the outputs'. Which experts run
-    depends on the token; how many does not.
+    transposed: tensors are stored with the inputs' axis before the outputs'. stacked: an expert's
+    rows stand under those of the one before, in w1 (gate), v1 (up) and w2 (down, transposed).
+    Which experts run depends on the token; how many does not.
     """
 
     arity = 2
@@ -35,6 +36,7 @@ class Experts(Layer):
     function: str = "silu"
     bias: bool = False
     transposed: bool = False
+    stacked: bool = False
 
     def __post_init__(self) -> None:
         check_size("experts", self.experts)
@@ -44,6 +46,8 @@ class Experts(Layer):
             raise LayerError(
                 "an expert's function is silu, gelu or relu", values=f"function {self.function}"
             )
+        if self.stacked and (self.bias or self.transposed or not self.gated):
+            raise LayerError("stacked experts have a gate and no bias, and are not transposed")
         if self.top > self.experts:
             raise LayerError(
                 "a token runs through more experts than there are",
@@ -63,6 +67,9 @@ class Experts(Layer):
         width, wide = xs[0][-1], self.hidden * (2 if self.gated else 1)
         up = "gate_up_proj" if self.gated else "up_proj"
         tensors: dict[str, Shape]
+        if self.stacked:
+            size = (self.experts * self.hidden, width)
+            return {"w1": size, "v1": size, "w2": size}
         if self.transposed:
             tensors = {
                 up: (self.experts, width, wide),

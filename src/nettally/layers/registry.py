@@ -32,6 +32,8 @@ FAMILIES = {
     "data_movement": "expand tile arrange procedure",
     "attention": "matmul einsum attention cache",
     "mixture": "experts rotary position_embedding",
+    "state_space": "selective_scan state_space delta_rule wkv",
+    "streams": "grouped_linear hyper_connection compress",
     "recurrent": "rnn gru lstm elman conv_elman conv_lstm",
     "detection": "detect",
     "opaque": "opaque",

@@ -62,7 +62,7 @@ class Combine(Layer):
 
     operation: add, subtract, multiply, divide, maximum, minimum, power. size: the tensor's, its
     last axis under the input's last. first: the tensor stands left of the sign. learned: it is a
-    parameter: ``bias`` where it is added, else ``weight``.
+    parameter: ``bias`` where it is added, else ``weight``, or as ``tensor`` names it.
     """
 
     positional = ("operation", "size")
@@ -71,6 +71,7 @@ class Combine(Layer):
     size: Any = ()
     first: bool = False
     learned: bool = True
+    tensor: str = ""
 
     def __post_init__(self) -> None:
         one_of("operation", self.operation, OPERATIONS)
@@ -80,7 +81,7 @@ class Combine(Layer):
         return broadcast((xs[0], self.size))
 
     def parameters(self, xs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        name = "bias" if self.operation == "add" else "weight"
+        name = self.tensor or ("bias" if self.operation == "add" else "weight")
         return {name: self.size} if self.learned else NOTHING
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:

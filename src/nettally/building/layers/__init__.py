@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     Maker = Callable[[Any, tuple[Shape, ...]], nn.Module]
 
-FAMILIES = ("windows", "pooling", "values", "recurrent", "sequences", "tensors")
+FAMILIES = (
+    "windows",
+    "pooling",
+    "values",
+    "recurrent",
+    "sequences",
+    "states",
+    "streams",
+    "tensors",
+)
 """The files beside this one that register modules."""
 MODULES = Registry("torch modules of layers", __name__, fillers=FAMILIES)
 """By kind of layer: ``maker(layer, xs)`` gives the module."""

@@ -28,14 +28,24 @@ class Experts(nn.Module):
         weights, chosen = scores.flatten(0, -2).topk(self.layer.top, -1)
         runs = chosen.flatten()  # a token and one of its experts each
         y = x.flatten(0, -2).repeat_interleave(self.layer.top, 0)[:, None]
-        y = self.linear(y, "gate_up_proj" if self.layer.gated else "up_proj", runs)
         function = getattr(functional, self.layer.function)
+        if self.layer.stacked:
+            w1, v1, w2 = (
+                each.unflatten(0, (-1, self.layer.hidden))[runs] for each in self.parameters()
+            )
+            y = function(torch.bmm(y, w1.mT)) * torch.bmm(y, v1.mT)
+            return self.weighted(torch.bmm(y, w2), weights, x)
+        y = self.linear(y, "gate_up_proj" if self.layer.gated else "up_proj", runs)
         if self.layer.gated:
             gate, up = y.chunk(2, -1)
             y = function(gate) * up
         else:
             y = function(y)
-        y = self.linear(y, "down_proj", runs).unflatten(0, (-1, self.layer.top))[:, :, 0]
+        return self.weighted(self.linear(y, "down_proj", runs), weights, x)
+
+    def weighted(self, y: Tensor, weights: Tensor, x: Tensor) -> Tensor:
+        """What each token's experts put out, summed by the token's scores."""
+        y = y.unflatten(0, (-1, self.layer.top))[:, :, 0]
         return (y * weights.softmax(-1)[..., None]).sum(1).reshape(x.shape)
 
     def linear(self, x: Tensor, name: str, runs: Tensor) -> Tensor:

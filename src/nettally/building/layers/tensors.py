@@ -58,7 +58,7 @@ class Combine(nn.Module):
         super().__init__()
         self.first = layer.first
         self.operation = _OPERATIONS[layer.operation]
-        self.tensor_name = "bias" if layer.operation == "add" else "weight"
+        self.tensor_name = layer.tensor or ("bias" if layer.operation == "add" else "weight")
         start = torch.zeros if layer.operation in ("add", "subtract") else torch.ones
         if layer.learned:
             self.register_parameter(self.tensor_name, nn.Parameter(start(layer.size)))

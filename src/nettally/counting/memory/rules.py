@@ -358,7 +358,11 @@ SOURCES = {
 }
 """Where torch says it, of the kinds whose rules are functions."""
 
-UNKNOWN = ("opaque", "procedure", "elman", "conv_elman", "conv_lstm", "experts")
+UNKNOWN = (
+    "opaque", "procedure", "elman", "conv_elman", "conv_lstm", "experts",
+    "selective_scan", "state_space", "delta_rule", "wkv", "grouped_linear", "hyper_connection",
+    "compress",
+)  # fmt: skip
 """Kinds without a rule: torch has no such layer, or it is not known which function it was."""
 
 NO_NAMES: frozenset[str] = frozenset()

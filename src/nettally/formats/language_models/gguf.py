@@ -47,7 +47,8 @@ FIELDS = {
 
 TYPES = {
     "qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "gptneox": "gpt_neox",
-    "gemma3": "gemma3_text", "command-r": "cohere", "phi2": "phi", "gpt-oss": "gpt_oss", "granitemoe": "granitemoe",
+    "gemma3": "gemma3_text", "command-r": "cohere", "phi2": "phi", "gpt-oss": "gpt_oss",
+    "granitemoe": "granitemoe",
 }  # fmt: skip
 """The model types that architectures of GGUF are, where the names differ."""
 
@@ -104,6 +105,7 @@ def _decoder(header: Header, architecture: str) -> Decoder | None:
     from .architectures import ARCHITECTURES
     from .config import Config
     from .decoder import Decoder
+    from .parts import FeedForward
 
     type_ = TYPES.get(architecture, architecture)
     if architecture == "llama" and header.settings.get("llama.expert_count"):
@@ -111,12 +113,14 @@ def _decoder(header: Header, architecture: str) -> Decoder | None:
     entry = ARCHITECTURES.get(type_)
     if entry is not None and not isinstance(entry, Decoder):
         entry = entry(Config(_fields(header, architecture), ""))
-    return None if entry is None else renamed(entry, {each.name for each in header.tensors})
+    if entry is None or entry.alone or not isinstance(entry.feed, FeedForward):
+        return None
+    return renamed(entry, {each.name for each in header.tensors})
 
 
 def renamed(decoder: Decoder, tensors: set[str]) -> Decoder:
     """A decoder with GGUF's names; biases are those that the file has."""
-    from .parts import Attention, Mixture
+    from .parts import Attention, FeedForward, Mixture
 
     first = "blk.0.attn_qkv" if "blk.0.attn_qkv.weight" in tensors else "blk.0.attn_q"
     attention = decoder.attention
@@ -127,9 +131,11 @@ def renamed(decoder: Decoder, tensors: set[str]) -> Decoder:
             norms=("attn_q_norm", "attn_k_norm"), bias=f"{first}.bias" in tensors,
             output_bias="blk.0.attn_output.bias" in tensors, transposed=False,
         )  # fmt: skip
-    feed = decoder.feed.replace(
-        name="", up="ffn_up", down="ffn_down", gate=decoder.feed.gate and "ffn_gate",
-        fused=decoder.feed.fused and "ffn_up", bias="blk.0.ffn_down.bias" in tensors,
+    feed = decoder.feed
+    assert isinstance(feed, FeedForward), "others are not looked for"
+    feed = feed.replace(
+        name="", up="ffn_up", down="ffn_down", gate=feed.gate and "ffn_gate",
+        fused=feed.fused and "ffn_up", bias="blk.0.ffn_down.bias" in tensors,
         transposed=False,
     )  # fmt: skip
     mixture = decoder.mixture
@@ -167,7 +173,7 @@ def _described(header: Header, architecture: str, decoder: Decoder, source: Sour
 
 
 def _difference(network: Network, entries: list[Entry]) -> str:
-    """A tensor that one of the two has, and the other not; experts' are three there and two here."""
+    """A tensor that one of the two has, and the other not; experts' are three there, two here."""
     shapes: dict[str, Any] = dict(network.inputs)
     ours: dict[str, int] = {}
     for node in network.nodes:

@@ -12,7 +12,7 @@ from ...record import Record
 from ..graph_builder import GraphBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ...network import Shape
     from .config import Config
@@ -70,11 +70,24 @@ class Stack(GraphBuilder):
         """Keys or values, and those that are kept of the tokens before."""
         return x if self.span is None else self.make(name, "cache", x, span=self.span, **fields)
 
-    def width(self, name: str) -> int:
-        """The size of a node's last axis."""
+    def shape(self, name: str) -> Shape:
+        """A node's."""
         shape = self.shapes[name]
         assert shape is not None, "all sizes follow from the configuration"
-        return shape[-1]
+        return shape
+
+    def width(self, name: str) -> int:
+        """The size of a node's last axis."""
+        return self.shape(name)[-1]
+
+    def parted(self, name: str, x: str, sizes: Mapping[str, int]) -> list[str]:
+        """Parts of the last axis one behind the other, each a node under the name."""
+        start, parts = 0, list[str]()
+        for part, size in sizes.items():
+            stop = start + size
+            parts.append(self.make(f"{name}.{part}", "slice", x, axis=2, start=start, stop=stop))
+            start = stop
+        return parts
 
     def activation(self, name: str, x: str, field: str) -> str:
         """The activation that the configuration names in a field."""
@@ -91,6 +104,24 @@ class Stack(GraphBuilder):
         return self.make(name, kind, x)
 
 
+class Part(Record):
+    """What a block is made of: attention, another mixer of tokens, a feed-forward network."""
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        """Append the part's nodes under a prefix, behind x; the last one's name."""
+        raise NotImplementedError
+
+
+class Both(Part):
+    """Parts that read the same, and whose outputs are summed."""
+
+    parts: tuple[Part, ...] = ()
+
+    def build(self, b: Stack, prefix: str, x: str) -> str:
+        outputs = [part.build(b, prefix, x) for part in self.parts]
+        return outputs[0] if len(outputs) == 1 else b.make(f"{prefix}.parts", "add", *outputs)
+
+
 class Norm(Record):
     """A normalisation of each token. weight, bias: whether they are learned."""
 
@@ -105,13 +136,14 @@ class Norm(Record):
         return b.make(name, self.kind, x, **fields)
 
 
-class Attention(Record):
+class Attention(Part):
     """Attention of each token to all, with grouped heads (Ainslie et al. 2023).
 
     query, key, value, output: their names within ``name``; fused: the name of one matrix for the
     first three. bias: of those, output_bias: of the last. head_norm: queries and keys are
     normalised, each head's ("head", or "heads" with weights of its own) or all together ("all"),
-    under the names in norms.
+    under the names in norms. size, value_size: the fields that have a head's, of queries and keys
+    and of values. gated: queries come with a gate for what the heads put out.
     rotary: the share of a head's values that are turned is the field's, or all; "" for none.
     """
 
@@ -128,6 +160,9 @@ class Attention(Record):
     norm: Norm = Norm()
     heads: str = "num_attention_heads"
     groups: int | str = "num_key_value_heads"
+    size: str = "head_dim"
+    value_size: str = ""
+    gated: bool = False
     rotary: bool = True
     transposed: bool = False
     sinks: bool = False
@@ -136,24 +171,14 @@ class Attention(Record):
         c, name = b.config, joined(prefix, self.name)
         width, heads = b.width(x), c.whole(self.heads)
         groups = self.groups if isinstance(self.groups, int) else c.whole(self.groups, heads)
-        size = c.get("head_dim")
-        if size is None:
-            if width % heads:
-                raise c.error(
-                    "the heads do not divide the width",
-                    values=f"hidden_size {width:,}, {heads} heads",
-                    hint=f"{round(width / heads) * heads:,} would be {heads} heads of "
-                    f"{round(width / heads)}",
-                )
-            size = width // heads
-        else:
-            size = c.whole("head_dim")
         if heads % groups:
             raise c.error(
                 "the heads of keys and values do not divide those of queries",
                 values=f"{heads} heads, {groups} of keys and values",
             )
-        q, k, v = self._projected(b, name, x, (heads * size, groups * size))
+        size = self._size(c, width, heads)
+        values = c.whole(self.value_size, size) if self.value_size else size
+        q, gate, k, v = self._projected(b, name, x, heads * size, groups * size, groups * values)
         if self.head_norm:
             q = self._normal(b, f"{name}.{self.norms[0]}", q, heads, size)
             k = self._normal(b, f"{name}.{self.norms[1]}", k, groups, size)
@@ -167,34 +192,50 @@ class Attention(Record):
             name if self.sinks else f"{name}.attention", "attention", q, k, v,
             heads=heads, key_heads=groups, **fields,
         )  # fmt: skip
+        if gate:
+            gate = b.make(f"{name}.gate_sigmoid", "sigmoid", gate)
+            x = b.make(f"{name}.product", "multiply", x, gate)
         return b.linear(
             f"{name}.{self.output}", x, width, bias=c.flag(self.output_bias),
             transposed=self.transposed,
         )  # fmt: skip
 
-    def _projected(self, b: Stack, name: str, x: str, sizes: tuple[int, int]) -> list[str]:
-        """Queries, keys and values."""
-        bias, (all_, grouped) = b.config.flag(self.bias), sizes
+    def _size(self, c: Config, width: int, heads: int) -> int:
+        """Of a head's queries and keys; where no field has it, the heads share the width out."""
+        if c.get(self.size) is not None:
+            return c.whole(self.size)
+        if width % heads:
+            raise c.error(
+                "the heads do not divide the width",
+                values=f"hidden_size {width:,}, {heads} heads",
+                hint=f"{round(width / heads) * heads:,} would be {heads} heads of "
+                f"{round(width / heads)}",
+            )
+        return width // heads
+
+    def _projected(
+        self, b: Stack, name: str, x: str, queries: int, keys: int, values: int
+    ) -> list[str]:
+        """Queries, their gate or "", keys and values."""
+        bias = b.config.flag(self.bias)
         if not self.fused:
-            return [
-                b.linear(f"{name}.{each}", x, size, bias=bias)
-                for each, size in zip(
-                    (self.query, self.key, self.value), (all_, grouped, grouped), strict=True
-                )
-            ]
+            q = b.linear(f"{name}.{self.query}", x, queries * (2 if self.gated else 1), bias=bias)
+            k = b.linear(f"{name}.{self.key}", x, keys, bias=bias)
+            v = b.linear(f"{name}.{self.value}", x, values, bias=bias)
+            if not self.gated:
+                return [q, "", k, v]
+            return [*b.parted(name, q, {"query": queries, "gate": queries}), k, v]
         x = b.linear(
-            f"{name}.{self.fused}", x, all_ + 2 * grouped, bias=bias, transposed=self.transposed
-        )
-        ends = (0, all_, all_ + grouped, all_ + 2 * grouped)
-        return [
-            b.make(f"{name}.{part}", "slice", x, axis=2, start=ends[i], stop=ends[i + 1])
-            for i, part in enumerate(("query", "key", "value"))
-        ]
+            f"{name}.{self.fused}", x, queries + keys + values, bias=bias,
+            transposed=self.transposed,
+        )  # fmt: skip
+        q, k, v = b.parted(name, x, {"query": queries, "key": keys, "value": values})
+        return [q, "", k, v]
 
     def _normal(self, b: Stack, name: str, x: str, heads: int, size: int) -> str:
         if self.head_norm == "all":
             return self.norm.build(b, name, x)
-        shape = b.shapes[x] or (1, 1, 1)
+        shape = b.shape(x)
         x = b.make(f"{name}.heads", "reshape", x, size=(shape[1], heads, size))
         if self.head_norm == "heads":
             x = b.make(f"{name}.normal", self.norm.kind, x, weight=False, bias=False)
@@ -204,63 +245,7 @@ class Attention(Record):
         return b.make(f"{name}.joined", "reshape", x, size=shape[1:])
 
 
-class Latent(Record):
-    """Attention whose keys and values come from one small vector a token (DeepSeek-V2, 2024).
-
-    What a cache keeps of a token is that vector and one rotated key for all heads. index: small
-    heads choose the tokens that are attended to (DeepSeek-V3.2, 2025).
-    """
-
-    name: str = "self_attn"
-    index: bool = False
-
-    def build(self, b: Stack, prefix: str, x: str) -> str:
-        c, name = b.config, joined(prefix, self.name)
-        width, heads = b.width(x), c.whole("num_attention_heads")
-        plain, turned = c.whole("qk_nope_head_dim"), c.whole("qk_rope_head_dim")
-        value, latent = c.whole("v_head_dim"), c.whole("kv_lora_rank")
-        bias, small = c.flag("attention_bias"), x
-        if c.get("q_lora_rank") is None:
-            q = b.linear(f"{name}.q_proj", x, heads * (plain + turned), bias=False)
-        else:
-            small = b.linear(f"{name}.q_a_proj", x, c.whole("q_lora_rank"), bias=bias)
-            small = b.make(f"{name}.q_a_layernorm", "rms_norm", small)
-            q = b.linear(f"{name}.q_b_proj", small, heads * (plain + turned), bias=False)
-        q = b.make(f"{name}.q_rotary", "rotary", q, size=plain + turned, turned=turned)
-        both = b.linear(f"{name}.kv_a_proj_with_mqa", x, latent + turned, bias=bias)
-        key = b.make(f"{name}.key", "slice", both, axis=2, start=latent, stop=latent + turned)
-        key = b.make(f"{name}.k_rotary", "rotary", key, size=turned, turned=turned)
-        key = b.keep(f"{name}.k_cache", key)
-        key = b.make(f"{name}.key_for_all", "tile", key, times=(1, 1, heads))
-        both = b.make(f"{name}.latent", "slice", both, axis=2, start=0, stop=latent)
-        both = b.make(f"{name}.kv_a_layernorm", "rms_norm", both)
-        both = b.keep(f"{name}.latent_cache", both)
-        both = b.linear(f"{name}.kv_b_proj", both, heads * (plain + value), bias=False)
-        ends = (heads * plain, heads * (plain + value))
-        keys = b.make(f"{name}.keys", "slice", both, axis=2, start=0, stop=ends[0])
-        v = b.make(f"{name}.values", "slice", both, axis=2, start=ends[0], stop=ends[1])
-        k = b.make(f"{name}.all_keys", "concat", keys, key, axis=2)
-        if self.index:
-            self._index(b, f"{name}.indexer", x, small)
-        y = b.make(f"{name}.attention", "attention", q, k, v, heads=heads)
-        return b.linear(f"{name}.o_proj", y, width, bias=bias)
-
-    def _index(self, b: Stack, name: str, x: str, small: str) -> str:
-        """Scores of all tokens by small heads: a mask for the attention, which is counted whole."""
-        c = b.config
-        heads, size = c.whole("index_n_heads"), c.whole("index_head_dim")
-        q = b.linear(f"{name}.wq_b", small, heads * size, bias=False)
-        k = b.linear(f"{name}.wk", x, size, bias=False)
-        k = b.make(f"{name}.k_norm", "layer_norm", k)
-        k = b.keep(f"{name}.k_cache", k, index=True)
-        share = b.linear(f"{name}.weights_proj", x, heads, bias=False)
-        tokens = (b.shapes[x] or (0, 0))[1]
-        q = b.make(f"{name}.heads", "reshape", q, size=(tokens, heads, size))
-        scores = b.make(f"{name}.scores", "einsum", q, k, equation="bqhd,bkd->bqhk")
-        return b.make(f"{name}.sum", "einsum", share, scores, equation="bqh,bqhk->bqk")
-
-
-class FeedForward(Record):
+class FeedForward(Part):
     """down(act(up(x))), or with a gate down(act(gate(x)) · up(x)) (Shazeer 2020).
 
     gate: "" for none. fused: the name of one matrix for gate and up.
@@ -273,20 +258,21 @@ class FeedForward(Record):
     fused: str = ""
     bias: bool | str = False
     activation: str = "hidden_act"
-    hidden: str = "intermediate_size"
+    hidden: str | int = "intermediate_size"
     times: int = 0  # hidden is so many times the width where the field is missing
     transposed: bool = False
 
     def build(self, b: Stack, prefix: str, x: str, count: int = 1) -> str:
         """count: so many of them side by side, stored as one."""
         c, name, width = b.config, joined(prefix, self.name), b.width(x)
-        hidden = c.whole(self.hidden, self.times * width or None) if self.hidden else 0
-        hidden = (hidden or self.times * width) * count
+        hidden: Any = self.hidden or self.times * width
+        if isinstance(hidden, str):
+            hidden = c.whole(hidden, self.times * width or None)
+        hidden *= count
         bias = c.flag(self.bias)
         if self.fused:
             both = b.linear(f"{name}.{self.fused}", x, 2 * hidden, bias=bias)
-            gate = b.make(f"{name}.gate", "slice", both, axis=2, start=0, stop=hidden)
-            up = b.make(f"{name}.up", "slice", both, axis=2, start=hidden, stop=2 * hidden)
+            gate, up = b.parted(name, both, {"gate": hidden, "up": hidden})
         else:
             gate = b.linear(f"{name}.{self.gate}", x, hidden, bias=bias) if self.gate else ""
             up = b.linear(f"{name}.{self.up}", x, hidden, bias=bias, transposed=self.transposed)
@@ -296,11 +282,13 @@ class FeedForward(Record):
         return b.linear(f"{name}.{self.down}", y, width, bias=bias, transposed=self.transposed)
 
 
-class Mixture(Record):
+class Mixture(Part):
     """Experts, of which a router chooses some for each token; and those that all run through.
 
     shared: the experts that are never left out, a FeedForward, whose width is that of an expert
-    times ``shared_count``, or the field of its own.
+    times ``shared_count``, or the field of its own. latent: the field that has the width of what
+    the experts read and put out, with a matrix before and behind them, where it is there.
+    correction: a learned bias that only decides who is chosen: its module and its name.
     """
 
     name: str = "mlp"
@@ -316,18 +304,34 @@ class Mixture(Record):
     shared: FeedForward | None = None
     shared_count: str = ""
     shared_gate: str = ""
+    latent: str = ""
+    stacked: bool = False
+    correction: tuple[str, str] | None = None
 
     def build(self, b: Stack, prefix: str, x: str) -> str:
         c, name = b.config, joined(prefix, self.name)
         count = c.whole(self.count)
         scores = b.linear(f"{name}.{self.router}", x, count, bias=self.router_bias)
+        if self.correction:
+            module, tensor = self.correction
+            scores = b.make(f"{name}.{module}", "combine", scores, size=(1, count), tensor=tensor)
+        latent = bool(self.latent) and c.get(self.latent) is not None
+        y = x
+        if latent:
+            y = b.linear(
+                f"{name}.fc1_latent_proj", y, c.whole(self.latent), bias=c.flag("mlp_bias")
+            )
         y = b.make(
-            f"{name}.{self.experts}", "experts", x, scores, experts=count, top=c.whole(self.top),
+            f"{name}.{self.experts}", "experts", y, scores, experts=count, top=c.whole(self.top),
             hidden=c.whole(self.hidden), gated=self.gated, bias=self.bias,
-            transposed=self.transposed,
+            transposed=self.transposed, stacked=self.stacked,
         )  # fmt: skip
-        if self.shared is not None:
-            count = c.whole(self.shared_count) if self.shared_count else 1
+        if latent:
+            y = b.linear(f"{name}.fc2_latent_proj", y, b.width(x), bias=c.flag("mlp_bias"))
+        count = 1
+        if self.shared is not None and self.shared_count:
+            count = c.whole(self.shared_count, 0, 0)
+        if self.shared is not None and count:
             beside = self.shared.build(b, name, x, count)
             if self.shared_gate:
                 share = b.linear(f"{name}.{self.shared_gate}", x, 1, bias=False)
