@@ -23,7 +23,7 @@ PATTERNS = {
 ASKED = ("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "smollm3", "mimo")
 """Types whose configurations have a window and say in ``use_sliding_window`` that it is used."""
 
-SLIDING = ("sliding_attention", "chunked_attention")
+SLIDING = ("sliding_attention", "chunked_attention", 1)
 
 
 def span(c: Config, i: int) -> int:
@@ -33,7 +33,7 @@ def span(c: Config, i: int) -> int:
     is_null = c.fields.get(field, 0) is None
     if is_null or not c.flag("use_sliding_window", kind not in ASKED):
         return 0
-    types = c.list("layer_types")
+    types = c.list("layer_types") or c.list("hybrid_layer_pattern")
     pattern = PATTERNS.get(kind, 0)
     if isinstance(c.get("sliding_window_pattern"), int):
         pattern = c.whole("sliding_window_pattern", least=0)
@@ -43,4 +43,6 @@ def span(c: Config, i: int) -> int:
         slides = bool((i + 1) % pattern)
     else:
         slides = i >= c.whole("max_window_layers", 28 if kind in ("qwen2", "qwen3") else 0, 0)
+    if slides and c.get("sliding_window_size") is not None:
+        return c.whole("sliding_window_size") + 1  # those before it, without itself
     return c.whole(field, WINDOWS.get(kind, 0), 0) if slides else 0
