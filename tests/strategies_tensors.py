@@ -179,8 +179,16 @@ def mixtures(draw: Any) -> Any:
 @st.composite
 def rotations(draw: Any) -> Any:
     size = 2 * draw(small)
-    layer = layer_class("rotary")(size, turned=draw(st.sampled_from((0, 2, size))))
+    turned = draw(st.sampled_from((0, 2, size)))
+    layer = layer_class("rotary")(size, turned=turned, before=draw(st.integers(0, 3)))
     return layer, ((draw(small), draw(small), size * draw(small)),)
+
+
+@st.composite
+def caches(draw: Any) -> Any:
+    span = draw(st.sampled_from((0, 2, 4)))
+    layer = layer_class("cache")(past=draw(st.integers(0, 6)), span=span, index=draw(booleans))
+    return layer, (draw(st.lists(small, min_size=3, max_size=4).map(tuple)),)
 
 
 @st.composite
@@ -271,6 +279,7 @@ TENSOR_CASES: dict[str, Any] = {
     "einsum": einsums(),
     "attention": attentions(),
     "rms_norm": rms_norms(),
+    "cache": caches(),
     "experts": mixtures(),
     "rotary": rotations(),
     "causal_conv": causal_convs(),

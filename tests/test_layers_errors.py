@@ -220,6 +220,8 @@ CASES: list[tuple[Any, str]] = [
     (made("experts", experts=2, hidden=4, top=3), "a token runs through more experts than there are\n  values: top 3, experts 2"),
     (made("experts", experts=2, hidden=4, stacked=True, bias=True), "stacked experts have a gate and no bias, and are not transposed"),
     (given("experts", (1, 5, 8), (1, 5, 3), experts=2, hidden=4), "the router gives one score for each token and expert\n  values: tokens 1x5x8, scores 1x5x3, experts 2"),
+    (given("cache", (5, 9)), "a cache keeps (batch, places, channels)\n  values: 5x9"),
+    (made("cache", past=-1), "past must be at least 0\n  values: past -1"),
     (given("selective_scan", (1, 5), (1, 5), (1, 5), (1, 5)), "'selective_scan' reads (batch, places, channels)\n  values: 1x5"),
     (given("selective_scan", (1, 5, 8), (1, 5, 8), (1, 5, 3), (1, 5, 4), state=4), "the inputs of 'selective_scan' do not fit each other\n  values: 1x5x8, 1x5x8, 1x5x3, 1x5x4; expected 1x5x8, 1x5x8, 1x5x4, 1x5x4"),
     (made("state_space", heads=4, groups=3), "the groups do not divide the heads\n  values: 4 heads, 3 groups"),

@@ -12,10 +12,9 @@ from nettally.counting.quantities import (
     SUMS,
     NotDerivable,
     count,
-    matching,
     measure,
-    names_like,
 )
+from nettally.counting.tally import matching, names_like
 from nettally.counting.values import ByAxis, Flag, Padding, Sizes
 from nettally.errors import ClaimError
 from nettally.formats import Source

@@ -35,6 +35,7 @@ NO_WINDOW = {
     "matmul": "each unit reads a row and a column",
     "einsum": "as matmul",
     "attention": "each place reads all the others, of axes that are no space",
+    "cache": "what is kept stands before what comes in, along an axis that is no space",
     "rotary": "a head's values are turned in pairs",
     "experts": "which experts a token runs through depends on its values",
     "causal_conv": "places of a sequence are no space",

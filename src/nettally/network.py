@@ -114,6 +114,17 @@ class Layer(Record):
         """
         return 1, 1
 
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        """How many values it keeps of ``context`` tokens for those to come, for one batch.
+
+        A cache of keys and values grows with the context; a state does not.
+        """
+        return 0
+
+    def after(self, context: int) -> Layer:
+        """The layer as it works on the tokens that follow ``context`` others."""
+        return self
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         """One Window an axis of space; SAME_PLACE; WHOLE; None where it is not known."""
         return SAME_PLACE

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..arith import Named, Num, formula, show
 from ..counting.certainty import certainty
-from ..counting.quantities import NotDerivable, matching, names_like
+from ..counting.quantities import NotDerivable
 from ..counting.quantities import certainty as certainty_of_facts
 from ..counting.quantity_names import IS_MEASURED, SAME
-from ..counting.tally import Rows, Tally, tally
+from ..counting.tally import Rows, Tally, matching, names_like, tally
 from ..display import Displayed
 from ..errors import ClaimError, NettallyError
 from ..record import Record

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..counting.tally import tally
+from ..errors import NettallyError
 from .network import PLAIN, Reading, accounting_called, read_network, standard_input_once
 from .output import here, show, write
 from .process import TALLIES
@@ -13,6 +14,7 @@ from .process import TALLIES
 if TYPE_CHECKING:
     import click
 
+    from ..network import Network
     from .options import Run
 
 
@@ -24,12 +26,19 @@ def run(
     depth: int | None = None,
     working: str | None = None,
     form: str = "table",
+    decode: int | None = None,
     reading: Reading = PLAIN,
 ) -> int:
-    """Print the tally, or the working of one layer."""
+    """Print the tally, or the working of one layer.
+
+    decode: of one token, read after so many others.
+    """
     standard_input_once(net, accounting)
     convention = accounting_called(accounting)
-    network, notes = read_network(net, reading)
+    if decode is None:
+        network, notes = read_network(net, reading)
+    else:
+        network, notes = _one_token(net, reading, decode)
     if working is not None:
         from ..rendering.reports.working import working as render_working
 
@@ -48,6 +57,20 @@ def run(
 
     write(output.tally(form, counted, columns, depth, notes))
     return TALLIES
+
+
+def _one_token(net: str, reading: Reading, context: int) -> tuple[Network, tuple[str, ...]]:
+    """The network as it reads one token after others, and its notes."""
+    from ..counting.caches import decode
+
+    sizes = reading.inputs or ("1x1",)
+    try:
+        network, notes = read_network(net, reading._replace(inputs=sizes))
+    except NettallyError:
+        decode(read_network(net, reading)[0], context)  # says so where it reads no tokens
+        raise
+    counted = decode(network, context)
+    return counted.network, (*notes, f"one token is counted, read after {context:,} others")
 
 
 def command() -> click.Command:
@@ -94,6 +117,12 @@ def command() -> click.Command:
         metavar="LIST",
         type=o.COLUMNS,
         help="With commas: output,parameters,share (see below).",
+    )
+    @click.option(
+        "--decode",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Count one token of a language model, read after N others.",
     )
     @click.option("--depth", type=click.IntRange(0, 40), help="How deep modules are opened.")
     @o.input_option

@@ -5,25 +5,29 @@ One place for the names of quantities, so that claims, explanations and tables m
 
 from __future__ import annotations
 
+from functools import partial
 from math import log2
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import expression
 from ..arith import plain, product, total
-from ..errors import ClaimError, closest
+from ..errors import ClaimError, NettallyError, closest
 from ..layers import closest_kind, kinds
 from .accounting import is_bias
 from .quantity_names import (
+    BY_USE,
     FIELDS,
     IS_MEASURED,
     KINDS,
     MEASURED,
+    PARAMETERS_BY_USE,
     SAME,
     SHAPES,
     closest_quantity,
     field_names,
 )
 from .rows import AXES, Row, activations, units
+from .tally import is_within, matching
 from .values import (
     ByAxis,
     Flag,
@@ -77,6 +81,12 @@ def _pool_outputs(row: Row) -> int:
     return _values(row) if row.node.layer.kind in KINDS["pool"] else 0
 
 
+def _by_use(quantity: str, tally: Tally, row: Row) -> int:
+    from .by_use import SUMS_BY_USE  # few networks are asked
+
+    return SUMS_BY_USE[quantity](tally, row)
+
+
 SUMS: dict[str, Callable[[Tally, Row], int]] = {
     "neurons": lambda tally, row: tally.accounting.neurons(row),
     "parameters": lambda tally, row: tally.accounting.parameters(row),
@@ -93,7 +103,12 @@ SUMS: dict[str, Callable[[Tally, Row], int]] = {
 }
 """Quantities that add up over layers. neurons, parameters and operations are the accounting's."""
 
-STATED = ("parameters", "weights", "biases", "memory")
+LISTED = tuple(SUMS)
+"""Those that JSON and data frames list for each layer."""
+
+SUMS.update({name: partial(_by_use, name) for name in BY_USE})
+
+STATED = ("parameters", "weights", "biases", "memory", *PARAMETERS_BY_USE)
 """Quantities that are known where a layer's parameters are, though nobody knows its work."""
 
 
@@ -142,6 +157,11 @@ def measure(tally: Tally, about: str, quantity: str) -> Value:
         quantity = asked  # a layer's own field comes first: the size of an lrn is no shape
     if quantity in SUMS:
         return _sum(tally, rows, quantity, about)
+    if rows[1:] and not any(is_within(row, about) for row in rows):
+        raise ClaimError(
+            f"'{about}' is no layer of {tally.network.name} but a kind of {len(rows)} of them",
+            hint=f"claim a sum, such as {about}.parameters, or name one: {rows[0].node.name}",
+        )
     last = rows[-1]
     if quantity in SHAPES:
         if last.shape is None:
@@ -174,37 +194,6 @@ def _sum(tally: Tally, rows: Sequence[Row], quantity: str, about: str) -> int:
         raise NotDerivable(f"the {quantity} of {about} are not known")
     of = SUMS[quantity]
     return total(of(tally, row) for row in rows)
-
-
-def matching(tally: Tally, about: str) -> tuple[Row, ...]:
-    """The row of that name, else the rows of the module of that name."""
-    for row in tally.rows:
-        if row.node.name == about:
-            return (row,)
-    inside = tuple(
-        row
-        for row in tally.rows
-        if row.node.module == about or row.node.module.startswith(about + ".")
-    )
-    if inside:
-        return inside
-    names = [row.node.name for row in tally.rows]
-    modules = [row.node.module for row in tally.rows if row.node.module]
-    raise ClaimError(
-        f"{tally.network.name} has no layer or module '{about}'",
-        hint=closest(about, [*names, *modules, *tally.network.inputs]),
-    )
-
-
-def names_like(tally: Tally, pattern: str) -> tuple[str, ...]:
-    """The layers (else the modules) whose names match a pattern with ``*``, in order."""
-    from fnmatch import fnmatchcase
-
-    layers = tuple(row.node.name for row in tally.rows if fnmatchcase(row.node.name, pattern))
-    if layers:
-        return layers
-    modules = dict.fromkeys(row.node.module for row in tally.rows)
-    return tuple(module for module in modules if module and fnmatchcase(module, pattern))
 
 
 def count(tally: Tally, kind: str) -> int:
@@ -387,9 +376,24 @@ def _call(tree: expression.FunctionCall, counted: Tally, ask: Callable[[str], Va
         if not isinstance(argument, expression.Name):
             raise ClaimError("count takes the name of a kind of layer", hint="count(conv)")
         return count(counted, argument.text)
+    value = single_number(_evaluate(argument, counted, ask))
+    if tree.function in ("kv_cache", "kv_cache_values"):
+        return _kv_cache(counted, value, 2 if tree.function == "kv_cache" else 1)
     if tree.function == "log2":
-        value = single_number(_evaluate(argument, counted, ask))
         if value is None or value <= 0:
             raise ClaimError("log2 needs a positive number", values=str(value))
         return log2(plain(value) if isinstance(value, int) else value)
-    raise ClaimError(f"there is no function '{tree.function}'", hint="one of count, log2")
+    hint = closest(tree.function, ["count", "log2", "kv_cache", "kv_cache_values"])
+    raise ClaimError(f"there is no function '{tree.function}'", hint=hint)
+
+
+def _kv_cache(counted: Tally, context: Number | None, width: int) -> int:
+    """Bytes of the keys and values of so many tokens. width: bytes of one."""
+    from .caches import cache
+
+    if not isinstance(context, int) or context < 0:
+        raise ClaimError("kv_cache takes a number of tokens", values=str(context))
+    try:
+        return width * cache(counted, context).keys_and_values
+    except NettallyError as error:
+        raise NotDerivable(error.what) from None

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SAME = {
     "params": "parameters",
+    "active_parameters": "active",
+    "non_embedding_parameters": "non_embedding",
     "mult_adds": "macs",
     "multiply_adds": "macs",
     "madds": "macs",
@@ -25,6 +27,15 @@ SAME = {
 SHAPES = ("output", "height", "width", "depth", "length", "channels", "features")
 FIELDS = ("receptive_field", "effective_stride")
 """Quantities that are one size of an output, and those that are numbers by axis of the input."""
+
+PARAMETERS_BY_USE = (
+    *("active", "active_without_input_embedding", "active_without_embeddings", "non_embedding"),
+    *("input_embedding", "learned_positions"),
+)
+"""Sums of parameters by what a token's pass does with them, see ``by_use``."""
+
+BY_USE = (*PARAMETERS_BY_USE, "recurrent_state", "tokens", "scores")
+"""These, and sums of values that language models are counted by."""
 
 KINDS = {
     "conv": ("conv", "conv_sum", "conv_map"),
@@ -84,6 +95,7 @@ OTHER_WORDS = {
     word: name
     for name, words in {
         "parameters": "param weights_and_biases",
+        "active": "activated activated_parameters",
         "macs": "multadds mult_add multiply_accumulates multiply_accumulate multiplications "
         "gmacs mmacs",
         "flops": "gflops mflops floating_point_operations",

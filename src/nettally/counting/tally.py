@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arith import total
 from ..display import Displayed, display_of
-from ..errors import LayerError, NetworkError
+from ..errors import ClaimError, LayerError, NetworkError
 from ..formats import read
 from ..layers.same_padding import resolve
 from ..network import NOTHING, Layer, Network, Node, Shape, is_verified
@@ -291,3 +291,43 @@ def retally(
         rows.append(row)
     network = network.replace(nodes=tuple(row.node for row in rows))
     return Tally(network, base.accounting, Rows(with_examples(network, rows)))
+
+
+def is_within(row: Row, about: str) -> bool:
+    """Whether the row is the layer of that name, or stands in the module of that name."""
+    node = row.node
+    return about in (node.name, node.module) or node.module.startswith(f"{about}.")
+
+
+def matching(tally: Tally, about: str) -> tuple[Row, ...]:
+    """The row of that name, else the rows of the module of that name, else those of the kind.
+
+    Raises ClaimError where there are none.
+    """
+    for row in tally.rows:
+        if row.node.name == about:
+            return (row,)
+    inside = tuple(row for row in tally.rows if is_within(row, about))
+    if not inside:
+        inside = tuple(row for row in tally.rows if row.node.layer.kind == about)
+    if inside:
+        return inside
+    from ..errors import closest
+
+    names = [row.node.name for row in tally.rows]
+    modules = [row.node.module for row in tally.rows if row.node.module]
+    raise ClaimError(
+        f"{tally.network.name} has no layer or module '{about}'",
+        hint=closest(about, [*names, *modules, *tally.network.inputs]),
+    )
+
+
+def names_like(tally: Tally, pattern: str) -> tuple[str, ...]:
+    """The layers (else the modules) whose names match a pattern with ``*``, in order."""
+    from fnmatch import fnmatchcase
+
+    layers = tuple(row.node.name for row in tally.rows if fnmatchcase(row.node.name, pattern))
+    if layers:
+        return layers
+    modules = dict.fromkeys(row.node.module for row in tally.rows)
+    return tuple(module for module in modules if module and fnmatchcase(module, pattern))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 COUNTS = (
     *("neurons", "parameters", "macs", "operations", "connections", "flops", "weights", "biases"),
-    *("activations", "values", "memory"),
+    *("activations", "values", "memory", "active", "non_embedding"),
+    *("active_without_input_embedding", "active_without_embeddings"),
 )
 """The counts that a figure may be of, those first that are most often printed."""
 

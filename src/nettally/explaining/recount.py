@@ -5,9 +5,8 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any
 
-from ..counting.quantities import matching
 from ..counting.rows import Row, count_node
-from ..counting.tally import Rows, Tally
+from ..counting.tally import Rows, Tally, matching
 from ..layers.same_padding import resolve
 
 if TYPE_CHECKING:

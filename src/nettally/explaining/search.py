@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import expression
 from ..claims.check import TALLIES
 from ..claims.comparison import compare
-from ..counting.quantities import SUMS, NotDerivable, matching
-from ..counting.tally import Tally, tally
+from ..counting.quantities import SUMS, NotDerivable
+from ..counting.tally import Tally, matching, tally
 from ..counting.values import ByAxis, Padding, compute
 from ..errors import LayerError, NettallyError
 from .conventions import accounting_edits, scalings

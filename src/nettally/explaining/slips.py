@@ -9,7 +9,7 @@ from .. import expression
 from ..arith import factors, product
 from ..claims.check import TALLIES
 from ..claims.comparison import compare
-from ..counting.quantities import SUMS, NotDerivable
+from ..counting.quantities import LISTED, SUMS, NotDerivable
 from ..counting.rows import unit_sizes
 from ..errors import NettallyError
 from ..record import Record
@@ -126,8 +126,8 @@ def row_slips(tally: Tally, about: str, quantity: str, printed: Printed) -> Iter
         text = f"the value of another row: {name}'s {quantity}, {value:,}"
         yield Edit("slip", text, base + 1 + 2 * log2(1 + away), value=value, family="row")
     if about in names:
-        for other, measure in SUMS.items():
-            value = measure(tally, tally[about])
+        for other in LISTED:
+            value = SUMS[other](tally, tally[about])
             if other != quantity and hits(printed, value):
                 text = f"another column: {about}'s {other}, {value:,}"
                 yield Edit("slip", text, base + 3, value=value, family="column")

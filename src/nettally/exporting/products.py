@@ -69,6 +69,17 @@ def _attention(at: At) -> str:
     return at.put("Reshape", joined, at.ints("size", [0, 0, -1]))
 
 
+@writes("cache")
+def _cache(at: At) -> str:
+    past = int(at.y[-2]) - int(at.x[-2])
+    if not past:
+        return at.put("Identity", at.inputs[0])
+    before = [0] * len(at.x)
+    before[-2] = past
+    pads = at.ints("pads", [*before, *[0] * len(at.x)])
+    return at.put("Pad", at.inputs[0], pads, at.scalar("value", 0.0), mode="constant")
+
+
 @writes("position_embedding")
 def _position_embedding(at: At) -> str:
     first = at.layer.before

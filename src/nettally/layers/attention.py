@@ -1,4 +1,4 @@
-"""Products of two computed tensors, and attention (Vaswani et al. 2017), which is made of them."""
+"""Products of two computed tensors, attention (Vaswani et al. 2017), made of them, its cache."""
 
 from __future__ import annotations
 
@@ -214,6 +214,44 @@ class Attention(Layer):
     def products(self, xs: tuple[Shape, ...], y: Shape) -> tuple[Shape, ...]:
         q, k, _ = self._split(xs)
         return ((*q[:3], k[2]), y)
+
+    def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
+        return None
+
+
+@layer("cache")
+class Cache(Layer):
+    """What is kept of each token for the attention of the tokens to come: its keys, or its values.
+
+    Input: (batch, …, places, channels). past: places kept of the tokens before, which the output
+    has before the input's. span: a token sees so many places, itself among them, and no more are
+    kept (Beltagy et al. 2020); 0 for all. index: keys that only decide which places are attended
+    to (DeepSeek-V3.2, 2025).
+    """
+
+    past: int = 0
+    span: int = 0
+    index: bool = False
+
+    def __post_init__(self) -> None:
+        check_size("past", self.past, 0)
+        check_size("span", self.span, 0)
+
+    def shape(self, xs: tuple[Shape, ...]) -> Shape:
+        x = xs[0]
+        if len(x) < 3:
+            raise LayerError("a cache keeps (batch, places, channels)", values=by_axis(x))
+        past = self.past
+        if self.span and past >= self.span:
+            past = self.span - 1  # the token itself is the last one that it sees
+        return x if not past else (*x[:-2], past + x[-2], x[-1])
+
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        places = min(context, self.span) if self.span else context
+        return product((*xs[0][:-2], xs[0][-1])) * places
+
+    def after(self, context: int) -> Layer:
+        return self.replace(past=self.past + context)
 
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return None

@@ -120,7 +120,8 @@ class Rotary(Layer):
     """Each pair of values turned by an angle that grows with the place (Su et al. 2021).
 
     Input: (batch, places, heads · size). size: of a head. turned: how many of its values are, 0
-    for all. base: the angles of a place are the place times base^(-2i / turned).
+    for all. base: the angles of a place are the place times base^(-2i / turned). before: places
+    of the sequence that stand before those of the input.
     """
 
     positional = ("size",)
@@ -128,10 +129,15 @@ class Rotary(Layer):
     size: int = 0
     turned: int = 0
     base: float = 10_000.0
+    before: int = 0
 
     def __post_init__(self) -> None:
         check_size("size", self.size)
         check_size("turned", self.turned, 0)
+        check_size("before", self.before, 0)
+
+    def after(self, context: int) -> Layer:
+        return self.replace(before=self.before + context)
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         x = xs[0]
@@ -163,12 +169,16 @@ class PositionEmbedding(Layer):
         check_size("rows", self.rows)
         check_size("before", self.before, 0)
 
+    def after(self, context: int) -> Layer:
+        return self.replace(before=self.before + context)
+
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         x = xs[0]
         if len(x) != 3 or x[1] + self.before > self.rows:
+            before = f", {self.before} of them before it" if self.before else ""
             raise LayerError(
                 "the sequence is longer than the table of positions",
-                values=f"input {by_axis(x)}, rows {self.rows - self.before}",
+                values=f"input {by_axis(x)}, rows {self.rows}{before}",
             )
         return x
 

@@ -80,6 +80,10 @@ class Recurrent(Layer):
         sums = units if self.gates == 1 else units * self.gates
         return Work(sums * (x[-1] + self.features), sums * self.biases if self.biases else 0)
 
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        # what reads a sequence backwards too can't go on
+        return xs[0][0] * self.features if self.directions == 1 else 0
+
     def window(self, xs: tuple[Shape, ...]) -> tuple[Window, ...] | None:
         return WHOLE if len(xs[0]) == 2 else (Window(0),)
 
@@ -111,6 +115,10 @@ class LSTM(Recurrent):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_size("projection", self.projection, 0)
+
+    def cache_size(self, xs: tuple[Shape, ...], context: int) -> int:
+        cells = super().cache_size(xs, context)
+        return cells + (xs[0][0] * self.projection if cells and self.projection else cells)
 
     def shape(self, xs: tuple[Shape, ...]) -> Shape:
         y = super().shape(xs)

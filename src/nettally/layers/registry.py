@@ -30,7 +30,7 @@ FAMILIES = {
     "elementwise": "pointwise",
     "reduction": "reduce",
     "data_movement": "expand tile arrange procedure",
-    "attention": "matmul einsum attention",
+    "attention": "matmul einsum attention cache",
     "mixture": "experts rotary position_embedding",
     "state_space": "causal_conv shift selective_scan state_space delta_rule wkv",
     "streams": "grouped_linear hyper_connection compress",

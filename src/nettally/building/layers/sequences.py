@@ -88,7 +88,7 @@ def _rotary(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
         heads = x.unflatten(-1, (-1, layer.size))
         half = turned // 2
         steps = torch.arange(half, device=x.device) / max(half, 1)
-        places = torch.arange(x.shape[1], device=x.device)
+        places = layer.before + torch.arange(x.shape[1], device=x.device)
         angles = torch.outer(places, layer.base**-steps)[None, :, None, :]
         a, b, rest = heads[..., :half], heads[..., half : 2 * half], heads[..., 2 * half :]
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
@@ -112,3 +112,14 @@ class PositionEmbedding(nn.Module):
 @makes("position_embedding")
 def _position_embedding(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
     return PositionEmbedding(layer, xs[0])
+
+
+@makes("cache")
+def _cache(layer: Any, xs: tuple[Shape, ...]) -> nn.Module:
+    """With a cache of zeros: what was kept belongs to a run and not to the network."""
+    past = int(layer.shape(xs)[-2]) - int(xs[0][-2])
+
+    def extend(x: Tensor) -> Tensor:
+        return functional.pad(x, (0, 0, past, 0)) if layer.past else x
+
+    return Function("cache", extend)

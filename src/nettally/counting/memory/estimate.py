@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import Displayed
 from ...record import Record
+from ..caches import cache
 from . import (
     OPTIMIZERS,
     WIDTHS,
@@ -43,7 +44,8 @@ class MemoryFunctions:
     """``memory(network)`` estimates what training and inference need, in bytes.
 
     ``memory.training``, ``memory.inference``, ``memory.parameters``, ``memory.buffers``,
-    ``memory.input_bytes`` and ``memory.strides`` answer one question each.
+    ``memory.input_bytes``, ``memory.cache`` (what a language model keeps of a context) and
+    ``memory.strides`` answer one question each.
     """
 
     Training = Training
@@ -55,6 +57,7 @@ class MemoryFunctions:
     parameters = staticmethod(parameters)
     buffers = staticmethod(buffers)
     input_bytes = staticmethod(input_bytes)
+    cache = staticmethod(cache)
     strides = staticmethod(strides)
 
     def __call__(

@@ -193,12 +193,13 @@ RULES: dict[str, Rule] = {
 """By kind. Kinds that depend on a field stand in ``BY_FIELD``; attention and recurrent layers have
 functions of their own."""
 
-BY_FIELD = {"pointwise": "function", "reduce": "operation", "arrange": "type", "pad": "mode"}
+BY_FIELD = {"pointwise": "function", "reduce": "operation", "arrange": "type", "pad": "mode",
+            "cache": "past"}  # fmt: skip
 
 _SELF = Rule(INPUT, None, "self", "each")
 _PICKS = Rule(0, _indices, "index: indices")
 
-OF_FIELD: dict[tuple[str, str], Rule] = {
+OF_FIELD: dict[tuple[str, str | int], Rule] = {
     **{("pointwise", name): _SELF for name in
        ("erf", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
         "atanh", "threshold", "hard_tanh", "shrink", "celu", "clip", "power")},
@@ -233,6 +234,7 @@ OF_FIELD: dict[tuple[str, str], Rule] = {
     ("arrange", "gather"): Rule(FIRST, _indices, "gather: self, index"),
     ("arrange", "index"): _PICKS,
     ("arrange", "index_select"): _PICKS,
+    ("cache", 0): Rule(source="its input", makes="view"),
 }  # fmt: skip
 """By kind and field. What is not here keeps nothing, as a sum or a change of places does."""
 

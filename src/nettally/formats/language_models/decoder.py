@@ -8,6 +8,7 @@ from ...arith import product
 from ...network import NOTHING
 from ...record import Record
 from .parts import Attention, FeedForward, Mixture, Norm, Part, Stack
+from .spans import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,6 +137,7 @@ class Decoder(Record):
     def block(self, b: Stack, i: int, x: str) -> str:
         """Block i; its output."""
         name = f"{self.layers}.{i}"
+        b.span = span(b.config, i)
         y = self.attends(b, i).build(
             b, name, read := self._normal(b, name, self.before_attention, x)
         )

@@ -28,6 +28,7 @@ class Indexed(Part):
         q = b.make(f"{name}.heads", "reshape", q, size=(places, heads, size))
         q = b.make(f"{name}.q_norm", "rms_norm", q)
         k = b.make(f"{name}.k_norm", "rms_norm", k)
+        k = b.keep(f"{name}.k_cache", k, index=True)
         b.make(f"{name}.scores", "einsum", q, k, equation="bqhd,bkd->bhqk")
         return self.attention.build(b, prefix, x)
 
@@ -58,9 +59,11 @@ class Latent(Part):
         both = b.linear(f"{name}.kv_a_proj_with_mqa", x, latent + turned, bias=bias)
         key = b.make(f"{name}.key", "slice", both, axis=2, start=latent, stop=latent + turned)
         key = b.make(f"{name}.k_rotary", "rotary", key, size=turned, turned=turned)
+        key = b.keep(f"{name}.k_cache", key)
         key = b.make(f"{name}.key_for_all", "tile", key, times=(1, 1, heads))
         both = b.make(f"{name}.latent", "slice", both, axis=2, start=0, stop=latent)
         both = b.make(f"{name}.kv_a_layernorm", "rms_norm", both)
+        both = b.keep(f"{name}.latent_cache", both)
         both = b.linear(f"{name}.kv_b_proj", both, heads * (plain + value), bias=False)
         ends = (heads * plain, heads * (plain + value))
         keys = b.make(f"{name}.keys", "slice", both, axis=2, start=0, stop=ends[0])
@@ -78,6 +81,7 @@ class Latent(Part):
         q = b.linear(f"{name}.wq_b", small, heads * size, bias=False)
         k = b.linear(f"{name}.wk", x, size, bias=False)
         k = b.make(f"{name}.k_norm", "layer_norm", k)
+        k = b.keep(f"{name}.k_cache", k, index=True)
         share = b.linear(f"{name}.weights_proj", x, heads, bias=False)
         tokens = (b.shapes[x] or (0, 0))[1]
         q = b.make(f"{name}.heads", "reshape", q, size=(tokens, heads, size))

@@ -12,7 +12,7 @@ from ...record import Record
 from ..graph_builder import GraphBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ...network import Shape
     from .config import Config
@@ -38,6 +38,10 @@ class Stack(GraphBuilder):
     def __init__(self, config: Config) -> None:
         super().__init__(config.file)
         self.config = config
+        self._outputs: dict[Any, Shape | None] = {}
+        self.span: int | None = None
+        """How many places a token of this block sees of those before it, itself among them; 0 for
+        all. None where it sees those behind it too, so that nothing is kept for later."""
 
     def make(self, name: str, kind: str, *inputs: str, shared: Any = None, **fields: Any) -> str:
         """Append a layer under a name; the name.
@@ -54,11 +58,24 @@ class Stack(GraphBuilder):
             self.config, self.free(name), layer, inputs, shared=shared or {}, module=module
         )
 
+    def output(self, place: Any, layer: Any, inputs: Sequence[str]) -> Shape | None:
+        """As any builder does; blocks are equal, and a layer is asked once for what goes in."""
+        shapes = self.shapes
+        key = (id(layer), *[shapes[name] for name in inputs])
+        shape = self._outputs.get(key)
+        if shape is None:
+            shape = self._outputs[key] = super().output(place, layer, inputs)
+        return shape
+
     def linear(
         self, name: str, x: str, features: int, *, bias: bool, transposed: bool = False
     ) -> str:
         fields = {"transposed": True} if transposed else {}
         return self.make(name, "linear", x, features=features, bias=bias, axis=-1, **fields)
+
+    def keep(self, name: str, x: str, **fields: Any) -> str:
+        """Keys or values, and those that are kept of the tokens before."""
+        return x if self.span is None else self.make(name, "cache", x, span=self.span, **fields)
 
     def shape(self, name: str) -> Shape:
         """A node's sizes, all of which follow from the configuration."""
@@ -182,6 +199,7 @@ class Attention(Part):
             turned = int(size * share)
             q = b.make(f"{name}.q_rotary", "rotary", q, size=size, turned=turned)
             k = b.make(f"{name}.k_rotary", "rotary", k, size=size, turned=turned)
+        k, v = b.keep(f"{name}.k_cache", k), b.keep(f"{name}.v_cache", v)
         fields = {"sinks": True} if self.sinks else {}
         x = b.make(
             name if self.sinks else f"{name}.attention", "attention", q, k, v,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ... import expression
 from ...claims.comparison import compare
-from ...counting.quantities import matching, names_like
+from ...counting.tally import matching, names_like
 from ...errors import NettallyError
 from .model import Dot, Label
 from .text_metrics import ASCENT, LINE, clean, wrap

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ... import expression
 from ...arith import plain
 from ...claims.comparison import shown_value
-from ...counting.quantities import SAME, SUMS, NotDerivable, evaluate, matching, names_like
+from ...counting.quantities import SAME, SUMS, NotDerivable, evaluate
+from ...counting.tally import matching, names_like
 from ...counting.values import single_number
 from ...errors import NettallyError
 from ..tables.architecture import architecture

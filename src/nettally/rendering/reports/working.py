@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...arith import Named, Num, formula, plain, product, show, total
-from ...counting.quantities import certainty, matching
+from ...counting.quantities import certainty
 from ...counting.rows import AXES, Row, named_shape
-from ...counting.tally import tally
+from ...counting.tally import matching, tally
 from ..escape import escape
 from ..layer_line import described, size
 from ..terminal import Terminal, count, wrap, wrap_steps

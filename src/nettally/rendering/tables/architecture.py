@@ -31,7 +31,7 @@ CHAIN = 40
 """The characters of a branch on one line."""
 
 _SHOWN = {"lrn", "contrast_norm", "softmax", "log_softmax"}
-_REARRANGED = "flatten reshape permute expand tile arrange tensor"
+_REARRANGED = "flatten reshape permute expand tile arrange tensor cache"
 _ELEMENTWISE = "add subtract multiply pointwise"
 QUIET = (
     frozenset(

@@ -204,9 +204,32 @@ def reconcile_text(
         lines.extend(
             ["", *(terminal.style(text, "yellow") for text in wrap(caution, terminal.prose))]
         )
+    lines += _published_ways(tally, terminal)
     if notes:
         lines.extend(["", *noted(notes, terminal)])
     return "\n".join(lines) + "\n"
+
+
+def _published_ways(tally: Tally, terminal: Terminal) -> list[str]:
+    """Of a language model, what published formulas give for training; [] for other networks."""
+    from ...accountings.language_models import estimates
+
+    ways = estimates(tally)
+    if not ways:
+        return []
+    width = max(len(each.way.name) for each in ways)
+    amounts = [(f"{plain(each.flops):,}", f"{each.per_token:,}") for each in ways]
+    wide = [max(len(pair[i]) for pair in amounts) for i in range(2)]
+    tokens = count(ways[0].tokens, "token")
+    head = f"Training on {tokens}, as published formulas have it (-forward: one pass alone)"
+    lines = ["", *(terminal.style(line, "bold") for line in wrap(head, terminal.prose)), ""]
+    blank = " " * (width + 2) if terminal.prose >= NARROW else INDENT
+    for each, (flops, one) in zip(ways, amounts, strict=True):
+        text = f"{each.way.name:<{width}}  {flops:>{wide[0]}} FLOPs, {one:>{wide[1]}} a token"
+        lines += wrap(text, terminal.prose, rest=INDENT)
+        wrapped = wrap(f"= {each.way.formula}", terminal.prose, blank, f"{blank}  ")
+        lines += [terminal.style(line, "dim") for line in wrapped]
+    return lines
 
 
 def _reconcile_row(tally: Tally, each: Any, nothing_known: bool) -> tuple[str, str, str, str]:

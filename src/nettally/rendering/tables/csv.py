@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...arith import plain
 from ...claims.comparison import in_form_of, shown_value
 from ...counting.certainty import certainty, knows
-from ...counting.quantities import SUMS
+from ...counting.quantities import LISTED, SUMS
 from ..escape import csv_cell
 from ..layer_line import described
 from .columns import AtLeast, chosen
@@ -55,8 +55,8 @@ def flat_rows(tally: Tally) -> list[dict[str, Any]]:
             "inputs": tuple(_sizes(shape) for shape in row.inputs),
             "output": _sizes(row.shape),
             **{
-                name: plain(of(tally, row)) if knows(tally, name, row) else None
-                for name, of in SUMS.items()
+                name: plain(SUMS[name](tally, row)) if knows(tally, name, row) else None
+                for name in LISTED
             },
         }
         for row in tally.rows

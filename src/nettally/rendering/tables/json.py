@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...arith import Num, plain
 from ...claims.comparison import in_form_of
 from ...counting.certainty import certainty, knows
-from ...counting.quantities import SUMS
+from ...counting.quantities import LISTED, SUMS
 from ...counting.values import Flag
 from ..layer_line import described
 from .compare import is_sure, remarks
@@ -217,8 +217,8 @@ def _totals(tally: Tally) -> dict[str, Any]:
         **{
             name: None
             if certainty(tally, name) == "unknown"
-            else sum(plain(of(tally, row)) for row in tally)
-            for name, of in SUMS.items()
+            else sum(plain(SUMS[name](tally, row)) for row in tally)
+            for name in LISTED
         },
         "complete": tally.complete,
         "parameters_complete": tally.parameters_complete,
@@ -248,8 +248,8 @@ def _row(tally: Tally, row: Row) -> dict[str, Any]:
         else {name: _shape(shape) for name, shape in parameters.items()},
         "shared": dict(node.shared),
         **{
-            name: plain(of(tally, row)) if knows(tally, name, row) else None
-            for name, of in SUMS.items()
+            name: plain(SUMS[name](tally, row)) if knows(tally, name, row) else None
+            for name in LISTED
         },
     }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...counting.memory import HELD_RULE, INFERENCE_RULE, RULE, TRAINING_RULE
+from ...counting.caches import WIDTH as CACHE_WIDTH
+from ...counting.memory import HELD_RULE, INFERENCE_RULE, RULE, TRAINING_RULE, WIDTHS
 from ..escape import escape
 from ..terminal import count, noted, wrap
 from .table import Head, Table, TableRow
@@ -13,6 +14,7 @@ from .terminal import grid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...counting.caches import Cache
     from ...counting.memory import Inference, Training
     from ..terminal import Terminal
 
@@ -68,6 +70,23 @@ def memory_table(trained: Training, used: Inference) -> Table:
         tuple(lines),
         (*_rules(trained, used), *network.notes),
     )
+
+
+def cache_line(sizes: Cache, dtype: str = "") -> str:
+    """What a language model keeps of the tokens before, in words. dtype: "" for 16 bits a value."""
+    width = WIDTHS[dtype] if dtype else CACHE_WIDTH
+    size = sizes.values * width
+    text = f"kept of {count(sizes.context, 'token')}: {_size(size)} MB ({size / 2**30:,.3f} GiB)"
+    parts = [
+        f"{values:,} {what}"
+        for values, what in (
+            (sizes.keys_and_values, "keys and values"),
+            (sizes.index_keys, "keys of an index"),
+            (sizes.state, "values of states"),
+        )
+        if values
+    ]
+    return f"{text}: {', '.join(parts)}, {dtype or '16 bits'} each"
 
 
 def _kinds(trained: Training) -> str:
