@@ -34,6 +34,16 @@ Json = dict[str, Any]
 
 # --- TimeDistributed ----------------------------------------------------------------------------
 
+
+def test_a_model_that_is_given_rows_of_another_length_is_refused() -> None:
+    """Keras, too, holds what a model is called with to its own input."""
+    inner = sequential((8,), layer("Dense", units=4))
+    assert counted(sequential((3, 8), layer("TimeDistributed", layer=inner))).parameters == 36
+    with pytest.raises(ReadError, match="rows of another length") as error:
+        counted(sequential((3, 9), layer("TimeDistributed", layer=inner)))
+    assert error.value.values == "9 given, its own input has 8"
+
+
 CONV = layer("Conv2D", "c", filters=4, kernel_size=3)
 LSTM = layer("LSTM", "l", units=3, return_sequences=True)
 FIRST = layer("Conv2D", filters=4, kernel_size=3, data_format="channels_first")

@@ -26,6 +26,16 @@ def run(
             where=model.file,
             values=f"{len(inputs)} given",
         )
+    shape = inputs[0].shape if model.sequential and inputs else None
+    if shape is not None and model.built is not None and len(shape) == len(model.built) == 2:
+        size, wanted = shape[1], model.built[1]
+        if wanted is not None and size != wanted:
+            raise ReadError(
+                f"the model '{model.name[:60]}' reads rows of another length",
+                where=model.file,
+                values=f"{size:,} given, its own input has {wanted:,}",
+                hint="one of the two sizes in the file is mistaken",
+            )
     if len(prefix) > MAX_PREFIX:
         raise ReadError(
             "the names of models within models are too long",
