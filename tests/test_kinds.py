@@ -325,7 +325,7 @@ def test_a_folder_is_named_and_a_file_in_it_proposed(tmp_path: Path) -> None:
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\1")
     assert "SavedModel" in complaint(tmp_path / "saved").what
     (tmp_path / "hub").mkdir()
-    for name in ("tokenizer.json", "model.safetensors", "config.json"):
+    for name in ("tokenizer.json", "model.safetensors", "preprocessor_config.json"):
         (tmp_path / "hub" / name).write_bytes(b"{}")
     error = complaint(tmp_path / "hub")
     assert error.what == "this is a folder"

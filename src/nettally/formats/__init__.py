@@ -166,7 +166,11 @@ def _read_file(source: Source, member: str = "") -> Network:
     A file that is packed is unpacked, and one that is refused is named for what it is.
     """
     path, name = source.path or "", source.name
-    if os.path.isdir(path):
+    config = os.path.join(path, "config.json")
+    if os.path.isfile(config) and not member:  # a model as Hugging Face's hub has it
+        path = name = config
+        source = source.replace(name=config, path=config)
+    elif os.path.isdir(path):
         from .kinds import of_folder
 
         raise of_folder(path)

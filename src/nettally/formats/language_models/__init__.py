@@ -58,13 +58,16 @@ def network(fields: Any, source: Source) -> Network:
         raise ReadError("a configuration is an object", where=source.name)
     config = Config(fields, source.name)
     whole = config.word("model_type")
-    architecture = next((table[whole] for table in tables() if whole in table), None)
+    decoders = next(tables())
+    # Qwen2-VL's own files have the text's fields beside vision_config: of these the text is read
+    flat = "vision_config" in config.fields and "text_config" not in config.fields
+    searched = (decoders,) if flat else tables()
+    architecture = next((table[whole] for table in searched if whole in table), None)
     towers: dict[str, str] = {}
     text, notes = config, tuple[str, ...]()
     if isinstance(architecture, Decoder | None):
         towers, text = beside_text(config)
     type_ = text.word("model_type", whole)
-    decoders = next(tables())
     if text is not config or architecture is None:
         architecture = decoders.get(f"{type_}_text") or decoders.get(type_)
     if architecture is None and (named := by_class(text, decoders)):
@@ -73,10 +76,12 @@ def network(fields: Any, source: Source) -> Network:
     if architecture is None:
         known = [each for table in tables() for each in table]
         raise text.error(
-            "this configuration of Hugging Face's transformers has a model type that is not "
+            "this is a configuration of Hugging Face's transformers, of a model type that is not "
             f"known: '{type_[:60]}'",
             values=f"{len(known)} types are",
-            hint=closest(type_, known),
+            hint=near
+            if (near := closest(type_, known)).startswith("did you mean")
+            else "name the model's safetensors files, or the module: package.module:factory",
         )
     if callable(architecture):
         architecture = architecture(text)

@@ -6,6 +6,7 @@ builds its nodes. A setting is a value, or the name of the configuration's field
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ...record import Record
@@ -14,7 +15,7 @@ from ..graph_builder import GraphBuilder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...network import Shape
+    from ...network import Network, Shape
     from .config import Config
 
 ACTIVATIONS = {
@@ -66,6 +67,13 @@ class Stack(GraphBuilder):
         if shape is None:
             shape = self._outputs[key] = super().output(place, layer, inputs)
         return shape
+
+    def network(self, *, name: str = "", **facts: Any) -> Network:
+        """The network; ``config.json`` says no name, so that it is called as its folder is."""
+        folder, file = os.path.split(os.path.abspath(self.file))
+        if file == "config.json":
+            name = name or os.path.basename(folder)
+        return super().network(name=name, **facts)
 
     def linear(
         self, name: str, x: str, features: int, *, bias: bool, transposed: bool = False
