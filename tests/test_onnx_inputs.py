@@ -148,6 +148,15 @@ def test_the_options_of_the_command(tmp_path: Path) -> None:
     assert "the input 'rate' is given two values" in done.stderr
 
 
+def test_sizes_of_an_input_that_has_a_value_are_not_told_of_another(tmp_path: Path) -> None:
+    nodes = [w.node("Mul", ["x", "z"], ["a"]), w.node("Mul", ["a", "gain"], ["y"])]
+    inputs = [w.info("gain", []), w.info("x", ["n"]), w.info("z", [])]
+    (tmp_path / "net.onnx").write_bytes(w.model(w.graph(nodes, inputs, [Y])))
+    for words in (("--value", "x=3"), ("--value", "x=3", "--value", "z=2")):
+        done = nettally("tally", "net.onnx", "--input", "x=1", *words, cwd=tmp_path)
+        assert (done.returncode, "is read as" in done.stderr + done.stdout) == (0, False)
+
+
 def test_only_onnx_files_take_values(tmp_path: Path) -> None:
     (tmp_path / "n.yaml").write_text("nettally: 1\ninput: 3x8x8\nlayers:\n  - c: relu\n", "utf-8")
     with pytest.raises(ReadError, match="inputs of this file have no values"):
