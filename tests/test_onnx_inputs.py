@@ -105,7 +105,7 @@ def test_a_value_of_an_input_that_the_file_has_one_for() -> None:
 def test_a_value_is_no_parameter() -> None:
     nodes = [w.node("Mul", ["x", "mask"], ["y"])]
     inputs = [w.info("x", [1, 3]), w.info("mask", [1, 3])]
-    net = network(w.model(w.graph(nodes, inputs, [Y])), {"value:mask": "0.5"})
+    net = network(w.model(w.graph(nodes, inputs, [Y])), {"value:mask": "0.5,1,0"})
     assert (tally(net).parameters, tuple(net.inputs)) == (0, ("x",))
 
 
@@ -117,6 +117,9 @@ def test_a_value_is_no_parameter() -> None:
         ("rate", "1.5", "whole numbers"),
         ("rate", "inf", "this is no value"),
         ("rate", "9" * 50, "this is no value"),
+        ("rate", "99999999999999999999999", "this is no value"),
+        ("rate", str(-(2**63) - 1), "this is no value"),
+        ("x", "3", "does not fit its sizes"),
         ("rate", "", "this is no value|does not fit"),
         ("rate", "1,2", "does not fit its sizes"),
         ("rate", ",".join(["1"] * 2000), "at most 1,024"),

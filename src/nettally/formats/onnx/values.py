@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from math import prod
 from typing import TYPE_CHECKING, TypeGuard
 
-from .proto import PACKED
+from .proto import BITS, BOOL, FLOATS, INT8, INT16, INT32, INT64, PACKED, UINT8, UINT16, UINT32
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,3 +135,24 @@ def shown(shape: Dims | None) -> str:
     if shape is None:
         return "unknown"
     return "x".join("?" if size is None else str(size) for size in shape) or "a scalar"
+
+
+def _limit(dtype: int) -> tuple[int, int]:
+    bits = BITS[dtype]
+    if dtype in (INT8, INT16, INT32, INT64):
+        return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    return 0, (1 << bits) - 1
+
+
+def cast(values: Numbers, dtype: int) -> Numbers | None:
+    """The values as another type."""
+    if dtype in FLOATS:
+        return [float(each) for each in values]
+    if dtype == BOOL:
+        return [int(each != 0) for each in values]
+    if dtype in (INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, 13):
+        least, most = _limit(dtype)
+        if not all(math.isfinite(each) and least <= int(each) <= most for each in values):
+            return None
+        return [int(each) for each in values]
+    return None
