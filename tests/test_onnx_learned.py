@@ -342,6 +342,10 @@ BEHIND: dict[str, tuple[list[bytes], list[bytes], int]] = {
     "its own": ([node("Odd", ["a", "w"], ["y"], domain="other")], [normal("w", 8, 4)], 32),
     "ConvInteger": (
         [node("ConvInteger", ["a", "w"], ["y"])], [w.tensor("w", [4, 3, 3, 3], dtype=w.INT8)], 108),
+    "QLinearConv": (
+        [node("QLinearConv", ["a", "s", "z", "w", "s", "z", "s", "z", "b"], ["y"])],
+        [w.tensor("w", [4, 3, 3, 3], dtype=w.INT8), w.tensor("b", [4], dtype=w.INT32),
+         one("s", 0.1), w.tensor("z", [], [0], w.INT8)], 112),
     "values": (
         [node("NonZero", ["x"], ["i"]), node("Cast", ["i"], ["c"], to=1),
          node("MatMul", ["c", "w"], ["y"])],

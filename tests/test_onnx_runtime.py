@@ -239,6 +239,28 @@ def test_shapes_are_those_of_onnx_runtime(name: str) -> None:
         assert [each.shape for each in session.run(None, feeds)] == case.shapes
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.parameters])
+def test_parameters_are_known_where_the_inputs_shape_is_not(name: str) -> None:
+    case = CASES[name]
+    places = case.names.split(" ")
+    data = [each for each in places if each in case.feeds]
+    odd = [w.node("Odd", [each], [f"{each}_"], domain="other") for each in data]
+    names = [f"{each}_" if each in data else each for each in places]
+    node = w.node(case.op, names, ["y"], domain=MS, **case.attributes)
+    inputs = [w.info(each, [1]) for each in data]
+    graph = w.graph([*odd, node], inputs, [w.info("y", None, 0)], case.held)
+    counted = tally(
+        onnx.read(Source("net.onnx", w.model(graph, {"": 21, MS: 1, "other": 1}, ir=10)))
+    )
+    assert (counted.parameters, counted.parameters_complete) == (case.parameters, True)
+    assert not counted.complete
+
+
+def test_what_chooses_the_experts_is_read() -> None:
+    net = onnx.read(Source("net.onnx", file_of(CASES["experts"])[0]))
+    assert tuple(net.inputs) == ("x", "r")
+
+
 def test_a_buffer_of_which_nothing_is_said_counts_as_full() -> None:
     case = CASES["one place more, in a buffer"]
     data, _, options = file_of(case)

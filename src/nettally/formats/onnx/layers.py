@@ -299,7 +299,7 @@ class Layers(Stored):
             fields |= {"size": shape, "whole": True}
         stored: dict[str, Value | None] = {}
         sizes: list[tuple[str, Dims | None]] = []
-        packed = False
+        packed, apart = False, bool(call.node.domain) and call.node.op not in KEPT
         for name, tensor in (tensors or {}).items():
             if tensor is None or tensor.parts == ():
                 continue
@@ -308,7 +308,7 @@ class Layers(Stored):
                 continue
             stored[name] = tensor
             sizes.append((name, tensor.shape))
-            packed = packed or (tensor.dtype in PACKED and bool(call.node.domain))
+            packed = packed or (tensor.dtype in PACKED and apart)
         attributes = call.node.attributes if tensors is not None else {}
         for name, each in attributes.items():
             if isinstance(each, TensorProto) and each.dtype in FLOATS and prod(each.dims) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..proto import FLOAT, INT64, STRING, TensorProto
+from ..proto import FLOAT, FLOATS, INT64, STRING, TensorProto
 from ..values import MAX_CONTENTS, Unknown, Value, known, shown, times
 
 if TYPE_CHECKING:
@@ -137,9 +137,10 @@ def gather(call: NodeCall) -> None:
 def looked_up(call: NodeCall, x: Value, indices: Value, axis: int) -> None:
     """Parts of a tensor along an axis: of a constant table by computed places, an embedding."""
     shape, of = x.shape, indices.shape
-    if shape is None or of is None:
+    table = x.constant and not indices.constant and x.dtype in FLOATS
+    if shape is None or (of is None and not table):
         raise Unknown
-    out = (*shape[:axis], *of, *shape[axis + 1 :])
+    out = None if of is None else (*shape[:axis], *of, *shape[axis + 1 :])
     b = call.b
     if indices.constant and not x.constant:
 
