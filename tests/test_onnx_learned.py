@@ -154,6 +154,30 @@ def test_weights_that_are_computed_of_others_are_weights_still() -> None:
     assert total["y"].node.shared == {"weight": "w"}
 
 
+STATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+
+
+@pytest.mark.parametrize("op", STATES)
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_first_state_that_is_no_zeros_is_learned(op: str, grows: bool) -> None:
+    rows = 8 * STATES[op]
+    nodes = [
+        SHAPE,
+        node("Slice", ["s", "one", "two"], ["n"]),
+        node("Concat", ["one", "n", "eight"], ["to"], axis=0),
+        node("Expand", ["h", "to"], ["first"]),
+        node(op, ["x", "w", "r", "", "", "first" if grows else "h"], ["y"], hidden_size=8),
+    ]
+    held = [normal("w", 1, rows, 4), normal("r", 1, rows, 8), whole("one", 1), whole("two", 2),
+            whole("eight", 8)]  # fmt: skip
+    for state, more in ((normal("h", 1, 1, 8), 8), (w.tensor("h", [1, 1, 8]), 0)):
+        for n in (1, 5) if grows else (1,):
+            total = counted(nodes if grows else nodes[-1:], {"x": [5, "n", 4]}, [*held, state],
+                            {"x": (5, n, 4)})  # fmt: skip
+            assert (total.parameters, total.complete) == (12 * rows + more, True)
+            assert total.macs == 5 * n * 12 * rows
+
+
 # --- masks, sines, and what normalises the input ------------------------------------------------
 
 ADDED = [node("Add", ["x", "m"], ["a"]), node("Softmax", ["a"], ["y"], axis=-1)]
@@ -323,7 +347,10 @@ BEHIND: dict[str, tuple[list[bytes], list[bytes], int]] = {
     "LayerNormalization": (
         [node("LayerNormalization", ["a", "w", "b"], ["y"])],
         [normal("w", 4), normal("b", 4)], 8),
-    "LSTM": ([node("LSTM", ["a", "w", "r", "b", "", "h", "h"], ["y"], hidden_size=8)], LSTM, 448),
+    "LSTM": ([node("LSTM", ["a", "w", "r", "b", "", "h", "h"], ["y"], hidden_size=8)], LSTM, 456),
+    "LSTM from zeros": (
+        [node("LSTM", ["a", "w", "r", "b", "", "h", "h"], ["y"], hidden_size=8)],
+        [*LSTM[:3], w.tensor("h", [1, 1, 8])], 448),
     "Gather": (
         [node("Cast", ["a"], ["i"], to=7), node("Gather", ["w", "i"], ["y"])],
         [normal("w", 9, 4)], 36),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...network import MAX_SIZE, NOTHING
 from .constants import computed_constant
 from .proto import FLOATS, PACKED, Graph, TensorProto
-from .state import BY_SIZE, KEPT, LEARNED_ATTRIBUTES
+from .state import BY_SIZE, FIRST_STATES, KEPT, LEARNED_ATTRIBUTES
 from .stored import Stored
 from .values import MAX_CONTENTS, MAX_DIM, Value, known, short, shown
 
@@ -270,6 +270,7 @@ class Layers(Stored):
     def tensors_of(self, call: NodeReader) -> dict[str, Value | None]:
         """The constants that an operator reads and may have learned, by their place."""
         kept = KEPT.get(call.node.op, ())
+        states = FIRST_STATES.get(call.node.op, ())
         inputs = call.inputs[:1] if call.node.op in BY_SIZE else call.inputs  # others say where
         return {
             f"weight{place}": value
@@ -277,6 +278,7 @@ class Layers(Stored):
             if value is not None
             and value.constant
             and place not in kept
+            and not (place in states and self.holds_zeros(value))
             and self.is_learned(value, self.may_be_learned(value))
         }
 

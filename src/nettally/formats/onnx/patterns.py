@@ -88,6 +88,10 @@ def has_infinity(blob: Blob, value: Value) -> bool:
     return any(abs(each) == float("inf") for each in _distinct(blob, value))
 
 
+def is_zeros(blob: Blob, value: Value) -> bool:
+    return _distinct(blob, value) == {0}
+
+
 def _bytes(blob: Blob, value: Value, most: int) -> tuple[bytes, str, str] | None:
     """The first bytes of the contents, and how a word and a number of them are called."""
     tensor = value.tensor

@@ -319,20 +319,24 @@ BY_SIZE = {**dict.fromkeys(_MOVING, "arrange"), **dict.fromkeys(_PROCEDURES, "pr
 
 KEPT = {
     "BatchNormalization": (3, 4),
-    "LSTM": (5, 6),
-    **dict.fromkeys(("GRU", "RNN"), (5,)),
     **dict.fromkeys(("QLinearConv", "QLinearMatMul"), (1, 2, 4, 5, 6, 7)),
     "DynamicQuantizeMatMul": (2, 3),
     "MatMulIntegerToFloat": (2, 3, 4, 5),
     "QGemm": (1, 2, 4, 5, 7, 8),
     "QAttention": (3, 4, 5, 6, 7),
-    "DynamicQuantizeLSTM": (5, 6, 8, 9, 10, 11),
+    "DynamicQuantizeLSTM": (8, 9, 10, 11),
     "QEmbedLayerNormalization": tuple(range(8, 18)),
 }
-"""Places of inputs that are no parameters: running statistics, first states, scales.
+"""Places of inputs that are no parameters: running statistics, scales.
 
 Of an operator that stands here each stored integer is one value.
 """
+
+FIRST_STATES = {
+    **dict.fromkeys(("LSTM", "DynamicQuantizeLSTM"), (5, 6)),
+    **dict.fromkeys(("GRU", "RNN"), (5,)),
+}
+"""Places of the states before the first step, which are learned unless they are zeros."""
 
 LEARNED_ATTRIBUTES = frozenset(
     (

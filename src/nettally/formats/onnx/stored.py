@@ -9,7 +9,17 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from .patterns import CHOICE, FREQUENCIES, INVERTED_MASK, MASK, PLAIN, WAVES, has_infinity, pattern
+from .patterns import (
+    CHOICE,
+    FREQUENCIES,
+    INVERTED_MASK,
+    MASK,
+    PLAIN,
+    WAVES,
+    has_infinity,
+    is_zeros,
+    pattern,
+)
 from .proto import FLOATS, PACKED
 from .state import State
 from .values import Value, known
@@ -109,6 +119,10 @@ class Stored(State):
             large = stored and known(value.shape) and prod(value.shape) > 1
             value.pattern = pattern(self.blob, value) if large else PLAIN
         return value.pattern
+
+    def holds_zeros(self, value: Value) -> bool:
+        """Whether a constant is zeros, and computed of nothing else."""
+        return all(each.fill == 0 or is_zeros(self.blob, each) for each in self.origins(value))
 
     def is_suspect(self, value: Value) -> bool:
         """Whether a constant may be no parameter, so that a rule looks at more than its size."""
