@@ -292,6 +292,26 @@ def test_a_mask_is_a_buffer_that_is_kept_once() -> None:
     assert total.network.notes == ("masks before a softmax: no parameters, but buffers: m",)
 
 
+CLASSES = [0.0, -1e4, 0.0, -1e4, 0.0]
+
+
+@pytest.mark.parametrize("values", [CLASSES, [0.0, -math.inf, 0.0, 0.0, 0.0], [0.0] * 5])
+@pytest.mark.parametrize("dims", [[5], [1, 5]])
+def test_a_row_that_is_added_to_a_product_is_its_bias(values: list[float], dims: list[int]) -> None:
+    held = [normal("w", 8, 5), w.tensor("b", dims, values)]
+    end = node("Softmax", ["s"], ["y"])
+    gemm = counted([node("Gemm", ["x", "w", "b"], ["s"]), end], {"x": [1, 8]}, held)
+    added = [node("MatMul", ["x", "w"], ["p"]), node("Add", ["b", "p"], ["s"]), end]
+    total = counted(added, {"x": [1, 8]}, held)
+    assert (total.parameters, gemm.parameters, total.network.notes) == (45, 45, ())
+
+
+def test_a_mask_behind_a_product_by_a_weight_has_rows() -> None:
+    nodes = [node("MatMul", ["x", "w"], ["s"]), node("Add", ["s", "m"], ["a"]), ADDED[1]]
+    total = counted(nodes, {"x": [16, 8]}, [normal("w", 8, 16), triangle("m", 16, -1e9, [16, 16])])
+    assert total.parameters == 128
+
+
 def test_what_our_own_files_say_of_a_tensor_goes_before_its_looks() -> None:
     nodes, inputs, held, _ = APART["rotary tables"]
     graph = w.graph(nodes, [w.info(k, v) for k, v in inputs.items()], [w.info("y", None, 0)], held)

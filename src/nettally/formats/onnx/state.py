@@ -53,7 +53,9 @@ class State(GraphBuilder):
         self.kept: set[str] = set()  # the roots of constants that nobody learned
         self.centered: set[str] = set()  # inputs whose mean is subtracted
         self.running: Sequence[NodeDef] = ()
-        self._readers: tuple[Sequence[NodeDef], dict[str, list[NodeDef]]] = ((), {})
+        self._indexed: Sequence[NodeDef] | None = None
+        self._readers: dict[str, list[NodeDef]] = {}
+        self._makers: dict[str, NodeDef] = {}
         self.sizes = Sizes()
         self.prefix = ""
         self.rounded = False
@@ -94,15 +96,24 @@ class State(GraphBuilder):
             value.contents = tensor.numbers
         return value.contents
 
+    def _index(self) -> None:
+        """Who reads and who makes each value of the graph or body that is run."""
+        if self._indexed is not self.running:
+            self._indexed, self._readers, self._makers = self.running, {}, {}
+            for node in self.running:
+                for name in node.inputs:
+                    self._readers.setdefault(name, []).append(node)
+                self._makers.update(dict.fromkeys(node.outputs, node))
+
     def readers(self, names: Iterable[str]) -> list[NodeDef]:
         """The nodes of the graph or body that is run which read one of these values."""
-        nodes, readers = self._readers
-        if nodes is not self.running:
-            nodes, readers = self._readers = self.running, {}
-            for node in nodes:
-                for name in node.inputs:
-                    readers.setdefault(name, []).append(node)
-        return [node for name in names for node in readers.get(name, ())]
+        self._index()
+        return [node for name in names for node in self._readers.get(name, ())]
+
+    def maker(self, name: str) -> NodeDef | None:
+        """The node of the graph or body that is run which makes a value."""
+        self._index()
+        return self._makers.get(name)
 
     def spend(self, steps: int) -> bool:
         """Whether so many more values of constants may be computed; a note says where not."""

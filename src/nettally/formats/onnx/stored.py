@@ -51,6 +51,12 @@ _PASSING = frozenset(
 )  # fmt: skip
 """Operators behind which values are still what they were, moved, scaled or masked."""
 
+_PRODUCTS = frozenset(
+    ("MatMul", "Gemm", "FusedMatMul", "MatMulNBits", "MatMulBnb4", "MatMulIntegerToFloat",
+     "DynamicQuantizeMatMul", "Einsum")
+)  # fmt: skip
+"""Operators behind which a value a column is a bias."""
+
 _RAW = frozenset((*_PASSING, "Resize", "Upsample", "Pad", "QuantizeLinear", "DequantizeLinear"))
 """Operators behind which an input's values are still its own."""
 
@@ -141,6 +147,8 @@ class Stored(State):
             return False
         if not self.guesses or not (self.is_suspect(value) or (x is not None and x.raw)):
             return False
+        if x is not None and operation == "add" and self.is_bias(value, x):
+            return False
         apart = bool(value.parts != ())
         for origin in self.origins(value):
             root = origin.root
@@ -153,6 +161,17 @@ class Stored(State):
                     self.note(f"{why}: no parameters, but buffers", root.partition("@")[0])
             apart = apart and root in self.kept
         return apart
+
+    def is_bias(self, value: Value, x: Value) -> bool:
+        """Whether a constant is added, a value a column, to a product by a stored weight.
+
+        Whatever it holds, it is the bias that Gemm would add; a mask has rows.
+        """
+        size, node = value.shape, self.maker(x.name)
+        if not known(size) or not size or prod(size) != size[-1] or node is None:
+            return False
+        factors = [self.values.get(name) for name in node.inputs]
+        return node.op in _PRODUCTS and any(each and each.constant for each in factors)
 
     def why_apart(self, call: NodeReader, operation: str, origin: Value) -> str:
         """Why nobody learned a tensor; nothing where somebody may have."""
