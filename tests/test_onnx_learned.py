@@ -415,6 +415,35 @@ def test_packed_weights_of_an_unknown_operator_are_not_known() -> None:
     assert not total.parameters_complete
 
 
+REPEATED: dict[str, Case] = {
+    "PRelu": ([node("PRelu", ["x", "many"], ["y"])], {"x": [2, 8, 4, 4]},
+              [whole("to", 8, 1, 1)], 1),
+    "Conv": ([node("Conv", ["x", "w", "many"], ["y"])], {"x": [2, 3, 8, 8]},
+             [FILTERS, whole("to", 4)], 109),
+    "Gemm": ([node("Gemm", ["x", "w", "many"], ["y"])], {"x": [2, 8]},
+             [normal("w", 8, 4), whole("to", 4)], 33),
+    "LayerNormalization": (
+        [node("LayerNormalization", ["x", "many"], ["y"])], {"x": [2, 8]}, [whole("to", 8)], 1),
+    "behind what is not known": (
+        [ODD, node("PRelu", ["a", "many"], ["y"])], {"x": [2, 8]}, [whole("to", 8)], 1),
+    "twice": (
+        [node("PRelu", ["x", "many"], ["a"]), node("PRelu", ["a", "many"], ["y"])],
+        {"x": [2, 8, 4, 4]}, [whole("to", 8, 1, 1)], 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.parametrize("op", ["Expand", "Tile"])
+def test_one_number_that_a_weight_repeats_is_one_parameter(name: str, op: str) -> None:
+    nodes, inputs, held, parameters = REPEATED[name]
+    dims = [1, 1, 1] if name in ("PRelu", "twice") else [1]
+    for value, less in ((0.25, 0), (1.0, 1)):
+        number = w.tensor("one", dims, [value])
+        total = counted([node(op, ["one", "to"], ["many"]), *nodes], inputs, [*held, number])
+        assert total.parameters == parameters - less
+        assert total.parameters_complete
+
+
 STATED: list[tuple[list[bytes], tuple[int, ...], int]] = [
     ([node("Conv", ["a", "w"], ["y"])], (1, 4, 10, 10), 400 * 27),
     ([node("Conv", ["a", "w"], ["y"], strides=[2, 2], pads=[1] * 4)], (1, 4, 10, 10), 400 * 27),

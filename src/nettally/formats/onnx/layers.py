@@ -152,6 +152,8 @@ class Layers(Stored):
         shared = NOTHING
         if weights or keys:
             tensors = {name: weight for name, weight in (weights or {}).items() if weight}
+            for each in tensors.values():
+                self.count_number(each)
             roots = {name: each.root for name, each in tensors.items() if each.parts is None}
             computed = {n: self.node_of(each) for n, each in tensors.items() if n not in roots}
             shared = self.share(call, label, {**roots, **(keys or {})}) | computed
@@ -177,7 +179,8 @@ class Layers(Stored):
             of = tuple(part.sizes for part in parts) if all(known(p.shape) for p in parts) else ()
             layer = self.layer("arrange", type=value.made_by, size=shape, of=of)
         else:
-            learned = self.is_learned(value, prod(shape) > 1 and value.dtype in FLOATS)
+            likely = (prod(shape) > 1 or value in self.numbers) and value.dtype in FLOATS
+            learned = self.is_learned(value, likely)
             layer = self.layer(
                 "tensor", size=shape, learned=learned, kept=value.root in self.kept and not learned
             )

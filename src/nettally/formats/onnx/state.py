@@ -51,6 +51,7 @@ class State(GraphBuilder):
         self.open: dict[str, int] = {}  # layers whose output's size is not known, and their places
         self.holders: dict[Value, str] = {}  # of constants, the layers that hold them
         self.kept: set[str] = set()  # the roots of constants that nobody learned
+        self.numbers: set[Value] = set()  # single ones that are learned
         self.centered: set[str] = set()  # inputs whose mean is subtracted
         self.running: Sequence[NodeDef] = ()
         self._indexed: Sequence[NodeDef] | None = None
@@ -95,6 +96,13 @@ class State(GraphBuilder):
                 tensor.numbers = contents(self.blob, tensor, MAX_CONTENTS)
             value.contents = tensor.numbers
         return value.contents
+
+    def count_number(self, value: Value) -> None:
+        """Take the one number of the file that a weight repeats for a parameter; not 0 and 1."""
+        number = value.number
+        if value.parts == () and number is not None and self.contents(number) not in ([0], [1]):
+            value.parts = (number,)
+            self.numbers.add(number)
 
     def _index(self) -> None:
         """Who reads and who makes each value of the graph or body that is run."""
@@ -226,6 +234,8 @@ class NodeReader:
         """
         value = self.get(place)
         if value is None or value.node is None:
+            if value is not None:
+                self.b.count_number(value)
             return value
         if value.is_input:
             self.b.weight_inputs.add(value.name)

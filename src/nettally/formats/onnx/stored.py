@@ -57,6 +57,8 @@ _PRODUCTS = frozenset(
 )  # fmt: skip
 """Operators behind which a value a column is a bias."""
 
+_REPEATING = frozenset(("Expand", "Tile"))
+
 _RAW = frozenset((*_PASSING, "Resize", "Upsample", "Pad", "QuantizeLinear", "DequantizeLinear"))
 """Operators behind which an input's values are still its own."""
 
@@ -83,6 +85,8 @@ class Stored(State):
         packed = [each for each in parts if each.packed or each.dtype in PACKED]
         value.parts = tuple(packed or parts)  # the factors of packed weights are the packer's
         value.made_by, value.packed = op, bool(packed)
+        if op in _REPEATING and first is not None and first.parts is None:
+            value.number = first if known(first.shape) and prod(first.shape) == 1 else None
         if value.name in call.node.outputs[:1]:
             value.label = call.name
         return value

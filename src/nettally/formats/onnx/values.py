@@ -30,10 +30,11 @@ class Value:
     tensor: where a constant's contents lie. root: the tensor of the file that a constant comes
     from by views, so that two uses of one weight are known as one; else its name. origin: that
     tensor itself. parts: the constants that one is computed from, as far as they may be learned;
-    None where it stands in the file. fill: the number that it is filled with. packed: whole numbers
-    of few bits stand for reals. is_input: whether it is an input of the graph. raw: whether it is
-    one, or moved and normalised only. items: the tensors of a value that is a sequence. sort: the
-    same object for all values of one shape, type and so on.
+    None where it stands in the file. fill: the number that it is filled with. number: the one
+    number of the file that it repeats. packed: whole numbers of few bits stand for reals. is_input:
+    whether it is an input of the graph. raw: whether it is one, or moved and normalised only.
+    items: the tensors of a value that is a sequence. sort: the same object for all values of one
+    shape, type and so on.
     """
 
     # class attributes that few values change, and no __slots__: so the many are made quickly
@@ -43,6 +44,7 @@ class Value:
     raw: bool = False
     packed: bool = False
     fill: float | None = None
+    number: Value | None = None
     parts: tuple[Value, ...] | None = None
     origin: Value | None = None
     made_by: str = ""  # the operator that computes a constant of its parts
@@ -81,6 +83,7 @@ class Value:
         view = Value(name, shape, dtype, self.node)
         view._root, view.origin = self.root, self.origin or self
         view.parts, view.made_by, view.fill = self.parts, self.made_by, self.fill
+        view.number = self.number
         view.packed = self.packed or (self.dtype in PACKED and dtype not in PACKED)
         return view
 
