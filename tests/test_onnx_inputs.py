@@ -165,6 +165,18 @@ def test_only_onnx_files_take_values(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="inputs of this file have no values"):
         read(str(tmp_path / "n.yaml"), options={"value:data": "1"})
 
+    with pytest.raises(ReadError, match="states no shapes that could be ignored"):
+        read(str(tmp_path / "n.yaml"), options={"ignore_stated_shapes": "yes"})
+
+
+def test_numbers_that_are_too_many_are_told_with_their_node() -> None:
+    held = [w.tensor("zero", [], [0], w.INT64), w.tensor("one", [], [1], w.INT64)]
+    graph = w.graph([w.node("Range", ["zero", "n", "one"], ["y"])], [w.info("n", [], w.INT64)],
+                    [Y], held)  # fmt: skip
+    assert network(w.model(graph), {"value:n": "7"})
+    with pytest.raises(ReadError, match=r"(?s)Range 'y': it makes more than.*4000000000"):
+        network(w.model(graph), {"value:n": "4000000000"})
+
 
 # --- branches -------------------------------------------------------------------------------------
 
@@ -183,6 +195,13 @@ def test_a_branch_that_does_not_fit_leaves_the_other(sizes: tuple[int, int]) -> 
 def test_where_neither_branch_fits_the_first_says_why() -> None:
     with pytest.raises(ReadError, match="16 is not 5"):
         network(choice(5, 7), x=(1, 16))
+
+
+def test_a_branch_that_is_taken_and_does_not_fit_is_named() -> None:
+    with pytest.raises(ReadError, match="in the else branch of If 'y'") as caught:
+        network(choice(16, 5), {"value:rate": "8000"}, x=(1, 16))
+    assert "rate=8000" in (caught.value.hint or "")
+    assert "16 is not 5" in caught.value.values
 
 
 # --- shapes that are out of date ------------------------------------------------------------------

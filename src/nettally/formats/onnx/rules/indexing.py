@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ....network import MAX_SIZE
 from ..proto import FLOAT, FLOATS, INT64, STRING, TensorProto
 from ..values import MAX_CONTENTS, Unknown, Value, known, shown, times
 
@@ -119,6 +120,8 @@ def range_of(call: NodeCall) -> None:
     if not delta or not all(map(math.isfinite, (start, limit, delta))):
         raise call.error("its delta is 0, or no number", f"{start}, {limit}, {delta}")
     count = max(math.ceil((limit - start) / delta), 0)
+    if count > MAX_SIZE and call.b.counting:
+        raise call.error("it makes more than 2^31 - 1 numbers", f"{start} to {limit} by {delta}")
     values = None
     if count <= MAX_CONTENTS and call.b.spend(count):
         values = [start + step * delta for step in range(count)]

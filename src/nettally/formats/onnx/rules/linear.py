@@ -29,6 +29,7 @@ def product_shape(call: NodeCall, a: Dims | None, b: Dims | None) -> Dims | None
         raise call.error(
             "the factors' sizes do not agree",
             f"{shown(a)} times {shown(b)}: {inner} is not {other}",
+            "--input NAME=SIZE gives an input other sizes",
         )
     return (
         *broadcast_shapes(call, a[:-2], b[:-2]),
