@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .patterns import (
     CHOICE,
+    DISTANCES,
     FREQUENCIES,
     INVERTED_MASK,
     MASK,
@@ -186,6 +187,8 @@ class Stored(State):
             return "masks of 0 and 1"
         if holds == FREQUENCIES and operation == "multiply":
             return "frequencies of positions" if self.leads_to(call, _ANGLES, every=True) else ""
+        if holds == DISTANCES and operation == "add" and self.leads_to(call, CHOOSERS):
+            return "distances of positions before a softmax"
         masks = {"add": (MASK,), "subtract": (INVERTED_MASK,), "choose": (MASK, INVERTED_MASK)}
         if holds in masks.get(operation, ()) and (
             has_infinity(self.blob, origin) or self.leads_to(call, CHOOSERS)
