@@ -105,7 +105,7 @@ def test_a_value_of_an_input_that_the_file_has_one_for() -> None:
 def test_a_value_is_no_parameter() -> None:
     nodes = [w.node("Mul", ["x", "mask"], ["y"])]
     inputs = [w.info("x", [1, 3]), w.info("mask", [1, 3])]
-    net = network(w.model(w.graph(nodes, inputs, [Y])), {"value:mask": "0.5"})
+    net = network(w.model(w.graph(nodes, inputs, [Y])), {"value:mask": "0.5,1,0"})
     assert (tally(net).parameters, tuple(net.inputs)) == (0, ("x",))
 
 
@@ -117,6 +117,9 @@ def test_a_value_is_no_parameter() -> None:
         ("rate", "1.5", "whole numbers"),
         ("rate", "inf", "this is no value"),
         ("rate", "9" * 50, "this is no value"),
+        ("rate", "99999999999999999999999", "this is no value"),
+        ("rate", str(-(2**63) - 1), "this is no value"),
+        ("x", "3", "does not fit its sizes"),
         ("rate", "", "this is no value|does not fit"),
         ("rate", "1,2", "does not fit its sizes"),
         ("rate", ",".join(["1"] * 2000), "at most 1,024"),
@@ -148,10 +151,31 @@ def test_the_options_of_the_command(tmp_path: Path) -> None:
     assert "the input 'rate' is given two values" in done.stderr
 
 
+def test_sizes_of_an_input_that_has_a_value_are_not_told_of_another(tmp_path: Path) -> None:
+    nodes = [w.node("Mul", ["x", "z"], ["a"]), w.node("Mul", ["a", "gain"], ["y"])]
+    inputs = [w.info("gain", []), w.info("x", ["n"]), w.info("z", [])]
+    (tmp_path / "net.onnx").write_bytes(w.model(w.graph(nodes, inputs, [Y])))
+    for words in (("--value", "x=3"), ("--value", "x=3", "--value", "z=2")):
+        done = nettally("tally", "net.onnx", "--input", "x=1", *words, cwd=tmp_path)
+        assert (done.returncode, "is read as" in done.stderr + done.stdout) == (0, False)
+
+
 def test_only_onnx_files_take_values(tmp_path: Path) -> None:
     (tmp_path / "n.yaml").write_text("nettally: 1\ninput: 3x8x8\nlayers:\n  - c: relu\n", "utf-8")
     with pytest.raises(ReadError, match="inputs of this file have no values"):
         read(str(tmp_path / "n.yaml"), options={"value:data": "1"})
+
+    with pytest.raises(ReadError, match="states no shapes that could be ignored"):
+        read(str(tmp_path / "n.yaml"), options={"ignore_stated_shapes": "yes"})
+
+
+def test_numbers_that_are_too_many_are_told_with_their_node() -> None:
+    held = [w.tensor("zero", [], [0], w.INT64), w.tensor("one", [], [1], w.INT64)]
+    graph = w.graph([w.node("Range", ["zero", "n", "one"], ["y"])], [w.info("n", [], w.INT64)],
+                    [Y], held)  # fmt: skip
+    assert network(w.model(graph), {"value:n": "7"})
+    with pytest.raises(ReadError, match=r"(?s)Range 'y': it makes more than.*4000000000"):
+        network(w.model(graph), {"value:n": "4000000000"})
 
 
 # --- branches -------------------------------------------------------------------------------------
@@ -171,6 +195,13 @@ def test_a_branch_that_does_not_fit_leaves_the_other(sizes: tuple[int, int]) -> 
 def test_where_neither_branch_fits_the_first_says_why() -> None:
     with pytest.raises(ReadError, match="16 is not 5"):
         network(choice(5, 7), x=(1, 16))
+
+
+def test_a_branch_that_is_taken_and_does_not_fit_is_named() -> None:
+    with pytest.raises(ReadError, match="in the else branch of If 'y'") as caught:
+        network(choice(16, 5), {"value:rate": "8000"}, x=(1, 16))
+    assert "rate=8000" in (caught.value.hint or "")
+    assert "16 is not 5" in caught.value.values
 
 
 # --- shapes that are out of date ------------------------------------------------------------------

@@ -154,6 +154,30 @@ def test_weights_that_are_computed_of_others_are_weights_still() -> None:
     assert total["y"].node.shared == {"weight": "w"}
 
 
+STATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+
+
+@pytest.mark.parametrize("op", STATES)
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_first_state_that_is_no_zeros_is_learned(op: str, grows: bool) -> None:
+    rows = 8 * STATES[op]
+    nodes = [
+        SHAPE,
+        node("Slice", ["s", "one", "two"], ["n"]),
+        node("Concat", ["one", "n", "eight"], ["to"], axis=0),
+        node("Expand", ["h", "to"], ["first"]),
+        node(op, ["x", "w", "r", "", "", "first" if grows else "h"], ["y"], hidden_size=8),
+    ]
+    held = [normal("w", 1, rows, 4), normal("r", 1, rows, 8), whole("one", 1), whole("two", 2),
+            whole("eight", 8)]  # fmt: skip
+    for state, more in ((normal("h", 1, 1, 8), 8), (w.tensor("h", [1, 1, 8]), 0)):
+        for n in (1, 5) if grows else (1,):
+            total = counted(nodes if grows else nodes[-1:], {"x": [5, "n", 4]}, [*held, state],
+                            {"x": (5, n, 4)})  # fmt: skip
+            assert (total.parameters, total.complete) == (12 * rows + more, True)
+            assert total.macs == 5 * n * 12 * rows
+
+
 # --- masks, sines, and what normalises the input ------------------------------------------------
 
 ADDED = [node("Add", ["x", "m"], ["a"]), node("Softmax", ["a"], ["y"], axis=-1)]
@@ -179,6 +203,15 @@ FILTERS = normal("w", 4, 3, 3, 3)
 def normalized(first: str, second: str) -> list[bytes]:
     return [node(first, ["x", "p"], ["a"]), node(second, ["a", "q"], ["b"])]
 
+
+def heads(of: Any, *dims: int) -> bytes:
+    """Two heads of 16 by 16 places, each a function of the head and of how far two are apart."""
+    rows = range(16) if len(dims) == 4 and dims[2] > 1 else range(1)
+    values = [of(head, query - key) for head in range(2) for query in rows for key in range(16)]
+    return w.tensor("m", dims, values)
+
+
+TABLE = [[math.sin(step * step + 2.5 * head) for step in range(31)] for head in range(2)]
 
 MEANS = [w.tensor("p", [3, 1, 1], [0.485, 0.456, 0.406]),
          w.tensor("q", [3, 1, 1], [0.229, 0.224, 0.225])]  # fmt: skip
@@ -257,7 +290,7 @@ def test_masks_sines_and_means_are_buffers(name: str) -> None:
     total = counted(nodes, inputs, held)
     assert total.parameters == parameters
     told = any("no parameters, but buffers" in note for note in total.network.notes)
-    assert told == (" learned" not in f" {name}" and "start" not in name and "a bias" not in name)
+    assert told == all(word not in f" {name}" for word in (" learned", "start", "a bias", "nobody"))
 
 
 def test_a_mask_is_a_buffer_that_is_kept_once() -> None:
@@ -266,6 +299,26 @@ def test_a_mask_is_a_buffer_that_is_kept_once() -> None:
     assert total["m"].buffers == {"value": (1, 1, 16, 16)}
     assert [row.name for row in total] == ["m", "a", "b", "y"]
     assert total.network.notes == ("masks before a softmax: no parameters, but buffers: m",)
+
+
+CLASSES = [0.0, -1e4, 0.0, -1e4, 0.0]
+
+
+@pytest.mark.parametrize("values", [CLASSES, [0.0, -math.inf, 0.0, 0.0, 0.0], [0.0] * 5])
+@pytest.mark.parametrize("dims", [[5], [1, 5]])
+def test_a_row_that_is_added_to_a_product_is_its_bias(values: list[float], dims: list[int]) -> None:
+    held = [normal("w", 8, 5), w.tensor("b", dims, values)]
+    end = node("Softmax", ["s"], ["y"])
+    gemm = counted([node("Gemm", ["x", "w", "b"], ["s"]), end], {"x": [1, 8]}, held)
+    added = [node("MatMul", ["x", "w"], ["p"]), node("Add", ["b", "p"], ["s"]), end]
+    total = counted(added, {"x": [1, 8]}, held)
+    assert (total.parameters, gemm.parameters, total.network.notes) == (45, 45, ())
+
+
+def test_a_mask_behind_a_product_by_a_weight_has_rows() -> None:
+    nodes = [node("MatMul", ["x", "w"], ["s"]), node("Add", ["s", "m"], ["a"]), ADDED[1]]
+    total = counted(nodes, {"x": [16, 8]}, [normal("w", 8, 16), triangle("m", 16, -1e9, [16, 16])])
+    assert total.parameters == 128
 
 
 def test_what_our_own_files_say_of_a_tensor_goes_before_its_looks() -> None:
@@ -323,7 +376,10 @@ BEHIND: dict[str, tuple[list[bytes], list[bytes], int]] = {
     "LayerNormalization": (
         [node("LayerNormalization", ["a", "w", "b"], ["y"])],
         [normal("w", 4), normal("b", 4)], 8),
-    "LSTM": ([node("LSTM", ["a", "w", "r", "b", "", "h", "h"], ["y"], hidden_size=8)], LSTM, 448),
+    "LSTM": ([node("LSTM", ["a", "w", "r", "b", "", "h", "h"], ["y"], hidden_size=8)], LSTM, 456),
+    "LSTM from zeros": (
+        [node("LSTM", ["a", "w", "r", "b", "", "h", "h"], ["y"], hidden_size=8)],
+        [*LSTM[:3], w.tensor("h", [1, 1, 8])], 448),
     "Gather": (
         [node("Cast", ["a"], ["i"], to=7), node("Gather", ["w", "i"], ["y"])],
         [normal("w", 9, 4)], 36),
@@ -342,6 +398,10 @@ BEHIND: dict[str, tuple[list[bytes], list[bytes], int]] = {
     "its own": ([node("Odd", ["a", "w"], ["y"], domain="other")], [normal("w", 8, 4)], 32),
     "ConvInteger": (
         [node("ConvInteger", ["a", "w"], ["y"])], [w.tensor("w", [4, 3, 3, 3], dtype=w.INT8)], 108),
+    "QLinearConv": (
+        [node("QLinearConv", ["a", "s", "z", "w", "s", "z", "s", "z", "b"], ["y"])],
+        [w.tensor("w", [4, 3, 3, 3], dtype=w.INT8), w.tensor("b", [4], dtype=w.INT32),
+         one("s", 0.1), w.tensor("z", [], [0], w.INT8)], 112),
     "values": (
         [node("NonZero", ["x"], ["i"]), node("Cast", ["i"], ["c"], to=1),
          node("MatMul", ["c", "w"], ["y"])],
@@ -362,6 +422,35 @@ def test_packed_weights_of_an_unknown_operator_are_not_known() -> None:
     odd = node("Odd", ["x", "w"], ["y"], domain="other")
     total = counted([odd], {"x": [4, 4]}, [w.tensor("w", [8, 4], dtype=w.UINT8)])
     assert not total.parameters_complete
+
+
+REPEATED: dict[str, Case] = {
+    "PRelu": ([node("PRelu", ["x", "many"], ["y"])], {"x": [2, 8, 4, 4]},
+              [whole("to", 8, 1, 1)], 1),
+    "Conv": ([node("Conv", ["x", "w", "many"], ["y"])], {"x": [2, 3, 8, 8]},
+             [FILTERS, whole("to", 4)], 109),
+    "Gemm": ([node("Gemm", ["x", "w", "many"], ["y"])], {"x": [2, 8]},
+             [normal("w", 8, 4), whole("to", 4)], 33),
+    "LayerNormalization": (
+        [node("LayerNormalization", ["x", "many"], ["y"])], {"x": [2, 8]}, [whole("to", 8)], 1),
+    "behind what is not known": (
+        [ODD, node("PRelu", ["a", "many"], ["y"])], {"x": [2, 8]}, [whole("to", 8)], 1),
+    "twice": (
+        [node("PRelu", ["x", "many"], ["a"]), node("PRelu", ["a", "many"], ["y"])],
+        {"x": [2, 8, 4, 4]}, [whole("to", 8, 1, 1)], 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.parametrize("op", ["Expand", "Tile"])
+def test_one_number_that_a_weight_repeats_is_one_parameter(name: str, op: str) -> None:
+    nodes, inputs, held, parameters = REPEATED[name]
+    dims = [1, 1, 1] if name in ("PRelu", "twice") else [1]
+    for value, less in ((0.25, 0), (1.0, 1)):
+        number = w.tensor("one", dims, [value])
+        total = counted([node(op, ["one", "to"], ["many"]), *nodes], inputs, [*held, number])
+        assert total.parameters == parameters - less
+        assert total.parameters_complete
 
 
 STATED: list[tuple[list[bytes], tuple[int, ...], int]] = [

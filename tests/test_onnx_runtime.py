@@ -19,7 +19,7 @@ class Case(NamedTuple):
     """A node of this operator and inputs, by name.
 
     feeds: inputs of the graph, each its sizes, or a dtype and values. held: initializers.
-    shapes: of the outputs, in order; runs: whether ONNX Runtime has it for a CPU.
+    shapes: of the outputs, in order, and their type; runs: whether ONNX Runtime has it for a CPU.
     """
 
     op: str
@@ -31,6 +31,7 @@ class Case(NamedTuple):
     parameters: int
     macs: int | None
     runs: bool = True
+    type: int = w.FLOAT
 
 
 def packed(name: str, *sizes: int) -> bytes:
@@ -44,6 +45,9 @@ def four_bits(name: str, *sizes: int) -> bytes:
 def floats(name: str, *sizes: int) -> bytes:
     return w.tensor(name, sizes)
 
+
+SCALED = (packed("w", 8, 5), floats("s", 1), w.tensor("z", [1], [0], w.UINT8))
+BYTE = w.tensor("u", [], [1], w.UINT8)
 
 PAST = {"pk": (1, 2, 5, 16), "pv": (1, 2, 5, 16), "ends": ("int32", [12]), "all": ("int32", 13)}
 GROUPS = {"num_heads": 4, "kv_num_heads": 2}
@@ -170,6 +174,28 @@ CASES = {
         (floats("w", 32, 192), floats("b", 192)), {"num_heads": 4, "unidirectional": 1},
         [(1, 8, 64), (2, 1, 4, 13, 16)], 33 * 192, 8 * 32 * 192 + 2 * PAIRS * 16,
     ),
+    "integers from reals, and a bias": Case(
+        "DynamicQuantizeMatMul", "x w s z b", {"x": (2, 3, 8)},
+        (*SCALED, floats("b", 5)), {}, [(2, 3, 5)], 45, 6 * 40,
+    ),
+    "reals from integers, and a bias": Case(
+        "MatMulIntegerToFloat", "x w t s u z b", {"x": ("uint8", [[1] * 8] * 3)},
+        (*SCALED, floats("t"), BYTE, floats("b", 5)), {}, [(3, 5)], 45, 3 * 40,
+    ),
+    "a product of integers, and a bias": Case(
+        "QGemm", "x t u w s z b", {"x": ("uint8", [[1] * 8] * 3)},
+        (*SCALED, floats("t"), BYTE, w.tensor("b", [5], [1] * 5, w.INT32)), {},
+        [(3, 5)], 45, 3 * 40,
+    ),
+    "a product of integers, and a row for each": Case(
+        "QGemm", "x t u w s z b t u", {"x": ("uint8", [[1] * 8] * 3)},
+        (*SCALED, floats("t"), BYTE, w.tensor("b", [3, 5], [1] * 15, w.INT32)), {},
+        [(3, 5)], 55, 3 * 40, type=w.UINT8,
+    ),
+    "a sum of integers": Case(
+        "QLinearAdd", "b t u x t u t u", {"x": ("uint8", [[1] * 8] * 3)},
+        (packed("b", 8), floats("t"), BYTE), {}, [(3, 8)], 8, 0, type=w.UINT8,
+    ),
 }  # fmt: skip
 
 
@@ -189,7 +215,7 @@ def file_of(case: Case) -> tuple[bytes, dict[str, Any], dict[str, str]]:
     types = {"uint8": w.UINT8, "float32": w.FLOAT, "int32": w.INT32, "int64": w.INT64}
     inputs = [w.info(name, x.shape, types[str(x.dtype)]) for name, x in feeds.items()]
     ends = [  # the one vector among the outputs is the lengths of examples
-        w.info(name, None, w.INT32 if len(shape) == 1 else w.FLOAT)
+        w.info(name, None, w.INT32 if len(shape) == 1 else case.type)
         for name, shape in zip(outputs, case.shapes, strict=True)
     ]
     graph = w.graph([node], inputs, ends, case.held)
@@ -211,6 +237,28 @@ def test_shapes_are_those_of_onnx_runtime(name: str) -> None:
         runtime.set_default_logger_severity(4)
         session = runtime.InferenceSession(data, providers=["CPUExecutionProvider"])
         assert [each.shape for each in session.run(None, feeds)] == case.shapes
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.parameters])
+def test_parameters_are_known_where_the_inputs_shape_is_not(name: str) -> None:
+    case = CASES[name]
+    places = case.names.split(" ")
+    data = [each for each in places if each in case.feeds]
+    odd = [w.node("Odd", [each], [f"{each}_"], domain="other") for each in data]
+    names = [f"{each}_" if each in data else each for each in places]
+    node = w.node(case.op, names, ["y"], domain=MS, **case.attributes)
+    inputs = [w.info(each, [1]) for each in data]
+    graph = w.graph([*odd, node], inputs, [w.info("y", None, 0)], case.held)
+    counted = tally(
+        onnx.read(Source("net.onnx", w.model(graph, {"": 21, MS: 1, "other": 1}, ir=10)))
+    )
+    assert (counted.parameters, counted.parameters_complete) == (case.parameters, True)
+    assert not counted.complete
+
+
+def test_what_chooses_the_experts_is_read() -> None:
+    net = onnx.read(Source("net.onnx", file_of(CASES["experts"])[0]))
+    assert tuple(net.inputs) == ("x", "r")
 
 
 def test_a_buffer_of_which_nothing_is_said_counts_as_full() -> None:

@@ -78,11 +78,12 @@ def read_network(net: str, reading: Reading = PLAIN) -> tuple[Network, tuple[str
         raise
     notes: list[str] = []
     for name, size in sizes.items():
-        of = name if name in network.inputs else next(iter(network.inputs), "")
-        shape = network.inputs.get(of, size)
-        notes.append(
-            f"input {of}: {'x'.join(map(str, size))} is read as {_spelled(shape, network)}"
-        )
+        of = name or next(iter(network.inputs), "")
+        shape = network.inputs.get(of)
+        if shape is not None:  # else it was given a value, or no layer reads it
+            notes.append(
+                f"input {of}: {'x'.join(map(str, size))} is read as {_spelled(shape, network)}"
+            )
     if reading.verbose:
         notes.extend(network.details)
     return network, tuple(notes)
@@ -136,7 +137,9 @@ def _sizes_to_type(
 
 def _spelled(shape: Shape, network: Network) -> str:
     """Each size with its name; the first is a batch where the network's layers tell it as one."""
-    if shape and shape[0] != 1 and all(row.examples != shape[0] for row in tally(network).rows):
+    if not shape:
+        return "one value"
+    if shape[0] != 1 and all(row.examples != shape[0] for row in tally(network).rows):
         return f"all of its sizes, {'x'.join(map(str, shape))}"
     names = AXES.get(len(shape)) or tuple(f"axis {i}" for i in range(1, len(shape)))
     sizes = (f"{name} {size:,}" for name, size in zip(names, shape[1:], strict=True))

@@ -204,12 +204,8 @@ def _read(source: Source, head: bytes = b"", reader: Any = None) -> Network:
         if reader is None:
             size = len(source.data) if source.path is None else os.stat(source.path).st_size
             raise _unrecognised(source.name, size, head)
-        if not getattr(reader, "VALUES", False) and any(map(_is_value, source.options)):
-            raise ReadError(
-                "the inputs of this file have no values to be given",
-                where=source.name,
-                hint="values are for the inputs of ONNX files",
-            )
+        if not getattr(reader, "VALUES", False):
+            _check_options(source)
         network = _read_by(reader, source)
     except ReadError as error:
         from .kinds import identify
@@ -225,8 +221,20 @@ def _reader_of(head: bytes, name: str) -> Any:
     return next((reader for reader in _formats() if reader.sniff(head, name)), None)
 
 
-def _is_value(option: str) -> bool:
-    return option.startswith("value:")
+def _check_options(source: Source) -> None:
+    """Raises ReadError for options that only ONNX files have."""
+    if any(option.startswith("value:") for option in source.options):
+        raise ReadError(
+            "the inputs of this file have no values to be given",
+            where=source.name,
+            hint="values are for the inputs of ONNX files",
+        )
+    if "ignore_stated_shapes" in source.options:
+        raise ReadError(
+            "this file states no shapes that could be ignored",
+            where=source.name,
+            hint="--ignore-stated-shapes is for ONNX files; leave it out",
+        )
 
 
 def _pytorch() -> Any:

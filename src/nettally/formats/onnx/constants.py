@@ -15,8 +15,8 @@ from itertools import product as places
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from .proto import BITS, BOOL, FLOATS, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32
-from .values import MAX_CONTENTS, known
+from .proto import FLOATS
+from .values import MAX_CONTENTS, cast, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,27 +105,6 @@ def _power(a: Any, b: Any) -> Any:
 
 def _round(a: Any) -> Any:
     return float(round(a))  # halves to the even number, as ONNX has it
-
-
-def _limit(dtype: int) -> tuple[int, int]:
-    bits = BITS[dtype]
-    if dtype in (INT8, INT16, INT32, INT64):
-        return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    return 0, (1 << bits) - 1
-
-
-def cast(values: Numbers, dtype: int) -> Numbers | None:
-    """The values as another type."""
-    if dtype in FLOATS:
-        return [float(each) for each in values]
-    if dtype == BOOL:
-        return [int(each != 0) for each in values]
-    if dtype in (INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, 13):
-        least, most = _limit(dtype)
-        if not all(math.isfinite(each) and least <= int(each) <= most for each in values):
-            return None
-        return [int(each) for each in values]
-    return None
 
 
 def _cast(call: NodeReader, shape: tuple[int, ...], place: int) -> Numbers | None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import ReadError, closest
 from ...network import MAX_SIZE
-from .proto import BOOL, FLOATS
-from .values import MAX_CONTENTS, Numbers, shown
+from .proto import BITS, BOOL, FLOATS, TYPES
+from .values import MAX_CONTENTS, Numbers, cast, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -173,8 +173,7 @@ def _values(
 ) -> None:
     """The values that the user gave, into ``sizes``; and the shapes that follow, into ``named``.
 
-    One number stands for as many as the input has. Raises ReadError for what is no value, and for
-    more or fewer numbers than the input has.
+    Raises ReadError for what is no value, and for more or fewer numbers than the input has.
     """
     for option, text in source.options.items():
         name = option.removeprefix(VALUE)
@@ -187,16 +186,15 @@ def _values(
         if stated is None:
             stated = (None,) if several else ()
         shape = _shape_of_value(stated, len(numbers) if several else None)
-        count = math.prod(shape)
-        if count != len(numbers) and (several or count > MAX_CONTENTS):
+        if math.prod(shape) != len(numbers):
             raise ReadError(
                 f"the value of the input '{name[:80]}' does not fit its sizes",
                 where=source.name,
-                values=f"{len(numbers):,} numbers, {_stated(info)}",
+                values=f"{len(numbers):,} {'numbers' if several else 'number'}, {_stated(info)}",
                 hint=f"--input {name[:80]}=SIZE gives the sizes that the file leaves open",
             )
         named[name] = shape
-        sizes.values[name] = numbers if several else [numbers[0]] * count
+        sizes.values[name] = numbers
         sizes.notes.append(f"the input '{name[:80]}' has the value {text[:40]}, as given")
 
 
@@ -221,14 +219,18 @@ def _numbers(name: str, text: str, dtype: int, where: str) -> Numbers:
             numbers = [math.nan]
             break
     whole = dtype not in FLOATS
-    if len(numbers) > MAX_CONTENTS or not all(
-        math.isfinite(number) and (number == int(number) or not whole) for number in numbers
+    if (
+        len(numbers) > MAX_CONTENTS
+        or not all(
+            math.isfinite(number) and (number == int(number) or not whole) for number in numbers
+        )
+        or (dtype in BITS and cast(numbers, dtype) is None)
     ):
         raise ReadError(
             f"this is no value of the input '{name[:80]}'",
             where=where,
-            values=f"{text[:80]}; {'whole numbers' if whole else 'numbers'}, at most "
-            f"{MAX_CONTENTS:,}, are needed",
+            values=f"{text[:80]}; {'whole numbers' if whole else 'numbers'} of type "
+            f"{TYPES.get(dtype, dtype)}, at most {MAX_CONTENTS:,}, are needed",
             hint=f"--value {name[:80]}=16000, or several as 1,3,224; true and false are values too",
         )
     if dtype == BOOL:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...network import MAX_SIZE, NOTHING
 from .constants import computed_constant
 from .proto import FLOATS, PACKED, Graph, TensorProto
-from .state import BY_SIZE, KEPT, LEARNED_ATTRIBUTES
+from .state import BY_SIZE, FIRST_STATES, KEPT, LEARNED_ATTRIBUTES
 from .stored import Stored
 from .values import MAX_CONTENTS, MAX_DIM, Value, known, short, shown
 
@@ -152,6 +152,8 @@ class Layers(Stored):
         shared = NOTHING
         if weights or keys:
             tensors = {name: weight for name, weight in (weights or {}).items() if weight}
+            for each in tensors.values():
+                self.count_number(each)
             roots = {name: each.root for name, each in tensors.items() if each.parts is None}
             computed = {n: self.node_of(each) for n, each in tensors.items() if n not in roots}
             shared = self.share(call, label, {**roots, **(keys or {})}) | computed
@@ -177,7 +179,8 @@ class Layers(Stored):
             of = tuple(part.sizes for part in parts) if all(known(p.shape) for p in parts) else ()
             layer = self.layer("arrange", type=value.made_by, size=shape, of=of)
         else:
-            learned = self.is_learned(value, prod(shape) > 1 and value.dtype in FLOATS)
+            likely = (prod(shape) > 1 or value in self.numbers) and value.dtype in FLOATS
+            learned = self.is_learned(value, likely)
             layer = self.layer(
                 "tensor", size=shape, learned=learned, kept=value.root in self.kept and not learned
             )
@@ -270,6 +273,7 @@ class Layers(Stored):
     def tensors_of(self, call: NodeReader) -> dict[str, Value | None]:
         """The constants that an operator reads and may have learned, by their place."""
         kept = KEPT.get(call.node.op, ())
+        states = FIRST_STATES.get(call.node.op, ())
         inputs = call.inputs[:1] if call.node.op in BY_SIZE else call.inputs  # others say where
         return {
             f"weight{place}": value
@@ -277,6 +281,7 @@ class Layers(Stored):
             if value is not None
             and value.constant
             and place not in kept
+            and not (place in states and self.holds_zeros(value))
             and self.is_learned(value, self.may_be_learned(value))
         }
 
@@ -299,7 +304,7 @@ class Layers(Stored):
             fields |= {"size": shape, "whole": True}
         stored: dict[str, Value | None] = {}
         sizes: list[tuple[str, Dims | None]] = []
-        packed = False
+        packed, apart = False, bool(call.node.domain) and call.node.op not in KEPT
         for name, tensor in (tensors or {}).items():
             if tensor is None or tensor.parts == ():
                 continue
@@ -308,7 +313,7 @@ class Layers(Stored):
                 continue
             stored[name] = tensor
             sizes.append((name, tensor.shape))
-            packed = packed or (tensor.dtype in PACKED and bool(call.node.domain))
+            packed = packed or (tensor.dtype in PACKED and apart)
         attributes = call.node.attributes if tensors is not None else {}
         for name, each in attributes.items():
             if isinstance(each, TensorProto) and each.dtype in FLOATS and prod(each.dims) > 1:

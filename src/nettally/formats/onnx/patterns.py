@@ -1,4 +1,4 @@
-"""What constants hold that nobody learned: masks, sines of positions, frequencies.
+"""What constants hold that nobody learned: masks, sines of positions, frequencies, distances.
 
 A mask holds zeros and very negative numbers, or zeros and ones; a learned tensor never does. The
 sines and cosines of equally spaced angles, as rotary and sinusoidal positions have them, satisfy
@@ -14,6 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from .proto import DOUBLE, FLOAT, FLOAT16
+from .values import known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ INVERTED_MASK = "0 and very large numbers"
 CHOICE = "0 and 1"
 WAVES = "sines"
 FREQUENCIES = "rising or falling, positive"
+DISTANCES = "a slope times the distance of two positions"
 
 LOW = 100
 """A mask's numbers are this large at least: Swin's are -100, others -10,000 or less."""
@@ -60,6 +62,8 @@ def pattern(blob: Blob, value: Value) -> str:
         if holds:
             return holds
     shape = value.shape or ()
+    if known(shape) and len(shape) > 2 and _are_distances(blob, value, shape):
+        return DISTANCES
     axes = [size for size in shape if type(size) is int and size > 1]
     if len(axes) > 1 and max(first) <= 2 and min(first) >= -2:
         return WAVES if _are_waves(blob, value, axes) else PLAIN
@@ -86,6 +90,10 @@ def _extremes(blob: Blob, value: Value) -> str:
 
 def has_infinity(blob: Blob, value: Value) -> bool:
     return any(abs(each) == float("inf") for each in _distinct(blob, value))
+
+
+def is_zeros(blob: Blob, value: Value) -> bool:
+    return _distinct(blob, value) == {0}
 
 
 def _bytes(blob: Blob, value: Value, most: int) -> tuple[bytes, str, str] | None:
@@ -144,6 +152,29 @@ def _numbers(words: Iterable[int], code: str, number: str) -> list[float]:
         return [struct.unpack("<f", struct.pack("<I", word << 16))[0] for word in words]
     data = [word.to_bytes(struct.calcsize(code), sys.byteorder) for word in words]
     return [struct.unpack(number, each)[0] for each in data]
+
+
+def _are_distances(blob: Blob, value: Value, shape: Sequence[int]) -> bool:
+    """Whether each head's values are a slope times |i - j|, or times j (Press et al. 2022).
+
+    A learned bias of relative positions is a function of i - j too, but no straight line.
+    """
+    rows, columns = shape[-2:]
+    error = _ERRORS.get(value.dtype, 1e-3)
+    if columns < 4:
+        return False
+    some = _values(blob, value, MAX_WAVES)
+    for start in range(0, len(some) - columns + 1, rows * columns):
+        first = some[start]
+        slope = some[start + 1] - first
+        if not slope or (rows > 1 and first):
+            return False
+        for i in range(min(rows, (len(some) - start) // columns)):
+            row = some[start + i * columns : start + (i + 1) * columns]
+            off = max(abs(each - first - slope * abs(i - j)) for j, each in enumerate(row))
+            if not off <= error * abs(slope) * columns:
+                return False
+    return len(some) >= columns
 
 
 def _are_waves(blob: Blob, value: Value, axes: Sequence[int]) -> bool:

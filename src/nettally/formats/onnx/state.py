@@ -51,9 +51,12 @@ class State(GraphBuilder):
         self.open: dict[str, int] = {}  # layers whose output's size is not known, and their places
         self.holders: dict[Value, str] = {}  # of constants, the layers that hold them
         self.kept: set[str] = set()  # the roots of constants that nobody learned
+        self.numbers: set[Value] = set()  # single ones that are learned
         self.centered: set[str] = set()  # inputs whose mean is subtracted
         self.running: Sequence[NodeDef] = ()
-        self._readers: tuple[Sequence[NodeDef], dict[str, list[NodeDef]]] = ((), {})
+        self._indexed: Sequence[NodeDef] | None = None
+        self._readers: dict[str, list[NodeDef]] = {}
+        self._makers: dict[str, NodeDef] = {}
         self.sizes = Sizes()
         self.prefix = ""
         self.rounded = False
@@ -94,15 +97,31 @@ class State(GraphBuilder):
             value.contents = tensor.numbers
         return value.contents
 
+    def count_number(self, value: Value) -> None:
+        """Take the one number of the file that a weight repeats for a parameter; not 0 and 1."""
+        number = value.number
+        if value.parts == () and number is not None and self.contents(number) not in ([0], [1]):
+            value.parts = (number,)
+            self.numbers.add(number)
+
+    def _index(self) -> None:
+        """Who reads and who makes each value of the graph or body that is run."""
+        if self._indexed is not self.running:
+            self._indexed, self._readers, self._makers = self.running, {}, {}
+            for node in self.running:
+                for name in node.inputs:
+                    self._readers.setdefault(name, []).append(node)
+                self._makers.update(dict.fromkeys(node.outputs, node))
+
     def readers(self, names: Iterable[str]) -> list[NodeDef]:
         """The nodes of the graph or body that is run which read one of these values."""
-        nodes, readers = self._readers
-        if nodes is not self.running:
-            nodes, readers = self._readers = self.running, {}
-            for node in nodes:
-                for name in node.inputs:
-                    readers.setdefault(name, []).append(node)
-        return [node for name in names for node in readers.get(name, ())]
+        self._index()
+        return [node for name in names for node in self._readers.get(name, ())]
+
+    def maker(self, name: str) -> NodeDef | None:
+        """The node of the graph or body that is run which makes a value."""
+        self._index()
+        return self._makers.get(name)
 
     def spend(self, steps: int) -> bool:
         """Whether so many more values of constants may be computed; a note says where not."""
@@ -215,6 +234,8 @@ class NodeReader:
         """
         value = self.get(place)
         if value is None or value.node is None:
+            if value is not None:
+                self.b.count_number(value)
             return value
         if value.is_input:
             self.b.weight_inputs.add(value.name)
@@ -319,11 +340,24 @@ BY_SIZE = {**dict.fromkeys(_MOVING, "arrange"), **dict.fromkeys(_PROCEDURES, "pr
 
 KEPT = {
     "BatchNormalization": (3, 4),
-    "LSTM": (5, 6),
-    **dict.fromkeys(("GRU", "RNN"), (5,)),
     **dict.fromkeys(("QLinearConv", "QLinearMatMul"), (1, 2, 4, 5, 6, 7)),
+    "DynamicQuantizeMatMul": (2, 3),
+    "MatMulIntegerToFloat": (2, 3, 4, 5),
+    "QGemm": (1, 2, 4, 5, 7, 8),
+    "QAttention": (3, 4, 5, 6, 7),
+    "DynamicQuantizeLSTM": (8, 9, 10, 11),
+    "QEmbedLayerNormalization": tuple(range(8, 18)),
 }
-"""Places of inputs that are no parameters: running statistics, first states, scales."""
+"""Places of inputs that are no parameters: running statistics, scales.
+
+Of an operator that stands here each stored integer is one value.
+"""
+
+FIRST_STATES = {
+    **dict.fromkeys(("LSTM", "DynamicQuantizeLSTM"), (5, 6)),
+    **dict.fromkeys(("GRU", "RNN"), (5,)),
+}
+"""Places of the states before the first step, which are learned unless they are zeros."""
 
 LEARNED_ATTRIBUTES = frozenset(
     (

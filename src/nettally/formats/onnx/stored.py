@@ -9,7 +9,18 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from .patterns import CHOICE, FREQUENCIES, INVERTED_MASK, MASK, PLAIN, WAVES, has_infinity, pattern
+from .patterns import (
+    CHOICE,
+    DISTANCES,
+    FREQUENCIES,
+    INVERTED_MASK,
+    MASK,
+    PLAIN,
+    WAVES,
+    has_infinity,
+    is_zeros,
+    pattern,
+)
 from .proto import FLOATS, PACKED
 from .state import State
 from .values import Value, known
@@ -41,6 +52,14 @@ _PASSING = frozenset(
 )  # fmt: skip
 """Operators behind which values are still what they were, moved, scaled or masked."""
 
+_PRODUCTS = frozenset(
+    ("MatMul", "Gemm", "FusedMatMul", "MatMulNBits", "MatMulBnb4", "MatMulIntegerToFloat",
+     "DynamicQuantizeMatMul", "Einsum")
+)  # fmt: skip
+"""Operators behind which a value a column is a bias."""
+
+_REPEATING = frozenset(("Expand", "Tile"))
+
 _RAW = frozenset((*_PASSING, "Resize", "Upsample", "Pad", "QuantizeLinear", "DequantizeLinear"))
 """Operators behind which an input's values are still its own."""
 
@@ -67,6 +86,8 @@ class Stored(State):
         packed = [each for each in parts if each.packed or each.dtype in PACKED]
         value.parts = tuple(packed or parts)  # the factors of packed weights are the packer's
         value.made_by, value.packed = op, bool(packed)
+        if op in _REPEATING and first is not None and first.parts is None:
+            value.number = first if known(first.shape) and prod(first.shape) == 1 else None
         if value.name in call.node.outputs[:1]:
             value.label = call.name
         return value
@@ -110,6 +131,10 @@ class Stored(State):
             value.pattern = pattern(self.blob, value) if large else PLAIN
         return value.pattern
 
+    def holds_zeros(self, value: Value) -> bool:
+        """Whether a constant is zeros, and computed of nothing else."""
+        return all(each.fill == 0 or is_zeros(self.blob, each) for each in self.origins(value))
+
     def is_suspect(self, value: Value) -> bool:
         """Whether a constant may be no parameter, so that a rule looks at more than its size."""
         return value.parts is not None or value.fill in (0, 1) or self.pattern(value) != PLAIN
@@ -127,6 +152,8 @@ class Stored(State):
             return False
         if not self.guesses or not (self.is_suspect(value) or (x is not None and x.raw)):
             return False
+        if x is not None and operation == "add" and self.is_bias(value, x):
+            return False
         apart = bool(value.parts != ())
         for origin in self.origins(value):
             root = origin.root
@@ -140,6 +167,17 @@ class Stored(State):
             apart = apart and root in self.kept
         return apart
 
+    def is_bias(self, value: Value, x: Value) -> bool:
+        """Whether a constant is added, a value a column, to a product by a stored weight.
+
+        Whatever it holds, it is the bias that Gemm would add; a mask has rows.
+        """
+        size, node = value.shape, self.maker(x.name)
+        if not known(size) or not size or prod(size) != size[-1] or node is None:
+            return False
+        factors = [self.values.get(name) for name in node.inputs]
+        return node.op in _PRODUCTS and any(each and each.constant for each in factors)
+
     def why_apart(self, call: NodeReader, operation: str, origin: Value) -> str:
         """Why nobody learned a tensor; nothing where somebody may have."""
         holds = self.pattern(origin)
@@ -149,6 +187,8 @@ class Stored(State):
             return "masks of 0 and 1"
         if holds == FREQUENCIES and operation == "multiply":
             return "frequencies of positions" if self.leads_to(call, _ANGLES, every=True) else ""
+        if holds == DISTANCES and operation == "add" and self.leads_to(call, CHOOSERS):
+            return "distances of positions before a softmax"
         masks = {"add": (MASK,), "subtract": (INVERTED_MASK,), "choose": (MASK, INVERTED_MASK)}
         if holds in masks.get(operation, ()) and (
             has_infinity(self.blob, origin) or self.leads_to(call, CHOOSERS)

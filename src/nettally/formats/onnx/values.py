@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from math import prod
 from typing import TYPE_CHECKING, TypeGuard
 
-from .proto import PACKED
+from .proto import BITS, BOOL, FLOATS, INT8, INT16, INT32, INT64, PACKED, UINT8, UINT16, UINT32
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +30,11 @@ class Value:
     tensor: where a constant's contents lie. root: the tensor of the file that a constant comes
     from by views, so that two uses of one weight are known as one; else its name. origin: that
     tensor itself. parts: the constants that one is computed from, as far as they may be learned;
-    None where it stands in the file. fill: the number that it is filled with. packed: whole numbers
-    of few bits stand for reals. is_input: whether it is an input of the graph. raw: whether it is
-    one, or moved and normalised only. items: the tensors of a value that is a sequence. sort: the
-    same object for all values of one shape, type and so on.
+    None where it stands in the file. fill: the number that it is filled with. number: the one
+    number of the file that it repeats. packed: whole numbers of few bits stand for reals. is_input:
+    whether it is an input of the graph. raw: whether it is one, or moved and normalised only.
+    items: the tensors of a value that is a sequence. sort: the same object for all values of one
+    shape, type and so on.
     """
 
     # class attributes that few values change, and no __slots__: so the many are made quickly
@@ -42,6 +44,7 @@ class Value:
     raw: bool = False
     packed: bool = False
     fill: float | None = None
+    number: Value | None = None
     parts: tuple[Value, ...] | None = None
     origin: Value | None = None
     made_by: str = ""  # the operator that computes a constant of its parts
@@ -80,6 +83,7 @@ class Value:
         view = Value(name, shape, dtype, self.node)
         view._root, view.origin = self.root, self.origin or self
         view.parts, view.made_by, view.fill = self.parts, self.made_by, self.fill
+        view.number = self.number
         view.packed = self.packed or (self.dtype in PACKED and dtype not in PACKED)
         return view
 
@@ -134,3 +138,24 @@ def shown(shape: Dims | None) -> str:
     if shape is None:
         return "unknown"
     return "x".join("?" if size is None else str(size) for size in shape) or "a scalar"
+
+
+def _limit(dtype: int) -> tuple[int, int]:
+    bits = BITS[dtype]
+    if dtype in (INT8, INT16, INT32, INT64):
+        return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    return 0, (1 << bits) - 1
+
+
+def cast(values: Numbers, dtype: int) -> Numbers | None:
+    """The values as another type."""
+    if dtype in FLOATS:
+        return [float(each) for each in values]
+    if dtype == BOOL:
+        return [int(each != 0) for each in values]
+    if dtype in (INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, 13):
+        least, most = _limit(dtype)
+        if not all(math.isfinite(each) and least <= int(each) <= most for each in values):
+            return None
+        return [int(each) for each in values]
+    return None

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..proto import BOOL
-from ..values import Unknown, Value, known
-from .linear import broadcast_shapes
+from ..values import Value, known
+from .linear import broadcast_shapes, real
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,10 +84,10 @@ def where(call: NodeCall) -> None:
 
 def quantized_binary(call: NodeCall, operation: str) -> None:
     """com.microsoft's QLinearAdd and QLinearMul: A, its scale and zero point, B, its own, ..."""
-    a, b = call.value(0), call.value(3)
-    if a.shape is None or b.shape is None:
-        raise Unknown
-    call.b.combined(call, operation, a, b, broadcast_shapes(call, a.shape, b.shape))
+    a, b, shape = real(call.value(0)), real(call.value(3)), None
+    if a.shape is not None and b.shape is not None:
+        shape = broadcast_shapes(call, a.shape, b.shape)
+    call.b.combined(call, operation, a, b, shape, call.value(0).dtype)
 
 
 RULES: dict[str, Callable[[NodeCall], None]] = {

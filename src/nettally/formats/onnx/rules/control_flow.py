@@ -146,7 +146,7 @@ def if_(call: NodeCall) -> None:
     condition = call.contents(0)
     branches = [call.graph("then_branch"), call.graph("else_branch")]
     if condition is not None and len(condition) == 1:
-        outputs = _branch(call, branches[0] if condition[0] else branches[1])
+        outputs = _chosen(call, "then" if condition[0] else "else")
         for value, name in zip(outputs, call.node.outputs, strict=True):
             if name:
                 call.b.alias(value, name, call)
@@ -170,6 +170,21 @@ def if_(call: NodeCall) -> None:
     read = makers(data + call.b.outer(branches))
     for place, (a, b) in enumerate(zip(then, other, strict=True)):
         opaque_output(call, common(a.shape, b.shape), read, place, a.dtype)
+
+
+def _chosen(call: NodeCall, word: str) -> list[Value]:
+    """Run the branch that is taken. A complaint says which it is, and which values settled it."""
+    try:
+        return _branch(call, call.graph(f"{word}_branch"))
+    except ReadError as error:
+        error.what += f", in the {word} branch of If '{call.name[:60]}'"
+        values = call.b.sizes.values
+        if values:
+            listed = ", ".join(
+                f"{name[:40]}={','.join(map(str, numbers[:8]))}" for name, numbers in values.items()
+            )
+            error.hint = f"with {listed} this branch is taken: other values, or other sizes"
+        raise
 
 
 def _branch(call: NodeCall, graph: Graph) -> list[Value]:

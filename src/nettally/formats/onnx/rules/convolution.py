@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..values import MAX_DIM, Unknown, Value, known, shown
@@ -38,16 +39,21 @@ def conv(
     _check_axes(call, shape, w)
     kernel = kernel_of(call, w)
     groups = call.int("group", 1)
-    if kernel is None or shape is None or w is None:
+    if kernel is None or w is None:
         raise Unknown
-    windows = Windows(call, kernel, shape)
-    _check_groups(call, shape, w, groups)
-    space = windows.space(shape)
     filters = w[0]
     if bias is not None and known(bias.shape) and known((filters,)) and bias.shape != (filters,):
         raise call.error(
             "its bias does not fit its weights", f"bias {shown(bias.shape)}, weights {shown(w)}"
         )
+    stored = {"weight": weight, "bias": bias}
+    if shape is None:
+        kind = partial(call.b.layer, "opaque", type=call.node.op)
+        call.emit(None, kind, [x], weights=stored, dtype=0)  # as the file states it
+        return
+    windows = Windows(call, kernel, shape)
+    _check_groups(call, shape, w, groups)
+    space = windows.space(shape)
     call.emit(
         (shape[0], filters, *space),
         lambda: call.b.layer(
@@ -61,7 +67,7 @@ def conv(
             bias=bias is not None,
         ),
         [x],
-        weights={"weight": weight, "bias": bias},
+        weights=stored,
         written=windows.written,
         dtype=dtype,
     )

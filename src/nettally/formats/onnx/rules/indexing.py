@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..proto import FLOAT, INT64, STRING, TensorProto
+from ....network import MAX_SIZE
+from ..proto import FLOAT, FLOATS, INT64, STRING, TensorProto
 from ..values import MAX_CONTENTS, Unknown, Value, known, shown, times
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def range_of(call: NodeCall) -> None:
     if not delta or not all(map(math.isfinite, (start, limit, delta))):
         raise call.error("its delta is 0, or no number", f"{start}, {limit}, {delta}")
     count = max(math.ceil((limit - start) / delta), 0)
+    if count > MAX_SIZE and call.b.counting:
+        raise call.error("it makes more than 2^31 - 1 numbers", f"{start} to {limit} by {delta}")
     values = None
     if count <= MAX_CONTENTS and call.b.spend(count):
         values = [start + step * delta for step in range(count)]
@@ -137,9 +140,10 @@ def gather(call: NodeCall) -> None:
 def looked_up(call: NodeCall, x: Value, indices: Value, axis: int) -> None:
     """Parts of a tensor along an axis: of a constant table by computed places, an embedding."""
     shape, of = x.shape, indices.shape
-    if shape is None or of is None:
+    table = x.constant and not indices.constant and x.dtype in FLOATS
+    if shape is None or (of is None and not table):
         raise Unknown
-    out = (*shape[:axis], *of, *shape[axis + 1 :])
+    out = None if of is None else (*shape[:axis], *of, *shape[axis + 1 :])
     b = call.b
     if indices.constant and not x.constant:
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import LayerError
 from ....layers.merging import broadcast
-from ..proto import FLOAT, INT32
+from ..proto import FLOAT, FLOATS, INT32
 from ..values import Unknown, Value, known, shown
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def product_shape(call: NodeCall, a: Dims | None, b: Dims | None) -> Dims | None
         raise call.error(
             "the factors' sizes do not agree",
             f"{shown(a)} times {shown(b)}: {inner} is not {other}",
+            "--input NAME=SIZE gives an input other sizes",
         )
     return (
         *broadcast_shapes(call, a[:-2], b[:-2]),
@@ -114,8 +115,9 @@ def _integer(call: NodeCall) -> None:
     multiply(call, call.value(0), call.value(1), dtype=INT32)
 
 
-def _integer_to_float(call: NodeCall) -> None:
-    multiply(call, call.value(0), call.value(1), dtype=FLOAT)
+def _integer_to_float(call: NodeCall, bias: int) -> None:
+    """Products of integers as real numbers; the input ``bias`` is added to them."""
+    _plus(call, call.value(0), call.value(1), call.get(bias), dtype=FLOAT)
 
 
 def _quantized(call: NodeCall) -> None:
@@ -127,17 +129,47 @@ def _fused(call: NodeCall) -> None:
     multiply(call, call.value(0), call.value(1), flips=flips)
 
 
-def gemm(call: NodeCall, places: tuple[int, int, int] = (0, 1, 2)) -> None:
-    """alpha · A · B + beta · C; C a constant of one value a column is the layer's bias."""
-    a, b, c = call.value(places[0]), call.value(places[1]), call.get(places[2])
+def real(value: Value) -> Value:
+    """The real numbers that a constant of integers stands for in a quantised operator."""
+    if value.node is not None or value.dtype in FLOATS:
+        return value
+    return value.view(value.name, value.shape, FLOAT)
+
+
+def _quantized_gemm(call: NodeCall) -> None:
+    """QGemm: A, B and C, of A and B each with its scale and zero point; then the result's."""
+    added, zero = call.get(6), call.get(8)
+    values = call.value(0), call.value(3), None if added is None else real(added)
+    gemm(call, values, FLOAT if zero is None else zero.dtype)
+
+
+def gemm(
+    call: NodeCall,
+    values: tuple[Value, Value, Value | None] | None = None,
+    dtype: int | None = None,
+) -> None:
+    """alpha · A · B + beta · C. values: A, B and C, where they are not the first inputs."""
+    a, b, c = values or (call.value(0), call.value(1), call.get(2))
     flips = (bool(call.int("transA")), bool(call.int("transB")))
     for value in (a, b):
         if value.rank not in (None, 2) and not (value.rank and call.opset < 7):
             raise call.error(
                 "its factors have two axes each", f"{shown(a.shape)}, {shown(b.shape)}"
             )
+    _plus(call, a, b, c, flips=flips, dtype=dtype or a.dtype)
+
+
+def _plus(
+    call: NodeCall,
+    a: Value,
+    b: Value,
+    c: Value | None,
+    *,
+    flips: tuple[bool, bool] = (False, False),
+    dtype: int,
+) -> None:
+    """A product and what is added; a constant of one value a column is the layer's bias."""
     shape = product_shape(call, _flipped(a.shape, flips[0]), _flipped(b.shape, flips[1]))
-    dtype = a.dtype
     if c is None:
         multiply(call, a, b, flips=flips, dtype=dtype)
         return
@@ -145,18 +177,18 @@ def gemm(call: NodeCall, places: tuple[int, int, int] = (0, 1, 2)) -> None:
         common = broadcast_shapes(call, shape, c.shape)
         if known(common) and known(shape) and common != shape:
             raise call.error(
-                "its third input does not fit the product", f"{shown(c.shape)} to {shown(shape)}"
+                "what is added does not fit the product", f"{shown(c.shape)} to {shown(shape)}"
             )
-    plain = b.constant and not a.constant and not flips[0] and known(shape) and known(b.shape)
-    if plain and c.constant and known(c.shape):
-        columns = shape[-1]  # type: ignore[index] - ``plain`` says that it is known
-        wide = c.shape
-        if wide in ((columns,), (1, columns)):
+    plain = b.constant and not a.constant and not flips[0] and known(shape) and b.rank == 2
+    if plain and shape and len(shape) > 1 and c.constant:
+        columns, axis = shape[-1], 1 if len(shape) == 2 else -1
+        if c.shape in ((columns,), (1, columns)):
             call.emit(
                 shape,
-                lambda: call.b.layer("linear", features=columns),
+                lambda: call.b.layer("linear", features=columns, axis=axis),
                 [a],
                 weights={"weight": b, "bias": c},
+                dtype=dtype,
             )
             return
 
@@ -241,7 +273,7 @@ RULES: dict[str, Callable[[NodeCall], None]] = {
     "Einsum": einsum,
     "com.microsoft:FusedMatMul": _fused,
     "com.microsoft:FusedGemm": gemm,
-    "com.microsoft:MatMulIntegerToFloat": _integer_to_float,
-    "com.microsoft:DynamicQuantizeMatMul": _integer_to_float,
-    "com.microsoft:QGemm": lambda call: gemm(call, (0, 3, 6)),
+    "com.microsoft:MatMulIntegerToFloat": partial(_integer_to_float, bias=6),
+    "com.microsoft:DynamicQuantizeMatMul": partial(_integer_to_float, bias=4),
+    "com.microsoft:QGemm": _quantized_gemm,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..proto import UINT8
+from ..proto import FLOAT, UINT8
 from ..values import Unknown, Value, shown
 from .indexing import looked_up
 
@@ -27,21 +27,25 @@ def _product(call: NodeCall, rows: int, columns: int, bias: int | None = None) -
     """A matrix of rows times columns, packed, on the right. bias: which input may be one."""
     x, weight = call.value(0), call.weight(1)
     added = None if bias is None else call.weight(bias)
-    if x.shape is None or weight is None:
+    if weight is None:
         raise Unknown
     if rows < 1 or columns < 1:
         raise call.error("its K and N say no size", f"K {rows}, N {columns}")
-    if not x.shape or (type(x.shape[-1]) is int and x.shape[-1] != rows):
-        raise call.error("its K is not its input's last size", f"K {rows}, input {shown(x.shape)}")
     if added is not None and added.sizes != (columns,):
         raise call.error("its bias does not fit", f"{shown(added.shape)}, {columns} columns")
-    axis = 1 if len(x.shape) == 2 else -1
+    shape, axis = None, -1
+    if x.shape is not None:
+        if not x.shape or (type(x.shape[-1]) is int and x.shape[-1] != rows):
+            raise call.error(
+                "its K is not its input's last size", f"K {rows}, input {shown(x.shape)}"
+            )
+        shape, axis = (*x.shape[:-1], columns), 1 if len(x.shape) == 2 else -1
     fields = {"features": columns, "bias": added is not None, "axis": axis}
     call.emit(
-        (*x.shape[:-1], columns),
+        shape,
         lambda: call.b.layer("linear", **fields),
         [x],
-        weights={"weight": weight, "bias": added},
+        weights={"weight": unpacked(weight, (columns, rows), FLOAT), "bias": added},
     )
 
 
@@ -80,6 +84,8 @@ def gather(call: NodeCall) -> None:
 
 def unpacked(packed: Value, sizes: Shape, dtype: int) -> Value:
     """The constant that a packed one stands for: the same parameter of the file."""
+    if packed.parts is not None:
+        return packed
     value = Value(packed.name, sizes, dtype)
     value.root = packed.root
     return value
@@ -93,7 +99,7 @@ def mixture(call: NodeCall) -> None:
     x = call.value(0)
     quantized = call.node.op == "QMoE"
     each = 3 if quantized else 2  # weights, then scales, then a bias
-    tensors: list[tuple[str, Shape]] = []
+    weights: dict[str, Value] = {}
     for number in (1, 2, 3):
         first = 2 + each * (number - 1)
         weight, bias = call.weight(first), call.weight(first + each - 1)
@@ -102,10 +108,14 @@ def mixture(call: NodeCall) -> None:
         sizes = weight.sizes
         if quantized and weight.dtype == UINT8 and sizes:
             sizes = (*sizes[:-1], sizes[-1] * 8 // _bits(call, number))
-        tensors.append((f"fc{number}.weight", sizes))
-        tensors += [] if bias is None else [(f"fc{number}.bias", bias.sizes)]
-    fields: dict[str, Any] = {"type": call.node.op, "size": x.sizes, "whole": True}
-    call.emit(x.shape, lambda: call.b.layer("opaque", **fields, tensors=tuple(tensors)), [x])
+        weights[f"fc{number}.weight"] = unpacked(weight, sizes, FLOAT)
+        if bias is not None:
+            weights[f"fc{number}.bias"] = bias
+    tensors = tuple((name, value.shape) for name, value in weights.items())
+    fields: dict[str, Any] = {"type": call.node.op, "size": x.shape, "whole": True}
+    make = partial(call.b.layer, "opaque", **fields, tensors=tensors)
+    data = [x, *(value for value in (call.get(1),) if value is not None)]
+    call.emit(x.shape, make, data, weights=weights)
 
 
 def _bits(call: NodeCall, number: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..state import FIRST_STATES
 from ..values import Unknown, Value, known, shown
 
 if TYPE_CHECKING:
@@ -72,8 +73,21 @@ def recurrent(call: NodeCall, kind: str) -> None:
         layer = b.layer(
             kind, features=hidden, directions=directions, biases=2 if bias is not None else 0
         )
+    _hold_first_states(call)
     sequence = _own(call, layer, whole, sequence, tensors)
     _outputs(call, sequence, first, (batch, steps, directions, hidden))
+
+
+def _hold_first_states(call: NodeCall) -> None:
+    """A layer for each stored state before the first step; zeros need none.
+
+    The recurrent layer reads the sequence alone, so that nothing reads these.
+    """
+    b = call.b
+    for place in FIRST_STATES[call.node.op]:
+        state = call.get(place)
+        if state is not None and b.may_be_learned(state) and not b.holds_zeros(state):
+            b.node_of(state)
 
 
 def _own(
