@@ -183,7 +183,11 @@ def test_what_is_no_claim(text: str, what: str, hint: str) -> None:
         ("conv1.depth = 3", "conv1 has no depth", "one of output, channels, height, width"),
         ("conv1.neurons / 0 = 5", "a division by zero", ""),
         ("conv1.output + 1 = 3", "a shape or a word can't be computed with", ""),
-        ("sqrt(conv1.neurons) = 3", "there is no function 'sqrt'", "one of count, log2"),
+        (
+            "sqrt(conv1.neurons) = 3",
+            "there is no function 'sqrt'",
+            "one of count, kv_cache, kv_cache_values, log2",
+        ),
         ("count(3) = 1", "count takes the name of a kind of layer", "count(conv)"),
         ("log2(0) = 1", "log2 needs a positive number", ""),
         ("conv1. + 1 = 3", "a quantity is missing after the dot", ""),
