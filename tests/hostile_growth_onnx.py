@@ -533,3 +533,33 @@ GENERATORS: dict[str, tuple[str, Maker]] = {
     }.items()
 }
 """By name: what the file is called, and what makes it, of about so many bytes."""
+
+SYNTAX = '<ir_version: 8, opset_import: ["" : 17]>\n'
+"""How ONNX's own textual syntax begins; what follows is a graph."""
+
+
+def in_syntax(head: str, item: str, tail: str) -> Callable[[int], bytes]:
+    """A graph in ONNX's own syntax with the item repeated, {} being its number."""
+
+    def make(size: int) -> bytes:
+        items = "".join(item.replace("{}", str(i)) for i in range(size // (len(item) + 4)))
+        return (SYNTAX + head + items + tail).encode()
+
+    return make
+
+
+GENERATORS.update(
+    {
+        "onnx syntax: nodes": ("n.onnxtxt", in_syntax(
+            "g (float[1,3] x) => (float[1,3] x) {", "y{} = Relu(x)\n", "}")),
+        "onnx syntax: inputs": ("n.onnxtxt", in_syntax(
+            "g (float[1] x", ", float[1] x{}", ") => (x) { y = Relu(x) }")),
+        "onnx syntax: numbers": ("n.onnxtxt", in_syntax(
+            "g (float[1] x) => (y) <float[9] w = {1", ",1", "}> { y = Relu(x) }")),
+        "onnx syntax: graphs in graphs": ("n.onnxtxt", in_syntax(
+            "g (float[1] x) => (y) {", "y = If <then_branch = h () => (a) {", "")),
+        "onnx syntax: types in types": ("n.onnxtxt", in_syntax("g (", "seq(", "")),
+        "onnx syntax: settings": (
+            "n.onnxtxt", lambda size: b"<ir_version: 8" + b", a: 1" * (size // 6)),
+    }
+)  # fmt: skip

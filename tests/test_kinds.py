@@ -216,12 +216,6 @@ SAMPLES: dict[str, tuple[str, bytes, str, str]] = {
     "joblib": ("m.joblib", b"x\x9c\xed\xbd", "zlib", ""),
     "xml": ("m.xml", b"<?xml version='1.0'?><model/>", "XML", ""),
     "tnn": ("m.tnnproto", b'"1 57 1 4206624770 ,"\n', "TNN", "ONNX"),
-    "onnx's own text": (
-        "m.onnxtxt",
-        b'<\n  ir_version: 7,\n  opset_import: ["" : 10]\n>\ng (float[N] x) => (float[N] y) {}',
-        "ONNX's textual syntax",
-        "onnx.save",
-    ),
     "preprocessor": ("p.json", _json({"do_normalize": True}), "transformers", "safetensors"),
     "xgboost": ("m.json", _json({"learner": {}}), "XGBoost", ""),
     "lightgbm": ("m.txt", b"tree\nversion=v3\n", "LightGBM", ""),

@@ -9,7 +9,7 @@ import pytest
 
 import nettally
 from nettally.errors import ReadError
-from nettally.formats import HEAD, Source, kinds
+from nettally.formats import HEAD, Source
 from nettally.formats.onnx import sniff
 from nettally.formats.onnx.text import binary
 
@@ -148,14 +148,66 @@ def test_escapes_are_bytes_and_letters_are_letters() -> None:
     assert onnx.ModelProto.FromString(binary(Source("n", b""), text.encode())).graph.name == "Größe"
 
 
-def test_the_textual_syntax_of_onnx_is_named(tmp_path: Path) -> None:
-    text = (
-        '<ir_version: 7, opset_import: ["" : 10]>\ng (float[N] x) => (float[N] y) { y = Relu(x) }'
-    )
-    (tmp_path / "net.onnxtxt").write_text(text)
-    with pytest.raises(ReadError, match="ONNX's textual syntax"):
-        nettally.read(tmp_path / "net.onnxtxt")
-    assert kinds.TEXTS
+SYNTAX = """<ir_version: 8, opset_import: ["" : 17, "mine" : 1]>
+g (float[N, 3] x, float[3] b = {1, 2.5, -1e-3}) => (float[N, 5] y)
+<float[3, 5] w = {0,1,2,3,4,5,6,7,8,9,10,11,12,13,14}, float[N, 5] h>
+{
+   [first] s = Add (x, b)  # a comment
+   h = MatMul (s, w)
+   y = mine.Twice <times: float = @t, body: graph = inner (i) => (o) { o = Relu (i) }> (h)
+}
+<domain: "mine", opset_import: ["" : 17]>
+Twice <t: float = 2> (a) => (c) { c = Add (a, a) }
+"""
+
+
+def test_the_syntax_of_onnx_is_read(tmp_path: Path) -> None:
+    (tmp_path / "net.onnxtxt").write_text(SYNTAX)
+    found = nettally.tally(nettally.read(tmp_path / "net.onnxtxt", (4, 3)))
+    assert found.parameters == 3 + 15
+    assert found.macs == 4 * 3 * 5
+    assert found["first"].shape == (4, 3)
+
+
+def test_the_syntax_of_onnx_says_what_its_printer_printed(corpus: Path) -> None:
+    """Models of the corpus, printed by onnx and read by us, print the same again."""
+    onnx = pytest.importorskip("onnx")
+    printer = pytest.importorskip("onnx.printer")
+    read = 0
+    for path in sorted(corpus.rglob("*.onnx")):
+        if path.stat().st_size > 200_000:
+            continue
+        text = printer.to_text(onnx.load(path, load_external_data=False))
+        again = onnx.ModelProto.FromString(binary(Source("n", b""), text.encode()))
+        assert printer.to_text(again) == text, path.name
+        read += 1
+    assert read > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (("x, b)", "x b)"), "',' should come here"),
+        (("= Add", "Add"), "'=' should come here"),
+        (("float[3, 5]", "flout[3, 5]"), "'flout' is no type"),
+        (('"mine" : 1', "mine : 1"), "text in quotation marks"),
+        (("= {1, 2.5", "= {1, two"), "a number should come here"),
+        (("(c) { c", "(c) { ! c"), "has no meaning here"),
+    ],
+)
+def test_what_is_wrong_in_the_syntax_is_said_with_its_line(
+    change: tuple[str, str], what: str
+) -> None:
+    assert change[0] in SYNTAX
+    with pytest.raises(ReadError, match=what) as error:
+        binary(Source("net.onnxtxt", b""), SYNTAX.replace(*change).encode())
+    assert error.value.where.startswith("net.onnxtxt:")
+
+
+@pytest.mark.parametrize("end", [10, 40, 90, 200, 300, 420])
+def test_a_syntax_that_is_cut_off_is_refused(end: int) -> None:
+    with pytest.raises(ReadError):
+        binary(Source("n", b""), SYNTAX[:end].encode())
 
 
 def test_python_that_speaks_of_onnx_is_no_model() -> None:

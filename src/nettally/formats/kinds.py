@@ -165,8 +165,6 @@ TEXTS: tuple[tuple[bytes, str, str], ...] = (
      "name the ONNX that it was converted from"),
     (rb"HloModule |(?=.*^[ \t]*+(?:func\.func|stablehlo\.|module @))", "a program in MLIR or HLO",
      _TO_ONNX),
-    (rb"(?=.*^[ \t]*+<\s*ir_version\s*:)", "a model in ONNX's textual syntax",
-     "onnx.save(onnx.parser.parse_model(text), 'model.onnx') writes one that is read"),
     (rb"\s*\{(?=.*\"nbformat\")", "a notebook of Jupyter",
      "write the network into a module, and name it: nettally tally file.py:Class"),
     (rb"\s*\{(?=.*\"(?:tokenizer_class|added_tokens|added_tokens_decoder)\")",

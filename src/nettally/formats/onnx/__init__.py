@@ -40,8 +40,8 @@ MODEL = {1: VARINT, 2: BYTES, 3: BYTES, 4: BYTES, 5: VARINT, 6: BYTES, 7: BYTES,
 
 IR_VERSION, GRAPH, OPSET = 1, 7, 8
 
-_TEXT = frozenset(bytes([byte]) for byte in b"abcdefghijklmnopqrstuvwxyz#{ \t\r\n\xef")
-"""How texts begin: with the name of a field, a comment, an object, or blanks."""
+_TEXT = frozenset(bytes([byte]) for byte in b"abcdefghijklmnopqrstuvwxyz#{< \t\r\n\xef")
+"""How texts begin: with the name of a field, a comment, an object, settings, or blanks."""
 
 
 def sniff(head: bytes, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""ONNX in text: protobuf's text format and its JSON mapping, brought into the binary format.
+"""ONNX in text: protobuf's text format, its JSON, and ONNX's own syntax, made binary.
 
 Only the names and numbers of fields are here (onnx/onnx.proto3, IR version 3 to 13). What the
 fields mean, and what cannot be, is for those to say who read the binary format.
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ReadError, closest
 from ..encodings.protobuf import BYTES, FIXED32, VARINT
 from ..encodings.protobuf_tree import Message
+from ..source import HEAD
+from .syntax import is_syntax, model
 from .tensors import as_varint
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ _NOUNS = {
 
 def is_text(head: bytes) -> bool:
     """Whether a text begins as a ModelProto does, in the text format or in JSON."""
+    if is_syntax(head):
+        return True
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:1] == b"{":
         has_version = b'"irVersion"' in head or b'"ir_version"' in head
@@ -89,6 +93,8 @@ def is_text(head: bytes) -> bool:
 def binary(source: Source, data: bytes) -> bytes:
     """The model as the binary format has it. Raises ReadError for what is no such text."""
     text = source.replace(data=data).text
+    if is_syntax(data[:HEAD]):
+        return _encoded(model(source.name, text), "Model", _of_json(source.name))
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         from ..encodings.json import load
 
@@ -165,8 +171,16 @@ def _encoded(message: Any, what: str, fields_of: Any) -> bytes:
     return b"".join(parts)
 
 
+_SHORT = tuple(bytes([number]) for number in range(128))
+
+
 def _with_length(number: int, data: bytes) -> tuple[bytes, bytes, bytes]:
-    return as_varint(number << 3 | BYTES), as_varint(len(data)), data
+    tag, size = number << 3 | BYTES, len(data)
+    return (
+        _SHORT[tag] if tag < 128 else as_varint(tag),
+        _SHORT[size] if size < 128 else as_varint(size),
+        data,
+    )
 
 
 def _number(value: Any, holds: str) -> bytes:
