@@ -43,7 +43,7 @@ QUIET = 0.06
 STEEPEST = 1.25
 """The exponent that is still linear: n·log n over these sizes is 1.1, and clocks are not exact."""
 
-TRIES, LEEWAY = 3, 1.5
+TRIES, LEEWAY = 4, 2.0
 """How often the tests measure what seems too slow, and how much longer they let it take: other
 tests run beside them. The table that this module prints has no leeway.
 """
