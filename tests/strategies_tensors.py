@@ -193,7 +193,8 @@ def caches(draw: Any) -> Any:
 
 @st.composite
 def positions(draw: Any) -> Any:
-    batch, places, channels, before, more = (draw(small) for _ in range(5))
+    batch, places, before, more = (draw(small) for _ in range(4))
+    channels = draw(st.integers(2, 5))  # one number is a constant to who reads it from ONNX
     layer = layer_class("position_embedding")(before + places + more - 1, before=before)
     return layer, ((batch, places, channels),)
 

@@ -61,7 +61,7 @@ def networks(draw: Any) -> Network:
     for kind in chosen:
         layer, xs = draw(ALL[kind])
         read: list[str] = []
-        for x in xs[:4]:
+        for x in xs[:5]:
             if nodes and draw(st.booleans()):
                 read.append(draw(st.sampled_from(nodes)).name)
             else:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .blob import Blob
 
 MAGIC = b"GGUF"
-FIRST = 2**18
+FIRST = 2**21
 """How many bytes are fetched at first; twice as many each time that they are too few."""
 
 MAX_TENSORS, MAX_KEYS, MAX_DEPTH = 250_000, 100_000, 4
