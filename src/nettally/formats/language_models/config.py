@@ -99,7 +99,8 @@ class Config:
         if value is None:
             raise self.error(
                 f"'{name}' is missing",
-                values=f"its fields: {', '.join(list(self.fields)[:12])[:200]}",
+                values="this configuration of Hugging Face's transformers has "
+                + ", ".join(list(self.fields)[:12])[:200],
                 hint=closest(name, self.fields),
             )
         if type(value) is not int:
